@@ -1,0 +1,75 @@
+//! One function at one place: what an address is symbolized to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bw_core::ReturnAddress;
+
+/// One return address, symbolized: the function that was called there and every function inlined around it.
+///
+/// Owns everything; no type of a DWARF or object library shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PhysicalFrame {
+    /// The address that was symbolized.
+    pub address: ReturnAddress,
+    /// The module the address lies in, or `None` when it lies in none that is loaded.
+    pub module: Option<ModuleOffset>,
+    /// The functions at this address, **innermost first**: each is inlined into the next, and the last is the
+    /// physical function. Empty when neither debug information nor a symbol table names the place.
+    pub frames: Vec<Frame>,
+}
+
+/// A place in a module, independent of where the module is loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModuleOffset {
+    /// The module's path, as the loader gives it.
+    pub path: Arc<str>,
+    /// The address in the file (an SVMA): return address minus bias.
+    pub offset: u64,
+}
+
+/// One function at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// The function, or `None` when nothing names it.
+    pub function: Option<Function>,
+    /// Where in the source the call or the `.await` stands.
+    pub location: Option<Location>,
+    /// Whether the function is inlined into the next frame of the same address.
+    pub inlined: bool,
+}
+
+/// A function's name, for people and for filters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Function {
+    /// The name as people write it: `async fn app::bar`, `async block in app::run`, `closure in app::run`,
+    /// `<app::Conn as app::Handler>::call`.
+    pub name: Arc<str>,
+    /// The full demangled path without hash, as the compiler has it: `app::bar::{{closure}}`.
+    pub path: Arc<str>,
+}
+
+/// A position in a source file. Lines and columns count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Location {
+    /// The path as the compiler was given it, absolute where the debug information tells.
+    pub file: Arc<str>,
+    /// The line, when known.
+    pub line: Option<u32>,
+    /// The column, when known.
+    pub column: Option<u32>,
+}
+
+impl fmt::Display for Location {
+    /// `file:line:column`, as far as known. Control characters are printed as they are; renderers escape them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+            if let Some(column) = self.column {
+                write!(f, ":{column}")?;
+            }
+        }
+        Ok(())
+    }
+}
