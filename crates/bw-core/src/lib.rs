@@ -1,6 +1,100 @@
-//! x
-#![allow(missing_docs)]
+//! Records where an async task waits: raw instruction pointers, on stable Rust, any executor, no annotations.
+//!
+//! A leaf future must clone the [`Waker`](std::task::Waker) it is handed, or it could never be woken. So
+//! [`traced`] wraps a future, and on request polls it once with a waker whose `clone` records the call stack. All
+//! stacks of that poll together say where the task waits, and how it got there: several stacks if it waits at several
+//! places at once.
+//!
+//! # What to do
+//!
+//! Wrap the future a task runs, give the task to the executor, keep the handle, and ask:
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() {
+//! let (task, handle) = bw_core::traced(async {
+//!     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+//! });
+//! tokio::spawn(task);
+//!
+//! let trace = handle.capture().await.unwrap();
+//! for stack in trace.stacks() {
+//!     for address in stack.addresses() {
+//!         println!("{address}");
+//!     }
+//! }
+//! # assert_eq!(trace.stacks().count(), 1);
+//! # assert!(trace.stacks().next().unwrap().len() > 2);
+//! # }
+//! ```
+//!
+//! which prints return addresses, leaf first, until the wrapper's own poll:
+//!
+//! ```text
+//! 0x55a16f4c6d52
+//! 0x55a16f4b9a6b
+//! …
+//! 0x55a16f4a7b13
+//! ```
+//!
+//! The crate `bw-symbolize` turns them into functions and lines, `bw-render` prints them as a tree, and
+//! `backtrace-waker` has it all in one place.
+//!
+//! # What it is not for
+//!
+//! * A future that never touches its waker leaves nothing to record; its trace [is empty](RawTrace::is_empty).
+//! * A sub-executor (`FuturesUnordered`, `select_all` over its own wakers) polls its children with wakers of its own, and
+//!   only those that were woken. The trace ends at the sub-executor; wrap the children to see them.
+//! * An executor or future that looks at the waker's data or vtable (embassy does) sees ours during a traced poll.
+//! * The task's last waker is kept until the task is over, so that it can be woken when somebody asks. On an executor
+//!   that drops tasks nobody can wake any more, such a task stays.
+//!
+//! # What it costs
+//!
+//! One allocation for each traced task and at most 48 bytes in the future. A poll nobody asked for costs one relaxed
+//! load, one compare and a note of who polls. A traced poll costs a walk of the stack for each clone of the waker.
+//!
+//! # Unsafe code
+//!
+//! In four files: `hook` (the waker's vtable), `stack` (the stack pointer), `unwind/frames` and `unwind/fallback`.
+
+#![deny(unsafe_code)]
+
 mod address;
+#[cfg(not(bw_loom))]
+mod capture;
+#[cfg(not(bw_loom))]
+mod deadline;
+mod error;
+mod generation;
+#[cfg(not(bw_loom))]
+mod handle;
+#[allow(unsafe_code)]
+mod hook;
+mod id;
 mod raw_trace;
+mod request;
+mod slot;
+mod slot_pool;
+#[allow(unsafe_code)]
+mod stack;
+mod state;
+mod sync;
+#[cfg(not(bw_loom))]
+mod task;
+mod task_cell;
+mod thread_slot;
+mod unwind;
+mod wake;
+
 pub use address::{LookupAddress, ReturnAddress};
+#[cfg(not(bw_loom))]
+pub use capture::Capture;
+pub use error::CaptureError;
+#[cfg(not(bw_loom))]
+pub use handle::TraceHandle;
+pub use id::TaskId;
 pub use raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
+pub use state::{PollingThread, TaskState};
+#[cfg(not(bw_loom))]
+pub use task::{TracedTask, traced, traced_as};

@@ -65,6 +65,7 @@ impl RawTrace {
     }
 
     /// The stacks, in the order they were recorded.
+    #[must_use]
     pub fn stacks(&self) -> Stacks<'_> {
         Stacks { words: self.words.get(1..).unwrap_or_default() }
     }
@@ -127,6 +128,7 @@ pub struct RawStack<'a> {
 
 impl<'a> RawStack<'a> {
     /// The return addresses, leaf first.
+    #[must_use]
     pub fn addresses(&self) -> impl DoubleEndedIterator<Item = ReturnAddress> + ExactSizeIterator + use<'a> {
         // Zero never gets here; were it to, an address that resolves to nothing is better than a panic.
         self.addresses

@@ -1,0 +1,153 @@
+//! Why there is no trace.
+
+use core::fmt;
+use core::time::Duration;
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use crate::state::TaskState;
+
+/// Why a capture gave no trace. Ask with the `is_*` predicates.
+#[derive(Clone, Debug)]
+pub struct CaptureError {
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Finished,
+    Dropped,
+    Panicked,
+    Deadline { after: Duration, state: TaskState },
+    NoTimer { cause: Arc<io::Error> },
+}
+
+impl CaptureError {
+    pub(crate) fn finished() -> Self {
+        Self { kind: Kind::Finished }
+    }
+
+    pub(crate) fn dropped() -> Self {
+        Self { kind: Kind::Dropped }
+    }
+
+    pub(crate) fn panicked() -> Self {
+        Self { kind: Kind::Panicked }
+    }
+
+    pub(crate) fn deadline(after: Duration, state: TaskState) -> Self {
+        Self { kind: Kind::Deadline { after, state } }
+    }
+
+    #[cfg(not(bw_loom))]
+    pub(crate) fn no_timer(cause: io::Error) -> Self {
+        Self { kind: Kind::NoTimer { cause: Arc::new(cause) } }
+    }
+
+    /// The task finished: before it was asked, or in the very poll that was traced. It waits nowhere any more.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.kind, Kind::Finished)
+    }
+
+    /// The task was dropped or aborted before it finished.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        matches!(self.kind, Kind::Dropped)
+    }
+
+    /// A poll of the task panicked: an earlier one, or the one that was traced.
+    #[must_use]
+    pub fn is_panicked(&self) -> bool {
+        matches!(self.kind, Kind::Panicked)
+    }
+
+    /// The executor did not poll the task before the deadline, or that poll did not end in time;
+    /// [`state`](Self::state) tells which.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        matches!(self.kind, Kind::Deadline { .. })
+    }
+
+    /// What the task was doing when the capture gave up. `None` if it was never asked, because no timer could be
+    /// started.
+    #[must_use]
+    pub fn state(&self) -> Option<TaskState> {
+        match &self.kind {
+            Kind::Finished => Some(TaskState::Finished),
+            Kind::Dropped => Some(TaskState::Dropped),
+            Kind::Panicked => Some(TaskState::Panicked),
+            Kind::Deadline { state, .. } => Some(state.clone()),
+            Kind::NoTimer { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Finished => f.write_str("no trace: the task has finished"),
+            Kind::Dropped => f.write_str("no trace: the task was dropped before it finished"),
+            Kind::Panicked => f.write_str("no trace: the task panicked"),
+            Kind::Deadline { after, state } => {
+                write!(f, "no trace within {after:?}: the task {state}")?;
+                match state {
+                    TaskState::NeverPolled => f.write_str("; was it spawned, and does its executor run?"),
+                    TaskState::Suspended => f.write_str(
+                        "; it was woken, but its executor did not poll it: is every worker blocked?",
+                    ),
+                    TaskState::Polling(_) => {
+                        f.write_str("; that poll has not returned, so it blocks or computes on that thread")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Kind::NoTimer { cause } => write!(
+                f,
+                "no trace: the thread that keeps deadlines could not be started ({cause}); \
+                 capture_blocking needs no such thread"
+            ),
+        }
+    }
+}
+
+impl Error for CaptureError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.kind {
+            Kind::NoTimer { cause } => Some(&**cause),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_the_task_does() {
+        let after = Duration::from_millis(250);
+        let never = CaptureError::deadline(after, TaskState::NeverPolled);
+        assert!(never.is_deadline() && !never.is_finished());
+        assert_eq!(
+            never.to_string(),
+            "no trace within 250ms: the task has never been polled; was it spawned, and does its executor run?"
+        );
+        assert_eq!(CaptureError::finished().state(), Some(TaskState::Finished));
+        assert_eq!(CaptureError::dropped().state(), Some(TaskState::Dropped));
+        assert_eq!(CaptureError::panicked().state(), Some(TaskState::Panicked));
+        assert!(CaptureError::finished().is_finished());
+        assert!(CaptureError::dropped().is_dropped());
+        assert!(CaptureError::panicked().is_panicked());
+    }
+
+    #[cfg(not(bw_loom))]
+    #[test]
+    fn a_missing_timer_names_its_cause() {
+        let error = CaptureError::no_timer(io::Error::other("no more threads"));
+        assert!(error.to_string().contains("no more threads"));
+        assert_eq!(error.source().unwrap().to_string(), "no more threads");
+        assert_eq!(error.state(), None);
+    }
+}

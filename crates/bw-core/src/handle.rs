@@ -1,0 +1,97 @@
+//! Asking a traced task.
+
+use core::fmt;
+use core::time::Duration;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::capture::{self, Capture};
+use crate::error::CaptureError;
+use crate::id::TaskId;
+use crate::raw_trace::RawTrace;
+use crate::state::TaskState;
+use crate::task_cell::TaskCell;
+
+/// Asks a traced task where it waits. From any thread, any number of times, also when the task is gone.
+///
+/// Clones ask the same task. Dropping the last one does nothing to the task. While a handle lives it keeps the task's
+/// cell (about 150 bytes), but neither the future nor, once the task is over, its waker.
+#[derive(Clone)]
+pub struct TraceHandle {
+    cell: Arc<TaskCell>,
+}
+
+impl TraceHandle {
+    pub(crate) fn new(cell: Arc<TaskCell>) -> Self {
+        Self { cell }
+    }
+
+    /// Asks the task to record where it waits.
+    ///
+    /// Wakes it; its executor polls it once, as it would after any wake, and that poll records. Every request that
+    /// waits at that poll is answered by it. The future gives up after [`Capture::DEADLINE`] unless told otherwise.
+    ///
+    /// Cost: two small allocations, and a thread that keeps deadlines is started by the first capture in the
+    /// process that has to wait.
+    ///
+    /// # Errors
+    ///
+    /// When the task finished, was dropped or panicked, before or during the poll, or when the deadline passed;
+    /// [`CaptureError`] says which, and what the task was doing. Never hangs beyond the deadline.
+    pub fn capture(&self) -> Capture {
+        Capture::new(Arc::clone(&self.cell))
+    }
+
+    /// As [`capture`](Self::capture), blocking this thread until the answer or the deadline.
+    ///
+    /// For threads outside any runtime. On a runtime's thread it can keep the very task it asks from being polled;
+    /// then it gives up at the deadline, like any other capture.
+    ///
+    /// # Errors
+    ///
+    /// As for [`capture`](Self::capture).
+    pub fn capture_blocking(&self, deadline: Duration) -> Result<RawTrace, CaptureError> {
+        capture::block(&self.cell, deadline)
+    }
+
+    /// The task's id, unique in this process.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.cell.id
+    }
+
+    /// The name given to [`traced_as`](crate::traced_as).
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.cell.name.as_deref()
+    }
+
+    /// Where [`traced`](crate::traced) was called.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.cell.spawned_at
+    }
+
+    /// The traced task in whose poll this one was first polled.
+    #[must_use]
+    pub fn parent(&self) -> Option<TaskId> {
+        self.cell.parent()
+    }
+
+    /// What the task is doing at this moment. Asks nobody and wakes nobody; takes two locks for a moment.
+    #[must_use]
+    pub fn state(&self) -> TaskState {
+        self.cell.state()
+    }
+}
+
+impl fmt::Debug for TraceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceHandle")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("spawned_at", &format_args!("{}", self.spawned_at()))
+            .field("state", &self.state())
+            .finish()
+    }
+}

@@ -1,0 +1,260 @@
+//! The task cell: what a traced task and everybody who asks about it share. One allocation per traced task.
+//!
+//! # Who may do what
+//!
+//! The *poller* (whoever has `Pin<&mut TracedTask>`) attends to requests at the start of a poll, and ends the task.
+//! *Requesters* (any thread, any number) add requests and wake. The *timer* and a requester that gives up take a
+//! request off the list. All of it happens under one lock that is held for a few instructions and never while
+//! anybody else's code runs: wakers are cloned, woken and dropped outside it, answers are given outside it.
+//!
+//! # The waker
+//!
+//! | waker slot | meaning | left by |
+//! |---|---|---|
+//! | `Empty` | never polled, or over | `attend`: held |
+//! | `Held` | the waker of the last poll | a requester takes it out to wake: lent · `attend` with another · `end`: empty |
+//! | `Lent` | a requester is waking through it, outside the lock | that requester gives it back: held · `attend`, `end` |
+//! | `Lent` again | as before, and a later request needs a wake too | that requester wakes once more |
+//!
+//! A requester that finds the waker lent leaves a note instead of cloning it: the clone would be the executor's code
+//! under our lock. The one that has it wakes again after every such note, so no request is without a wake that came
+//! after it.
+//!
+//! # Why no request is lost
+//!
+//! A request is on the list before its wake. The poll which that wake causes sees the new generation (see
+//! [`generation`]), so it attends. A waker that changes is stored, and the list emptied, under one lock: a request
+//! either is on that list, or comes later and finds the new waker. A task that is over answers at once, under the
+//! same lock that ended it.
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::error::CaptureError;
+use crate::generation;
+use crate::id::TaskId;
+use crate::request::{Answer, Request};
+use crate::slot::Slot;
+use crate::state::TaskState;
+use crate::sync::Mutex;
+use crate::thread_slot;
+use crate::wake;
+
+/// How far a task has come. What it does while it is `Alive` the thread slots know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Unpolled,
+    Alive,
+    /// A poll panicked. A later poll, should somebody dare, makes it `Alive` again.
+    Panicked,
+    Finished,
+    Dropped,
+}
+
+pub(crate) struct TaskCell {
+    pub(crate) id: TaskId,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) spawned_at: &'static Location<'static>,
+    shared: Mutex<Shared>,
+}
+
+struct Shared {
+    stage: Stage,
+    parent: Option<TaskId>,
+    waker: WakerSlot,
+    requests: Vec<Arc<Request>>,
+    /// How many words the slot of the next traced poll needs.
+    slot_words: usize,
+}
+
+enum WakerSlot {
+    Empty,
+    Held(Waker),
+    Lent { again: bool },
+}
+
+impl WakerSlot {
+    fn take(&mut self) -> Option<Waker> {
+        match std::mem::replace(self, Self::Empty) {
+            Self::Held(waker) => Some(waker),
+            Self::Empty | Self::Lent { .. } => None,
+        }
+    }
+}
+
+/// The requests one poll answers, all with the same trace.
+#[derive(Default)]
+pub(crate) struct Batch {
+    requests: Vec<Arc<Request>>,
+    pub(crate) slot_words: usize,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Answers every request. Wakes the requesters, whose panics end here.
+    pub(crate) fn answer(self, answer: &Answer) {
+        for request in self.requests {
+            request.answer(answer.clone());
+        }
+    }
+}
+
+impl TaskCell {
+    pub(crate) fn new(name: Option<Cow<'static, str>>, spawned_at: &'static Location<'static>) -> Self {
+        Self {
+            id: TaskId::next(),
+            name,
+            spawned_at,
+            shared: Mutex::new(Shared {
+                stage: Stage::Unpolled,
+                parent: None,
+                waker: WakerSlot::Empty,
+                requests: Vec::new(),
+                slot_words: Slot::WORDS,
+            }),
+        }
+    }
+
+    /// Requester: asks for a trace, and wakes the task if it was ever polled.
+    ///
+    /// Answered at once if the task is over.
+    pub(crate) fn request(&self, request: &Arc<Request>) {
+        let mut shared = self.shared.lock();
+        if let Some(over) = shared.stage.over() {
+            drop(shared);
+            return request.answer(Err(over));
+        }
+        shared.requests.push(Arc::clone(request));
+        generation::bump();
+        let waker = match std::mem::replace(&mut shared.waker, WakerSlot::Lent { again: false }) {
+            WakerSlot::Held(waker) => waker,
+            WakerSlot::Empty => {
+                // The first poll attends in any case.
+                shared.waker = WakerSlot::Empty;
+                return;
+            }
+            WakerSlot::Lent { .. } => {
+                shared.waker = WakerSlot::Lent { again: true };
+                return;
+            }
+        };
+        drop(shared);
+        loop {
+            wake::wake_by_ref(&waker);
+            let mut shared = self.shared.lock();
+            match &mut shared.waker {
+                WakerSlot::Lent { again: again @ true } => *again = false,
+                slot @ WakerSlot::Lent { again: false } => {
+                    *slot = WakerSlot::Held(waker);
+                    return;
+                }
+                // Replaced by a poll, or cleared by the end; another requester may even have lent out the new one
+                // and returned it. Ours is dropped after the guard.
+                WakerSlot::Held(_) | WakerSlot::Empty => {
+                    drop(shared);
+                    return wake::discard(Some(waker));
+                }
+            }
+            drop(shared);
+        }
+    }
+
+    /// Takes a request off the list: its requester gave up or is gone. Does nothing if a poll has taken it.
+    pub(crate) fn forget(&self, request: &Arc<Request>) {
+        let mut shared = self.shared.lock();
+        if let Some(at) = shared.requests.iter().position(|other| Arc::ptr_eq(other, request)) {
+            shared.requests.swap_remove(at);
+        }
+    }
+
+    /// Timer or blocked requester: the deadline has passed.
+    pub(crate) fn expire(&self, request: &Arc<Request>, after: Duration) {
+        self.forget(request);
+        request.answer(Err(CaptureError::deadline(after, self.state())));
+    }
+
+    /// Poller: takes the requests of this poll, and the waker if it is another than the last one.
+    ///
+    /// `None` if the task is over: there is nothing to track any more.
+    pub(crate) fn attend(&self, fresh: Option<Waker>) -> Option<Batch> {
+        let mut shared = self.shared.lock();
+        match shared.stage {
+            Stage::Alive => {}
+            Stage::Unpolled => {
+                shared.parent = thread_slot::innermost();
+                shared.stage = Stage::Alive;
+            }
+            Stage::Panicked => shared.stage = Stage::Alive,
+            Stage::Finished | Stage::Dropped => {
+                drop(shared);
+                drop(fresh);
+                return None;
+            }
+        }
+        let stale = fresh.and_then(|fresh| {
+            let stale = shared.waker.take();
+            shared.waker = WakerSlot::Held(fresh);
+            stale
+        });
+        let batch = Batch { requests: std::mem::take(&mut shared.requests), slot_words: shared.slot_words };
+        drop(shared);
+        wake::discard(stale);
+        Some(batch)
+    }
+
+    /// Poller: so many words were not enough.
+    pub(crate) fn ask_for_more_room(&self, words: usize) {
+        self.shared.lock().slot_words = words.saturating_mul(4).min(Slot::MAX_WORDS);
+    }
+
+    /// Poller: the task finished, panicked or is dropped. Answers everybody who waits, and lets the waker go.
+    ///
+    /// Waker, task, future and cell hold each other otherwise.
+    pub(crate) fn end(&self, stage: Stage) {
+        let mut shared = self.shared.lock();
+        match (shared.stage, stage) {
+            (Stage::Finished | Stage::Dropped, _) | (Stage::Panicked, Stage::Dropped) => {}
+            _ => shared.stage = stage,
+        }
+        let Some(over) = shared.stage.over() else { return };
+        let batch = Batch { requests: std::mem::take(&mut shared.requests), slot_words: 0 };
+        let waker = shared.waker.take();
+        drop(shared);
+        batch.answer(&Err(over));
+        wake::discard(waker);
+    }
+
+    pub(crate) fn parent(&self) -> Option<TaskId> {
+        self.shared.lock().parent
+    }
+
+    pub(crate) fn state(&self) -> TaskState {
+        // The stage first: a task that ends meanwhile is then at worst said to be suspended, which it was.
+        let stage = self.shared.lock().stage;
+        match stage {
+            Stage::Finished => TaskState::Finished,
+            Stage::Dropped => TaskState::Dropped,
+            Stage::Panicked => TaskState::Panicked,
+            Stage::Unpolled => TaskState::NeverPolled,
+            Stage::Alive => thread_slot::thread_of(self.id).map_or(TaskState::Suspended, TaskState::Polling),
+        }
+    }
+}
+
+impl Stage {
+    /// The answer of a task that is over.
+    fn over(self) -> Option<CaptureError> {
+        match self {
+            Self::Unpolled | Self::Alive => None,
+            Self::Panicked => Some(CaptureError::panicked()),
+            Self::Finished => Some(CaptureError::finished()),
+            Self::Dropped => Some(CaptureError::dropped()),
+        }
+    }
+}
