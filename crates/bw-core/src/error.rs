@@ -40,7 +40,6 @@ impl CaptureError {
         Self { kind: Kind::Deadline { after, state } }
     }
 
-    #[cfg(not(bw_loom))]
     pub(crate) fn no_timer(cause: io::Error) -> Self {
         Self { kind: Kind::NoTimer { cause: Arc::new(cause) } }
     }
@@ -142,7 +141,6 @@ mod tests {
         assert!(CaptureError::panicked().is_panicked());
     }
 
-    #[cfg(not(bw_loom))]
     #[test]
     fn a_missing_timer_names_its_cause() {
         let error = CaptureError::no_timer(io::Error::other("no more threads"));

@@ -26,6 +26,11 @@ impl TraceHandle {
         Self { cell }
     }
 
+    #[cfg(all(test, bw_loom))]
+    pub(crate) fn cell(&self) -> &TaskCell {
+        &self.cell
+    }
+
     /// Asks the task to record where it waits.
     ///
     /// Wakes it; its executor polls it once, as it would after any wake, and that poll records. Every request that

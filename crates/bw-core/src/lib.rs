@@ -61,17 +61,16 @@
 #![deny(unsafe_code)]
 
 mod address;
-#[cfg(not(bw_loom))]
 mod capture;
-#[cfg(not(bw_loom))]
 mod deadline;
 mod error;
 mod generation;
-#[cfg(not(bw_loom))]
 mod handle;
 #[allow(unsafe_code)]
 mod hook;
 mod id;
+#[cfg(all(test, bw_loom))]
+mod loom_models;
 mod raw_trace;
 mod request;
 mod slot;
@@ -80,7 +79,6 @@ mod slot_pool;
 mod stack;
 mod state;
 mod sync;
-#[cfg(not(bw_loom))]
 mod task;
 mod task_cell;
 mod thread_slot;
@@ -88,13 +86,10 @@ mod unwind;
 mod wake;
 
 pub use address::{LookupAddress, ReturnAddress};
-#[cfg(not(bw_loom))]
 pub use capture::Capture;
 pub use error::CaptureError;
-#[cfg(not(bw_loom))]
 pub use handle::TraceHandle;
 pub use id::TaskId;
 pub use raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
 pub use state::{PollingThread, TaskState};
-#[cfg(not(bw_loom))]
 pub use task::{TracedTask, traced, traced_as};

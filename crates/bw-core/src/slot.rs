@@ -30,7 +30,9 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// What a slot holds at first: about 160 stacks of 24 addresses, in 32 KiB.
-    pub(crate) const WORDS: usize = 4 * 1024;
+    ///
+    /// In models, where every word is an object of loom's, just enough.
+    pub(crate) const WORDS: usize = if cfg!(bw_loom) { 32 } else { 4 * 1024 };
     /// What it may grow to: about 2,600 stacks of 24 addresses, in 512 KiB. Bounds the time one poll may spend
     /// walking as well.
     pub(crate) const MAX_WORDS: usize = 64 * 1024;
@@ -84,16 +86,21 @@ impl Slot {
 
     /// Copies what was recorded into one allocation of exactly its size, and empties the slot.
     pub(crate) fn finish(&mut self) -> RawTrace {
+        let trace = self.snapshot();
+        self.reset();
+        trace
+    }
+
+    /// Copies every stack published so far.
+    pub(crate) fn snapshot(&self) -> RawTrace {
         let (published, lost) = self.published();
         // Ordering: Relaxed; see `drop_stack`.
         let dropped = self.dropped.load(Ordering::Relaxed) + lost;
         let body = self.arena.get(..published).unwrap_or_default();
+        // Ordering: Relaxed; `published` acquired every header.
+        let body = body.iter().map(|word| word.load(Ordering::Relaxed));
         // Both halves know their length, so this allocates once, exactly.
-        let words: Arc<[usize]> =
-            // Ordering: Relaxed; `published` acquired every header.
-            std::iter::once(dropped).chain(body.iter().map(|word| word.load(Ordering::Relaxed))).collect();
-        self.reset();
-        RawTrace::from_words(words)
+        RawTrace::from_words(std::iter::once(dropped).chain(body).collect::<Arc<[usize]>>())
     }
 
     /// How many words from the start are whole published stacks, and how many reserved stacks are not.

@@ -4,8 +4,9 @@ use parking_lot::Mutex;
 
 use crate::slot::Slot;
 
-/// As many as workers are likely to trace at once; more are allocated and freed.
-const KEPT: usize = 16;
+/// As many as workers are likely to trace at once; more are allocated and freed. None in models, where nothing may
+/// outlive an execution.
+const KEPT: usize = if cfg!(bw_loom) { 0 } else { 16 };
 
 /// Slots of the first size. Grown ones are not kept: one wide task must not hold memory for ever. So at most 512 KiB
 /// stay here.
