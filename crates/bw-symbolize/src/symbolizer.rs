@@ -1,0 +1,119 @@
+//! Addresses in, frames out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bw_core::{RawTrace, ReturnAddress};
+use parking_lot::RwLock;
+
+use crate::cache::Cache;
+use crate::frame::PhysicalFrame;
+use crate::resolver::{Generation, Resolver};
+use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
+
+/// Turns addresses of this process into functions, files and lines.
+///
+/// Lazy: making one opens nothing. A module's file is mapped and indexed when the first address in it is
+/// symbolized, and stays until [`clear`](Self::clear) or drop. Share one per process, by reference or in an
+/// `Arc`: any number of threads may use it at once.
+///
+/// What one call costs, on Linux (elsewhere the `backtrace` crate does the work, under its process-wide lock):
+///
+/// | Address | Cost |
+/// |---|---|
+/// | first in a module | opens, maps and indexes its file: 40–120 ms and 30–70 MB for a program with 30–60 MB of debug information |
+/// | first in a compilation unit | parses that unit: 0.1 to a few milliseconds |
+/// | any other, first time | 10–600 µs |
+/// | seen before | under 1 µs: one look at the loader's counters, one read lock, one hash lookup |
+///
+/// Every call may allocate, takes locks and may block: on the loader's lock, on another thread that opens the
+/// same module, on the disk. Never call it in a waker's `clone`, in a signal handler or from code that the dynamic
+/// loader runs. It does not panic, whatever is in the files: what cannot be read is missing from the result. The
+/// files are mapped, so cutting a module's file short while it is loaded can kill the process with `SIGBUS`, as it
+/// can without a symbolizer.
+///
+/// Modules that are loaded or unloaded (`dlopen`, `dlclose`) are noticed at the next call. An address is taken to
+/// belong to what is loaded now: symbolize before you unload.
+pub struct Symbolizer {
+    cache: RwLock<Cache>,
+    resolver: Resolver,
+}
+
+impl Symbolizer {
+    /// Makes a symbolizer that has opened nothing yet. Does not allocate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { cache: RwLock::default(), resolver: Resolver::new() }
+    }
+
+    /// Symbolizes every stack of a trace. Equal addresses share one frame.
+    ///
+    /// Costs what [the type](Self) says for each address, and one allocation for each stack.
+    #[must_use]
+    pub fn symbolize(&self, trace: &RawTrace) -> SymbolizedTrace {
+        let generation = self.resolver.generation();
+        let stacks = trace
+            .stacks()
+            .map(|stack| SymbolizedStack {
+                frames: stack.addresses().map(|address| self.frame(address, generation)).collect(),
+                flags: stack.flags(),
+            })
+            .collect();
+        SymbolizedTrace { stacks, dropped: trace.dropped() }
+    }
+
+    /// Symbolizes one return address. The same address gives the same `Arc`, as long as it stays cached.
+    ///
+    /// An address that lies in no module yields a frame without module and names; one in a module without debug
+    /// information and symbols yields its module and offset. See [the type](Self) for the cost.
+    #[must_use]
+    pub fn symbolize_address(&self, address: ReturnAddress) -> Arc<PhysicalFrame> {
+        self.frame(address, self.resolver.generation())
+    }
+
+    /// Gives all memory back: the cached frames and every opened file. Frames handed out stay valid; the next
+    /// address of a module opens its file again.
+    ///
+    /// Takes the write lock of the cache. A thread that is symbolizing at this moment keeps what it uses until it
+    /// is done.
+    pub fn clear(&self) {
+        self.cache.write().clear();
+        self.resolver.clear();
+    }
+
+    fn frame(&self, address: ReturnAddress, generation: Generation) -> Arc<PhysicalFrame> {
+        let cached = self.cache.read().get(address, generation);
+        cached.unwrap_or_else(|| self.resolve(address, generation))
+    }
+
+    #[cold]
+    fn resolve(&self, address: ReturnAddress, generation: Generation) -> Arc<PhysicalFrame> {
+        self.advance(generation);
+        // Asked again: the frame may have outlived a change of modules, or another thread may have found it.
+        let cached = self.cache.read().get(address, generation);
+        cached.unwrap_or_else(|| {
+            // No lock is held here: resolving takes long, and takes locks of its own.
+            let (generation, frame) = self.resolver.resolve(address, generation);
+            self.advance(generation);
+            self.cache.write().insert(frame, generation)
+        })
+    }
+
+    fn advance(&self, now: Generation) {
+        self.cache.write().advance(now, |frame, then, now| self.resolver.outlives(frame, then, now));
+    }
+}
+
+impl Default for Symbolizer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Symbolizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never waits: a debug print must not hang behind a thread that opens a file.
+        let cached = self.cache.try_read().map(|cache| cache.len());
+        f.debug_struct("Symbolizer").field("cached", &cached).finish_non_exhaustive()
+    }
+}
