@@ -1,1 +1,78 @@
-//! x
+//! Where is every async task waiting, and how did it get there? On stable Rust, any executor, no annotations.
+//!
+//! [`traced`] wraps the future of a task. On request the wrapper lets one poll run with a waker whose `clone` records the
+//! call stack: a leaf future must clone its waker, or it could never be woken. All stacks of that poll, merged, are the
+//! logical stack of the task: a tree where it waits for several things at once.
+//!
+//! # What to do
+//!
+//! Wrap, spawn, keep the handle, ask. Nothing needs to be imported or annotated:
+//!
+//! ```
+//! #[tokio::main]
+//! async fn main() {
+//!     let (task, handle) = backtrace_waker::traced(foo());
+//!     tokio::spawn(task);
+//!
+//!     println!("{}", handle.backtrace().await.unwrap());
+//! }
+//!
+//! async fn foo() {
+//!     bar().await;
+//! }
+//!
+//! async fn bar() {
+//!     tokio::join!(fiz(), fiz());
+//! }
+//!
+//! async fn fiz() {
+//!     std::future::pending::<()>().await;
+//! #   tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+//! }
+//! ```
+//!
+//! The example `taskdump` is much like it, and prints:
+//!
+//! ```text
+#![doc = include_str!("../taskdump.txt")]
+//! ```
+//!
+//! `{:#}` prints every frame that was captured. Outside a runtime, [`TraceHandle::backtrace_blocking`] takes a deadline;
+//! inside, [`TraceHandle::backtrace`] has one of two seconds unless told otherwise.
+//!
+//! Full names and lines need debug information. For release builds `debug = 1` is enough:
+//!
+//! ```toml
+//! [profile.release]
+//! debug = 1
+//! ```
+//!
+//! # What it is not for
+//!
+//! * A future that never touches its waker, such as `std::future::pending()`, leaves nothing to record. Its trace says so.
+//! * Sub-executors (`FuturesUnordered`, `JoinSet`) poll their children with wakers of their own, and only those that were
+//!   woken. The trace ends there; wrap the children to see them.
+//! * Executors and futures that look at the waker's data or vtable (embassy does) see ours during a traced poll.
+//! * The task's last waker is kept until the task is over. On an executor that drops tasks which nobody can wake any more,
+//!   such a task stays.
+//!
+//! # The layers
+//!
+//! | crate | for |
+//! |---|---|
+//! | [`bw_core`] | capture: raw addresses, and nothing else. Useful alone |
+//! | [`bw_symbolize`] | addresses to functions, files and lines |
+//! | [`bw_render`] | the tree, and how it is printed |
+
+#![forbid(unsafe_code)]
+
+mod handle;
+mod trace;
+
+pub use bw_core::{CaptureError, PollingThread, RawTrace, TaskId, TaskState, TracedTask};
+pub use bw_render::{Detail, Glyphs, Palette, Text, Tree};
+pub use bw_symbolize::{SymbolizedTrace, Symbolizer};
+pub use {bw_core, bw_render, bw_symbolize};
+
+pub use handle::{Backtrace, TraceHandle, traced, traced_as};
+pub use trace::{Trace, symbolizer};

@@ -1,0 +1,107 @@
+//! A trace that prints itself.
+
+use std::fmt;
+use std::sync::{LazyLock, OnceLock};
+
+use bw_core::RawTrace;
+use bw_render::{Detail, Text, Tree};
+use bw_symbolize::{SymbolizedTrace, Symbolizer};
+
+/// Where a task waits, and how it got there.
+///
+/// `{}` prints what a person wants: the program's own functions from the task's root to its leaves, and what each leaf
+/// waits in. `{:#}` prints everything that was captured. Source files below the working directory are printed relative to
+/// it.
+///
+/// Nothing is symbolized before the first time it is needed, as with `std::backtrace::Backtrace`. That first time in a
+/// process opens the program's debug information, which takes 40 to 120 ms for a large one: rather not on a thread that
+/// runs tasks. Later traces cost microseconds. [`raw`](Self::raw) never symbolizes; [`symbolizer`] gives the memory back.
+///
+/// For other styles, colours or filters print its [`tree`](Self::tree) with [`Text`].
+pub struct Trace {
+    raw: RawTrace,
+    symbolized: OnceLock<Symbolized>,
+}
+
+struct Symbolized {
+    trace: SymbolizedTrace,
+    tree: Tree,
+}
+
+static SYMBOLIZER: LazyLock<Symbolizer> = LazyLock::new(Symbolizer::new);
+
+/// The symbolizer that every [`Trace`] of this process shares: its cache makes the second trace cheap.
+///
+/// [`Symbolizer::clear`] gives its memory back.
+#[must_use]
+pub fn symbolizer() -> &'static Symbolizer {
+    &SYMBOLIZER
+}
+
+impl Trace {
+    /// A trace of addresses of this process.
+    #[must_use]
+    pub fn new(raw: RawTrace) -> Self {
+        Self { raw, symbolized: OnceLock::new() }
+    }
+
+    /// The addresses, as they were captured.
+    #[must_use]
+    pub fn raw(&self) -> &RawTrace {
+        &self.raw
+    }
+
+    /// The functions and positions of every stack. Symbolizes the first time: may block, allocate and read files.
+    #[must_use]
+    pub fn symbolized(&self) -> &SymbolizedTrace {
+        &self.symbolize().trace
+    }
+
+    /// The tree of frames, nothing left out. Symbolizes the first time: may block, allocate and read files.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.symbolize().tree
+    }
+
+    fn symbolize(&self) -> &Symbolized {
+        self.symbolized.get_or_init(|| {
+            let trace = SYMBOLIZER.symbolize(&self.raw);
+            let tree = Tree::new(&trace);
+            Symbolized { trace, tree }
+        })
+    }
+}
+
+impl From<RawTrace> for Trace {
+    fn from(raw: RawTrace) -> Self {
+        Self::new(raw)
+    }
+}
+
+impl Clone for Trace {
+    /// Shares the addresses. What was symbolized is symbolized anew, from the cache.
+    fn clone(&self) -> Self {
+        Self::new(self.raw.clone())
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Text::new();
+        if f.alternate() {
+            text = text.detail(Detail::Full);
+        } else if let Some(folder) =
+            std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok())
+        {
+            text = text.relative_to(folder);
+        }
+        fmt::Display::fmt(&text.render(self.tree()), f)
+    }
+}
+
+impl fmt::Debug for Trace {
+    /// The addresses; never symbolizes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Trace").field(&self.raw).finish()
+    }
+}

@@ -1,0 +1,339 @@
+//! Whose function a frame is: decided by its path and its file, never by addresses.
+
+use bw_symbolize::Frame;
+
+/// Whose a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The program's own.
+    User,
+    /// Unknown: neither name nor file. Shown, because it may be the program's.
+    Nameless,
+    /// A dependency's.
+    Library,
+    /// A dependency's as well, but it only waits for futures it was given: `timeout` says less than what it is around.
+    Combinator,
+    /// The standard library's.
+    Std,
+    /// Between a future and its poll, whoever it belongs to.
+    Glue,
+    /// This project's, on the way of the recording.
+    Hook,
+}
+
+/// Libraries that are glue as a whole or in part, by path.
+const GLUE: &[&str] = &[
+    "tokio::future::maybe_done::",
+    "tokio::future::poll_fn::",
+    "tokio::future::try_join::",
+    "tokio::task::coop::",
+    "tokio::macros::",
+    "futures_util::future::maybe_done::",
+    "futures_util::future::try_maybe_done::",
+    "futures_util::future::poll_fn::",
+    "futures_util::future::join::",
+    "futures_util::future::try_join::",
+    "futures_util::future::select::",
+    "futures_util::future::future::",
+    "futures_util::async_await::",
+];
+
+/// Futures of libraries that wait for what they were given.
+const COMBINATORS: &[&str] = &[
+    "tokio::time::timeout::Timeout",
+    "tokio::task::local::RunUntil",
+    "tokio::task::task_local::TaskLocalFuture",
+    "tokio_util::sync::cancellation_token::RunUntil",
+    "tracing::instrument::Instrumented",
+    "futures_util::future::",
+    "futures_util::stream::",
+    "futures_lite::future::",
+    "futures_lite::stream::",
+    "tokio_stream::",
+];
+
+/// What functions of the standard library are glue, by a part of their path.
+const STD_GLUE: &[&str] = &[
+    "Future>::poll",
+    "::poll_fn::",
+    "::ops::function::",
+    "::ops::async_function::",
+    "::panic::unwind_safe::",
+    "::panicking::",
+    "::panic::catch_unwind",
+    "::future::into_future::",
+    "::task::wake::",
+    "::task::poll::",
+];
+
+/// Where dependencies' sources are: registry, git checkouts, vendored.
+const LIBRARY_FILES: &[&str] = &["/registry/src/", "/git/checkouts/", "/vendor/"];
+
+/// Where the standard library's sources are, as built by its authors and as installed.
+const STD_FILES: &[&str] = &["/rustc/", "/lib/rustlib/src/rust/"];
+
+const STD_CRATES: &[&str] = &["core", "alloc", "std"];
+
+/// Libraries that are known by name where there is no file: those that every stack of a service passes through.
+const LIBRARIES: &[&str] = &[
+    "async_channel",
+    "async_executor",
+    "async_io",
+    "async_lock",
+    "axum",
+    "backtrace_waker",
+    "event_listener",
+    "futures_channel",
+    "futures_core",
+    "futures_executor",
+    "futures_lite",
+    "futures_util",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "mio",
+    "reqwest",
+    "rustls",
+    "smol",
+    "sqlx_core",
+    "tokio",
+    "tokio_rustls",
+    "tokio_stream",
+    "tokio_util",
+    "tonic",
+    "tower",
+    "tower_http",
+    "tracing",
+];
+
+impl Class {
+    pub(crate) fn of(frame: &Frame) -> Self {
+        let path = frame.function.as_ref().map(|function| &*function.path);
+        let file = frame.location.as_ref().map(|location| &*location.file);
+        let Some(path) = path else {
+            return match file {
+                None => Self::Nameless,
+                Some(file) if in_any(file, STD_FILES) => Self::Std,
+                Some(file) if in_any(file, LIBRARY_FILES) => Self::Library,
+                Some(_) => Self::User,
+            };
+        };
+        let owner = owner(path);
+        if owner == "bw_core" || is_wakers_own(path) {
+            return Self::Hook;
+        }
+        if GLUE.iter().any(|glue| starts_with_path(path, glue)) {
+            return Self::Glue;
+        }
+        // What `catch_unwind` compiles to; it has no crate and no file.
+        if path == "__rust_try" {
+            return Self::Glue;
+        }
+        if STD_CRATES.contains(&owner) && file.is_none_or(|file| in_any(file, STD_FILES)) {
+            let glue = STD_GLUE.iter().any(|part| path.contains(part));
+            return if glue { Self::Glue } else { Self::Std };
+        }
+        match file {
+            Some(file) if in_any(file, STD_FILES) => Self::Glue,
+            // A closure of the program that stands in a dependency's source: the inside of `join!` or `select!`.
+            Some(file) if in_any(file, LIBRARY_FILES) => {
+                let own = package(file)
+                    .is_none_or(|package| package == owner || trait_owner(path) == Some(&package));
+                if is_closure(path) && !own { Self::Glue } else { Self::of_library(path) }
+            }
+            Some(_) => Self::User,
+            None if LIBRARIES.contains(&owner) => Self::of_library(path),
+            None => Self::User,
+        }
+    }
+
+    fn of_library(path: &str) -> Self {
+        if COMBINATORS.iter().any(|combinator| starts_with_path(path, combinator)) {
+            Self::Combinator
+        } else {
+            Self::Library
+        }
+    }
+
+    pub(crate) fn is_users(self) -> bool {
+        matches!(self, Self::User | Self::Nameless)
+    }
+
+    pub(crate) fn is_shown_with_libraries(self) -> bool {
+        !matches!(self, Self::Hook | Self::Glue)
+    }
+}
+
+fn in_any(file: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| file.contains(place))
+}
+
+/// `Waker::clone` and `Waker::wake_by_ref`, in the spellings of both manglings.
+fn is_wakers_own(path: &str) -> bool {
+    let path = path.strip_prefix('<').unwrap_or(path);
+    path.strip_prefix("core::task::wake::Waker").is_some_and(|rest| {
+        rest.starts_with(" as core::clone::Clone>::clone")
+            || rest.ends_with("::wake_by_ref")
+            || rest.ends_with("::clone")
+    })
+}
+
+fn starts_with_path(path: &str, prefix: &str) -> bool {
+    path.trim_start_matches(['<', '&', '*', '(', '[']).starts_with(prefix)
+}
+
+fn is_closure(path: &str) -> bool {
+    path.contains("{{closure}}") || path.contains("{closure#")
+}
+
+/// The crate of a path: of the type it is implemented for, where the path names one.
+fn owner(path: &str) -> &str {
+    first_segment(path).or_else(|| trait_owner(path)).unwrap_or(path)
+}
+
+/// The crate of the trait in `<Type as Trait>::method`.
+fn trait_owner(path: &str) -> Option<&str> {
+    let inside = path.strip_prefix('<')?;
+    let mut depth = 0_usize;
+    let at = inside.bytes().enumerate().find_map(|(at, byte)| {
+        match byte {
+            b'<' => depth += 1,
+            // `->` closes nothing.
+            b'>' if at > 0 && inside.as_bytes()[at - 1] == b'-' => {}
+            b'>' => depth = depth.saturating_sub(1),
+            b' ' if depth == 0 && inside[at..].starts_with(" as ") => return Some(at + 4),
+            _ => {}
+        }
+        None
+    })?;
+    first_segment(&inside[at..])
+}
+
+/// The first segment of a path, past whatever a type may begin with. `None` for a generic parameter or a primitive.
+fn first_segment(path: &str) -> Option<&str> {
+    let mut rest = path;
+    loop {
+        let shorter = rest.trim_start_matches(['<', '&', '*', '(', '[', ' ']);
+        let shorter = ["mut ", "const ", "dyn ", "impl ", "unsafe "]
+            .iter()
+            .fold(shorter, |shorter, word| shorter.strip_prefix(word).unwrap_or(shorter));
+        // A lifetime.
+        let shorter = match shorter.strip_prefix('\'') {
+            Some(named) => named.split_once(' ').map_or(named, |(_, rest)| rest),
+            None => shorter,
+        };
+        if shorter.len() == rest.len() {
+            break;
+        }
+        rest = shorter;
+    }
+    let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    let (segment, after) = rest.split_at(end);
+    (after.starts_with("::") && !segment.is_empty()).then_some(segment)
+}
+
+/// The crate of a dependency's source file, from the folder its package was unpacked to: `tokio-util-0.7.1` is
+/// `tokio_util`. `None` where the folder does not tell.
+fn package(file: &str) -> Option<String> {
+    let folder = match file.split_once("/registry/src/") {
+        // A folder for the registry's index, then one for each package.
+        Some((_, after)) => after.split('/').nth(1)?,
+        None => file.split_once("/vendor/")?.1.split('/').next()?,
+    };
+    let version =
+        folder.match_indices('-').find(|(at, _)| folder[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    let name = version.map_or(folder, |(at, _)| &folder[..at]);
+    Some(name.replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bw_symbolize::{Function, Location};
+
+    use super::*;
+
+    const TOKIO: &str = "/home/me/.cargo/registry/src/index.crates.io-0123/tokio-1.54.1/src/macros/join.rs";
+    const CORE: &str = "/rustc/0123/library/core/src/future/poll_fn.rs";
+    const MINE: &str = "/home/me/app/src/main.rs";
+
+    fn class(path: &str, file: Option<&str>) -> Class {
+        Class::of(&Frame {
+            function: Some(Function { name: path.into(), path: path.into() }),
+            location: file.map(|file| Location { file: file.into(), line: Some(1), column: None }),
+            inlined: false,
+        })
+    }
+
+    #[test]
+    fn the_hook_is_known_by_its_crate_and_not_by_a_part_of_a_name() {
+        for path in [
+            "bw_core::hook::clone",
+            "<bw_core::task::TracedTask<F> as core::future::future::Future>::poll",
+            "<core::task::wake::Waker as core::clone::Clone>::clone",
+            "core::task::wake::Waker::wake_by_ref",
+            "<core::task::wake::Waker>::wake_by_ref",
+        ] {
+            assert_eq!(class(path, None), Class::Hook, "{path}");
+        }
+        for path in
+            ["app::with::<bw_core::RawTrace>", "my_bw_core::hook::clone", "<app::Mine<bw_core::TaskId>>::run"]
+        {
+            assert_eq!(class(path, Some(MINE)), Class::User, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_inside_of_a_macro_is_glue_and_the_librarys_own_closures_are_not() {
+        assert_eq!(class("app::bar::{{closure}}::{{closure}}", Some(TOKIO)), Class::Glue);
+        assert_eq!(class("tokio::sync::mutex::Mutex<T>::lock::{{closure}}", Some(TOKIO)), Class::Library);
+        assert_eq!(class("<T as tokio::io::AsyncRead>::read::{{closure}}", Some(TOKIO)), Class::Library);
+        assert_eq!(class("tokio::future::maybe_done::MaybeDone<F>::x", Some(TOKIO)), Class::Glue);
+    }
+
+    #[test]
+    fn the_standard_library_is_glue_where_it_polls() {
+        assert_eq!(
+            class("<core::future::poll_fn::PollFn<F> as core::future::future::Future>::poll", Some(CORE)),
+            Class::Glue
+        );
+        assert_eq!(class("<core::pin::Pin<P> as core::future::future::Future>::poll", None), Class::Glue);
+        assert_eq!(class("std::thread::local::LocalKey<T>::with", Some(CORE)), Class::Std);
+        assert_eq!(
+            class("<F as core::future::into_future::IntoFuture>::into_future", Some(CORE)),
+            Class::Glue
+        );
+    }
+
+    #[test]
+    fn without_a_file_known_libraries_are_told_by_name() {
+        assert_eq!(
+            class("<tokio::time::sleep::Sleep as core::future::future::Future>::poll", None),
+            Class::Library
+        );
+        assert_eq!(
+            class("<tokio::time::timeout::Timeout<T> as core::future::future::Future>::poll", None),
+            Class::Combinator
+        );
+        assert_eq!(class("app::run", None), Class::User);
+        assert_eq!(class("__rust_try", None), Class::Glue);
+        assert_eq!(Class::of(&Frame { function: None, location: None, inlined: false }), Class::Nameless);
+    }
+
+    #[test]
+    fn packages_are_told_by_their_folder() {
+        assert_eq!(package(TOKIO).unwrap(), "tokio");
+        let futures = "/x/registry/src/github.com-1ecc6299db9ec823/futures-util-0.3.34/src/a.rs";
+        assert_eq!(package(futures).unwrap(), "futures_util");
+        assert_eq!(package("/x/vendor/tokio-util/src/a.rs").unwrap(), "tokio_util");
+        assert_eq!(package("/x/git/checkouts/tokio-0123/abcd/tokio/src/a.rs"), None);
+    }
+
+    #[test]
+    fn hostile_paths_do_not_panic() {
+        for path in
+            ["", "<", "<<<", "< as ", "<é as ", "'", "&'a ", "-", "->", "<fn() -> é as é::é>::é", "::"]
+        {
+            let _ = class(path, Some(path));
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The tree as text.
+
+use std::fmt::{self, Write as _};
+
+use anstyle::Style;
+
+use crate::escape::Shortened;
+use crate::filter::{Detail, Hidden};
+use crate::path::shorten;
+use crate::tree::{Node, Tree};
+
+/// How to print a tree. Data; printing it is [`render`](Self::render)'s.
+///
+/// ```text
+/// ╼ async fn app::serve at src/main.rs:20:11
+///  ├╼ async fn app::read at src/main.rs:28:15
+///  │  └╼ async fn app::fill (×2) at src/main.rs:16:6
+///  └╼ async fn app::write at src/main.rs:32:11
+/// ```
+#[derive(Clone, Debug)]
+pub struct Text {
+    detail: Detail,
+    glyphs: Glyphs,
+    palette: Palette,
+    whole_paths: Option<bool>,
+    roots: Vec<String>,
+    footer: bool,
+}
+
+/// What the branches are drawn with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Glyphs {
+    /// `╼`, `├╼`, `└╼`, `│`.
+    #[default]
+    Unicode,
+    /// The same in ASCII, also `(x2)` and `...`. Names are printed as they are.
+    Ascii,
+}
+
+/// Colours, chosen by the caller, who knows the terminal. The default has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Palette {
+    /// The branches.
+    pub branch: Style,
+    /// Function names.
+    pub function: Style,
+    /// `at file:line:column`.
+    pub location: Style,
+    /// Counts, marks, and the lines below the tree.
+    pub note: Style,
+}
+
+impl Palette {
+    /// Colours that can be read on dark and on light: bold names, dimmed positions.
+    #[must_use]
+    pub const fn colored() -> Self {
+        Self {
+            branch: Style::new().dimmed(),
+            function: Style::new().bold(),
+            location: Style::new().dimmed(),
+            note: anstyle::AnsiColor::Yellow.on_default(),
+        }
+    }
+}
+
+/// Names longer than this many bytes are cut in the middle, at every level of detail. Real ones with very long generics
+/// have a few thousand.
+const NAME_BYTES: usize = 16 * 1024;
+
+/// Levels that are indented. Deeper ones stand at the same column and tell their depth, so that a runaway recursion prints
+/// in linear space.
+const INDENTED_LEVELS: usize = 100;
+
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            detail: Detail::default(),
+            glyphs: Glyphs::default(),
+            palette: Palette::default(),
+            whole_paths: None,
+            roots: Vec::new(),
+            footer: true,
+        }
+    }
+}
+
+impl Text {
+    /// What `{}` prints of a tree: [`Detail::User`], Unicode, no colours, short paths.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How much to show.
+    #[must_use]
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// What the branches are drawn with.
+    #[must_use]
+    pub fn glyphs(mut self, glyphs: Glyphs) -> Self {
+        self.glyphs = glyphs;
+        self
+    }
+
+    /// The colours.
+    #[must_use]
+    pub fn palette(mut self, palette: Palette) -> Self {
+        self.palette = palette;
+        self
+    }
+
+    /// Whether source paths are printed as the debug information has them, or without the folders that the build machine
+    /// kept them in. Unless told, whole with [`Detail::Full`] and short otherwise.
+    #[must_use]
+    pub fn whole_paths(mut self, whole: bool) -> Self {
+        self.whole_paths = Some(whole);
+        self
+    }
+
+    /// Short paths below this folder are printed relative to it. May be called for several.
+    #[must_use]
+    pub fn relative_to(mut self, folder: impl Into<String>) -> Self {
+        self.roots.push(folder.into());
+        self
+    }
+
+    /// Whether lines below the tree say what is not shown: hidden frames, dropped stacks. On unless told.
+    #[must_use]
+    pub fn footer(mut self, footer: bool) -> Self {
+        self.footer = footer;
+        self
+    }
+
+    /// The tree with these settings, to be printed. Filtering allocates, once for each printing; printing itself does not.
+    ///
+    /// The text does not end with a line feed. A tree without stacks prints why.
+    #[must_use]
+    pub fn render<'a>(&'a self, tree: &'a Tree) -> impl fmt::Display + 'a {
+        Rendered { text: self, tree }
+    }
+}
+
+struct Rendered<'a> {
+    text: &'a Text,
+    tree: &'a Tree,
+}
+
+impl fmt::Display for Rendered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Text { palette, footer, .. } = self.text;
+        let note = palette.note;
+        let tree = self.tree.filtered(self.text.detail);
+        if tree.roots.is_empty() && tree.dropped == 0 {
+            return write!(
+                f,
+                "{note}(no stack: the future returned Pending without cloning its waker, so nothing it was handed can \
+                 wake it){note:#}"
+            );
+        }
+        self.nodes(f, &tree)?;
+        if *footer {
+            let mut separator = if tree.roots.is_empty() { "" } else { "\n" };
+            let mut line = |f: &mut fmt::Formatter<'_>, text: &dyn fmt::Display| {
+                write!(f, "{separator}  {note}({text}){note:#}")?;
+                separator = "\n";
+                Ok(())
+            };
+            if tree.dropped > 0 {
+                let stacks = if tree.dropped == 1 { "stack" } else { "stacks" };
+                line(
+                    f,
+                    &format_args!(
+                        "{} {stacks} did not fit; ask again: the next trace gets more room",
+                        tree.dropped
+                    ),
+                )?;
+            }
+            if tree.hidden.total() > 0 {
+                line(f, &tree.hidden)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rendered<'_> {
+    /// Depth first, with a stack of our own.
+    fn nodes(&self, f: &mut fmt::Formatter<'_>, tree: &Tree) -> fmt::Result {
+        let (unicode, branch) = (self.text.glyphs == Glyphs::Unicode, self.text.palette.branch);
+        let (root, inner, last, through, nothing) = if unicode {
+            ("╼ ", "├╼ ", "└╼ ", "│  ", "   ")
+        } else {
+            ("- ", "|- ", "`- ", "|  ", "   ")
+        };
+        let mut first = true;
+        // What is drawn before a node's children, and how long it is for each level above.
+        let mut prefix = String::new();
+        let mut lengths = Vec::new();
+        // Nodes ahead, with their depth and whether they are the last of their siblings.
+        let mut ahead: Vec<_> = tree.roots.iter().rev().map(|&root| (root, 0, true)).collect();
+        while let Some((at, depth, is_last)) = ahead.pop() {
+            if !std::mem::take(&mut first) {
+                f.write_char('\n')?;
+            }
+            let node = &tree.nodes[at];
+            lengths.truncate(depth.min(INDENTED_LEVELS));
+            prefix.truncate(lengths.last().copied().unwrap_or(0));
+            let edge = match (depth, is_last) {
+                (0, _) => root,
+                (_, true) => last,
+                (_, false) => inner,
+            };
+            write!(f, "{branch}{prefix}{edge}{branch:#}")?;
+            if depth >= INDENTED_LEVELS {
+                let note = self.text.palette.note;
+                write!(f, "{note}(level {depth}){note:#} ")?;
+            } else {
+                prefix.push_str(match (depth, is_last) {
+                    (0, _) => " ",
+                    (_, true) => nothing,
+                    (_, false) => through,
+                });
+                lengths.push(prefix.len());
+            }
+            self.node(f, node)?;
+            let children = &node.children;
+            ahead.extend(
+                children
+                    .iter()
+                    .enumerate()
+                    .rev()
+                    .map(|(n, &child)| (child, depth + 1, n + 1 == children.len())),
+            );
+        }
+        Ok(())
+    }
+
+    fn node(&self, f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
+        let Palette { function, location, note, .. } = self.text.palette;
+        let ellipsis = if self.text.glyphs == Glyphs::Unicode { "…" } else { "..." };
+        let short = |text| Shortened { text, most: NAME_BYTES, ellipsis };
+        match (&node.frame.function, &node.place.module) {
+            (Some(named), _) => {
+                write!(f, "{function}{}{function:#}", short(&named.name))?;
+            }
+            (None, Some(module)) => {
+                let file = module.path.rsplit('/').next().unwrap_or(&module.path);
+                write!(f, "{function}{}+{:#x}{function:#}", short(file), module.offset)?;
+            }
+            (None, None) => write!(f, "{function}{:#x}{function:#}", node.place.address)?,
+        }
+        if node.count > 1 {
+            let times = if self.text.glyphs == Glyphs::Unicode { '×' } else { 'x' };
+            write!(f, " {note}({times}{}){note:#}", node.count)?;
+        }
+        if let Some(at) = &node.frame.location {
+            let whole = self.text.whole_paths.unwrap_or(self.text.detail == Detail::Full);
+            let file = if whole { &*at.file } else { shorten(&at.file, &self.text.roots) };
+            write!(f, "{location} at {}", short(file))?;
+            if let Some(line) = at.line {
+                write!(f, ":{line}")?;
+                if let Some(column) = at.column {
+                    write!(f, ":{column}")?;
+                }
+            }
+            write!(f, "{location:#}")?;
+        }
+        for (mark, text) in [
+            (node.marks.is_yield, "woke itself"),
+            (node.marks.foreign, "on another thread"),
+            (node.marks.truncated, "callers missing: the walk ended before the root"),
+        ] {
+            if mark {
+                write!(f, " {note}({text}){note:#}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Hidden {
+    /// `14 frames hidden: 4 hook, 6 poll glue, 2 std, 2 library`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frames = if self.total() == 1 { "frame" } else { "frames" };
+        write!(f, "{} {frames} hidden", self.total())?;
+        let classes =
+            [(self.hook, "hook"), (self.glue, "poll glue"), (self.std, "std"), (self.library, "library")];
+        let mut separator = ": ";
+        for (count, class) in classes {
+            if count > 0 {
+                write!(f, "{separator}{count} {class}")?;
+                separator = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tree {
+    /// For people; `{:#}` prints everything. See [`Text`] for more. Does not symbolize; filtering allocates.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detail = if f.alternate() { Detail::Full } else { Detail::User };
+        fmt::Display::fmt(&Text::new().detail(detail).render(self), f)
+    }
+}

@@ -1,0 +1,259 @@
+//! The tree of frames: every stack of a trace, merged from the root.
+
+use std::collections::HashMap;
+
+use bw_symbolize::{Frame, Location, ModuleOffset, PhysicalFrame, SymbolizedStack, SymbolizedTrace};
+
+use crate::filter::{Detail, Hidden};
+
+/// Where one task waits, and how it got there: all stacks of a trace merged by their common beginning, root first.
+///
+/// # What is one node
+///
+/// One function at one place. A call is one place for each return address, so two branches of a `join!` that look alike
+/// are two nodes. Functions inlined around a call have no address of their own; equal ones under the same parent are one
+/// node. Stacks that do not go to the task's root (truncated, or from another thread) have roots of their own.
+///
+/// # Order
+///
+/// Parents before children. Siblings are ordered by where their code is (module, then offset), never by the order in which
+/// they were recorded: `tokio::join!` begins with another branch at each poll. The task's root comes before others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) roots: Vec<usize>,
+    pub(crate) hidden: Hidden,
+    pub(crate) dropped: usize,
+}
+
+/// One function at one place in a [`Tree`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    pub(crate) frame: Frame,
+    pub(crate) place: Place,
+    pub(crate) parent: Option<usize>,
+    pub(crate) children: Vec<usize>,
+    pub(crate) ends: usize,
+    pub(crate) count: usize,
+    pub(crate) marks: Marks,
+}
+
+/// Where the code of a node is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The module and the offset in it, when the address lies in a known module.
+    pub module: Option<ModuleOffset>,
+    /// The return address. For a function inlined into others, that of the first physical frame it was found at.
+    pub address: usize,
+}
+
+/// What is special about the stacks at a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Marks {
+    /// A root whose callers are missing: the walk ended before the task's root.
+    pub truncated: bool,
+    /// A root of another thread, on which the waker was cloned.
+    pub foreign: bool,
+    /// A leaf that woke its own task (a yield), instead of waiting to be woken.
+    pub is_yield: bool,
+}
+
+impl Node {
+    /// The function and its position.
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Where its code is.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The index of the caller; `None` for a root.
+    #[must_use]
+    pub fn parent(&self) -> Option<usize> {
+        self.parent
+    }
+
+    /// The indices of the callees, in order.
+    #[must_use]
+    pub fn children(&self) -> &[usize] {
+        &self.children
+    }
+
+    /// How many recorded stacks end here.
+    #[must_use]
+    pub fn ends(&self) -> usize {
+        self.ends
+    }
+
+    /// How many equal nodes this one stands for. See [`Tree::filtered`].
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// What is special here.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+}
+
+/// Tells nodes of one parent apart.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    /// The function that was called at a return address, or a place without a name.
+    Call(usize),
+    /// A function inlined around it.
+    Inlined(Option<&'a str>, Option<&'a Location>),
+}
+
+impl Tree {
+    /// Merges the stacks of a trace. Allocates; linear in the number of frames.
+    #[must_use]
+    pub fn new(trace: &SymbolizedTrace) -> Self {
+        let mut growing = Growing { tree: Self::empty(trace.dropped), known: HashMap::new() };
+        for stack in &trace.stacks {
+            growing.add(stack);
+        }
+        growing.tree.in_order()
+    }
+
+    pub(crate) fn empty(dropped: usize) -> Self {
+        Self { nodes: Vec::new(), roots: Vec::new(), hidden: Hidden::default(), dropped }
+    }
+
+    /// Every node; a parent before its children.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The indices of the roots, in order.
+    #[must_use]
+    pub fn roots(&self) -> &[usize] {
+        &self.roots
+    }
+
+    /// What [`filtered`](Self::filtered) left out.
+    #[must_use]
+    pub fn hidden(&self) -> Hidden {
+        self.hidden
+    }
+
+    /// How many stacks were recorded but did not fit.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// The tree as somebody with that much interest in details wants to see it.
+    ///
+    /// Nodes that are hidden hand their children to their parent. Siblings that then look alike, with all that is below
+    /// them, become one, whose [`count`](Node::count) is how many they were. A node below which everything is hidden counts
+    /// as often as the most frequent stack that ends below it: a leaf that clones the waker at two places is one wait, the
+    /// same stack recorded five times is five.
+    #[must_use]
+    pub fn filtered(&self, detail: Detail) -> Self {
+        crate::filter::apply(self, detail)
+    }
+
+    /// Orders siblings, and then numbers nodes so that parents come first.
+    fn in_order(mut self) -> Self {
+        let order = |nodes: &[Node], siblings: &mut Vec<usize>| {
+            siblings.sort_by(|&a, &b| {
+                let (a, b) = (&nodes[a], &nodes[b]);
+                (a.marks.foreign, a.marks.truncated, &a.place).cmp(&(
+                    b.marks.foreign,
+                    b.marks.truncated,
+                    &b.place,
+                ))
+            });
+        };
+        let mut roots = std::mem::take(&mut self.roots);
+        order(&self.nodes, &mut roots);
+        let mut children: Vec<_> =
+            self.nodes.iter_mut().map(|node| std::mem::take(&mut node.children)).collect();
+        for siblings in &mut children {
+            order(&self.nodes, siblings);
+        }
+        let mut tree = Self { hidden: self.hidden, ..Self::empty(self.dropped) };
+        let mut old: Vec<_> = self.nodes.into_iter().map(Some).collect();
+        // Depth first, so that a node's descendants follow it. A stack of our own: traces can be deep.
+        let mut ahead: Vec<(usize, Option<usize>)> =
+            roots.into_iter().rev().map(|root| (root, None)).collect();
+        while let Some((at, parent)) = ahead.pop() {
+            let Some(node) = old[at].take() else { continue };
+            let new = tree.push(Node { parent, children: Vec::new(), ..node }, parent);
+            ahead.extend(children[at].iter().rev().map(|&child| (child, Some(new))));
+        }
+        tree
+    }
+
+    /// Appends a node under a parent that is already there.
+    pub(crate) fn push(&mut self, node: Node, parent: Option<usize>) -> usize {
+        let index = self.nodes.len();
+        self.nodes.push(node);
+        match parent {
+            Some(parent) => self.nodes[parent].children.push(index),
+            None => self.roots.push(index),
+        }
+        index
+    }
+}
+
+/// A tree to which stacks are being added, in whatever order.
+struct Growing<'a> {
+    tree: Tree,
+    /// By parent, by whether the stack is whole (only at a root), and by key.
+    known: HashMap<(Option<usize>, Marks, Key<'a>), usize>,
+}
+
+impl<'a> Growing<'a> {
+    fn add(&mut self, stack: &'a SymbolizedStack) {
+        let top = Marks { truncated: stack.flags.truncated, foreign: stack.flags.foreign, is_yield: false };
+        let mut at = None;
+        for physical in stack.frames.iter().rev() {
+            for frame in physical.frames.iter().skip(1).rev() {
+                let path = frame.function.as_ref().map(|function| &*function.path);
+                let key = Key::Inlined(path, frame.location.as_ref());
+                at = Some(self.enter(at, top, key, frame, physical));
+            }
+            let nameless = Frame { function: None, location: None, inlined: false };
+            let frame = physical.frames.first().unwrap_or(&nameless);
+            at = Some(self.enter(at, top, Key::Call(physical.address.get()), frame, physical));
+        }
+        if let Some(at) = at {
+            let leaf = &mut self.tree.nodes[at];
+            leaf.ends += 1;
+            leaf.count = leaf.ends;
+            leaf.marks.is_yield |= stack.flags.is_yield;
+        }
+    }
+
+    fn enter(
+        &mut self,
+        parent: Option<usize>,
+        top: Marks,
+        key: Key<'a>,
+        frame: &Frame,
+        at: &PhysicalFrame,
+    ) -> usize {
+        let marks = if parent.is_none() { top } else { Marks::default() };
+        let place = Place { module: at.module.clone(), address: at.address.get() };
+        let tree = &mut self.tree;
+        let index = *self.known.entry((parent, marks, key)).or_insert_with(|| {
+            let (frame, place) = (frame.clone(), place.clone());
+            tree.push(Node { frame, place, parent, children: Vec::new(), ends: 0, count: 1, marks }, parent)
+        });
+        // A function inlined into several stacks is where the first of them is, whichever was recorded first.
+        let node = &mut self.tree.nodes[index];
+        if place < node.place {
+            node.place = place;
+        }
+        index
+    }
+}

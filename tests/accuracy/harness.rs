@@ -1,0 +1,215 @@
+//! Runs a future as a traced task, captures where it waits, and compares that with what the future itself noted.
+//!
+//! A future wraps what it awaits in [`at!`], which notes the position of that await and the function it is in. A test
+//! calls [`waits!`] with the future and the stacks it expects: the readable name of each of *this program's* functions,
+//! root first. Both together must be exactly what the trace says: no function of this program missing, none added,
+//! each at the noted line, and no stack more or less.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use bw_core::{RawTrace, TaskState, TraceHandle, TracedTask, traced};
+use bw_symbolize::{Frame, PhysicalFrame, SymbolizedStack, SymbolizedTrace, Symbolizer};
+use tokio::runtime;
+use tokio::task::yield_now;
+
+/// Shared, so that the debug information of this program is read once.
+static SYMBOLIZER: LazyLock<Symbolizer> = LazyLock::new(Symbolizer::new);
+
+/// Longer than any test runs.
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// How often a task is given the chance to suspend before the test gives up.
+const TURNS: usize = 1000;
+
+/// Where an await stands. The column is that of [`at!`], so the await's is greater.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+thread_local! {
+    /// What the futures polled by this thread noted: for each body, as the compiler calls it, its latest await.
+    static NOTED: RefCell<HashMap<&'static str, Place>> = RefCell::default();
+}
+
+/// Passes a future through, and notes that the body it stands in awaits it on this line.
+///
+/// Write the `.await` behind it on the same line; or, for a macro that has the `.await` inside, start the macro there.
+macro_rules! at {
+    ($future:expr) => {
+        $crate::harness::pass(
+            $crate::harness::note(
+                {
+                    fn body() {}
+                    std::any::type_name_of_val(&body)
+                },
+                $crate::harness::Place { file: file!(), line: line!(), column: column!() },
+            ),
+            $future,
+        )
+    };
+}
+pub(crate) use at;
+
+/// Checks where a future waits. `self::` in a name is the module this is called in.
+macro_rules! waits {
+    ($future:expr, $($stack:expr),+ $(,)?) => {
+        $crate::harness::assert_waits(module_path!(), || $future, &[$(&$stack),+])
+    };
+}
+pub(crate) use waits;
+
+/// The first argument is evaluated before the second, which is what it is for.
+#[inline(always)]
+pub(crate) fn pass<T>((): (), future: T) -> T {
+    future
+}
+
+/// For [`at!`].
+#[cold]
+#[inline(never)]
+pub(crate) fn note(name_in_body: &'static str, place: Place) {
+    let body = name_in_body.strip_suffix("::body").expect("that is its name");
+    NOTED.with_borrow_mut(|noted| noted.insert(body, place));
+}
+
+/// Checks a task whose root future is the future itself, a box of it, and a box that hides its type.
+///
+/// With optimization they differ: the first has the user's functions inlined into the frame of the traced poll, which
+/// is the root of the stack; the last never has.
+#[track_caller]
+pub(crate) fn assert_waits<F>(module: &str, make: impl Fn() -> F, expected: &[&[&str]])
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let expected: Vec<Vec<String>> = expected
+        .iter()
+        .map(|stack| stack.iter().map(|name| name.replace("self::", &format!("{module}::"))).collect())
+        .collect();
+    assert_captures(&capture(&make), &expected, "unboxed");
+    assert_captures(&capture(|| Box::pin(make())), &expected, "boxed");
+    assert_captures(&capture(|| hide(make())), &expected, "boxed and hidden");
+}
+
+fn hide<F>(future: F) -> Pin<Box<dyn Future<Output = Box<dyn Any + Send>> + Send>>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    Box::pin(async move { Box::new(future.await) as Box<dyn Any + Send> })
+}
+
+/// Spawns a future as a traced task, and asks it three times: before its first poll, and twice when it is suspended.
+pub(crate) fn capture<F>(make: impl FnOnce() -> F) -> [RawTrace; 3]
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    NOTED.with_borrow_mut(HashMap::clear);
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (task, handle): (TracedTask<F>, TraceHandle) = traced(make());
+        // Nothing is polled before this future suspends, so the first poll is asked for already.
+        tokio::spawn(task);
+        assert_eq!(handle.state(), TaskState::NeverPolled);
+        let first = handle.capture().await.expect("it suspends");
+        for _ in 0..TURNS {
+            if handle.state() == TaskState::Suspended {
+                break;
+            }
+            yield_now().await;
+        }
+        let second = handle.capture().await.expect("it stays suspended");
+        [first, second, handle.capture().await.expect("it stays suspended")]
+    })
+}
+
+/// The trace with names. Whole, or the test fails.
+#[track_caller]
+pub(crate) fn symbolize(trace: &RawTrace) -> SymbolizedTrace {
+    assert_eq!(trace.dropped(), 0);
+    assert!(trace.stacks().all(|stack| !stack.is_truncated() && !stack.is_foreign()), "{trace:?}");
+    SYMBOLIZER.symbolize(trace)
+}
+
+#[track_caller]
+fn assert_captures(captures: &[RawTrace], expected: &[Vec<String>], shape: &str) {
+    for (trace, number) in captures.iter().zip(1..) {
+        let trace = symbolize(trace);
+        let mut missing: Vec<&[String]> = expected.iter().map(Vec::as_slice).collect();
+        for stack in &trace.stacks {
+            let frames = of_this_program(stack);
+            let names: Vec<&str> = frames.iter().copied().filter_map(name).collect();
+            let Some(found) = missing.iter().position(|expected| names == *expected) else {
+                panic!("{shape}, capture {number}: no stack {names:#?} in {missing:#?}\n{}", list(stack));
+            };
+            missing.swap_remove(found);
+            for frame in frames {
+                assert_place(frame, &format!("{shape}, capture {number}:\n{}", list(stack)));
+            }
+        }
+        assert!(missing.is_empty(), "{shape}, capture {number}: {missing:#?} not in\n{}", list_all(&trace));
+    }
+}
+
+/// Checks that a frame is where its body noted it waits.
+#[track_caller]
+fn assert_place(frame: &Frame, context: &str) {
+    let path = &*frame.function.as_ref().expect("found by its name").path;
+    let place = noted(path).unwrap_or_else(|| panic!("{path} noted nothing; {context}"));
+    let Some(location) = &frame.location else { panic!("{path} has no location; {context}") };
+    assert!(location.file.ends_with(place.file), "{path} is in {}; {context}", place.file);
+    assert_eq!(location.line, Some(place.line), "{path}; {context}");
+    assert!(location.column.is_some_and(|column| column > place.column), "{path}: {place:?}; {context}");
+}
+
+/// What a body noted, or the body it stands in: a closure that a macro like `join!` makes is at the line of the macro.
+pub(crate) fn noted(path: &str) -> Option<Place> {
+    let mut path = path;
+    loop {
+        if let Some(place) = NOTED.with_borrow(|noted| noted.get(path).copied()) {
+            return Some(place);
+        }
+        path = path.strip_suffix("::{{closure}}")?;
+    }
+}
+
+/// The frames of this program's functions, inlined or not, root first.
+pub(crate) fn of_this_program(stack: &SymbolizedStack) -> Vec<&Frame> {
+    let frames = stack.frames.iter().rev().flat_map(|physical| physical.frames.iter().rev());
+    frames.filter(|frame| is_of_this_program(frame)).collect()
+}
+
+fn is_of_this_program(frame: &Frame) -> bool {
+    let Some(function) = &frame.function else { return false };
+    let path = function.path.trim_start_matches('<');
+    path.strip_prefix(env!("CARGO_CRATE_NAME")).is_some_and(|rest| rest.starts_with("::"))
+        && !path.contains("::harness::")
+}
+
+pub(crate) fn name(frame: &Frame) -> Option<&str> {
+    frame.function.as_ref().map(|function| &*function.name)
+}
+
+/// A stack as text, root first; inlined functions are marked.
+pub(crate) fn list(stack: &SymbolizedStack) -> String {
+    let line = |physical: &Arc<PhysicalFrame>| {
+        let frame = |frame: &Frame| {
+            let mark = if frame.inlined { '~' } else { ' ' };
+            let place = frame.location.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{mark} {} at {place}\n", name(frame).unwrap_or("?"))
+        };
+        physical.frames.iter().rev().map(frame).collect::<String>()
+    };
+    stack.frames.iter().rev().map(line).collect()
+}
+
+fn list_all(trace: &SymbolizedTrace) -> String {
+    trace.stacks.iter().map(list).collect::<Vec<_>>().join("\n")
+}

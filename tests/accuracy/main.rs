@@ -1,0 +1,20 @@
+//! Every function of a chain of awaits is there, in order, with the line of its `.await`: for each kind of leaf, in
+//! every shape people write futures in, built without optimization, with it, and with thin LTO.
+//!
+//! ```text
+//! cargo test -p tests --test accuracy
+//! cargo test -p tests --test accuracy --release
+//! cargo test -p tests --test accuracy --profile thin
+//! ```
+//!
+//! What is expected does not depend on the profile, nor on whether the task's root future is boxed: see [`harness`].
+#![allow(missing_docs, reason = "a test program")]
+
+mod channels;
+mod combinators;
+mod ends;
+mod harness;
+mod io;
+mod shapes;
+mod sync;
+mod tasks;
