@@ -5,7 +5,6 @@
 //! root first. Both together must be exactly what the trace says: no function of this program missing, none added,
 //! each at the noted line, and no stack more or less.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
@@ -27,6 +26,9 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 /// How often a task is given the chance to suspend before the test gives up.
 const TURNS: usize = 1000;
 
+/// What the paths of this program's files have in common.
+const OWN_FILES: &str = "tests/accuracy/";
+
 /// Where an await stands. The column is that of [`at!`], so the await's is greater.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -37,7 +39,7 @@ pub(crate) struct Place {
 
 thread_local! {
     /// What the futures polled by this thread noted: for each body, as the compiler calls it, its latest await.
-    static NOTED: RefCell<HashMap<&'static str, Place>> = RefCell::default();
+    static NOTED: RefCell<HashMap<String, Place>> = RefCell::default();
 }
 
 /// Passes a future through, and notes that the body it stands in awaits it on this line.
@@ -76,9 +78,26 @@ pub(crate) fn pass<T>((): (), future: T) -> T {
 /// For [`at!`].
 #[cold]
 #[inline(never)]
-pub(crate) fn note(name_in_body: &'static str, place: Place) {
+pub(crate) fn note(name_in_body: &str, place: Place) {
     let body = name_in_body.strip_suffix("::body").expect("that is its name");
-    NOTED.with_borrow_mut(|noted| noted.insert(body, place));
+    NOTED.with_borrow_mut(|noted| noted.insert(without_arguments(body), place));
+}
+
+/// A path without generic arguments, which `type_name` and the compiler's symbols write differently.
+fn without_arguments(path: &str) -> String {
+    let (mut kept, mut depth) = (String::new(), 0_usize);
+    for c in path.chars() {
+        // At the beginning of a path segment there is no argument, but a type: `<app::Foo as app::Bar>::baz`.
+        let begins_arguments = c == '<' && (depth > 0 || kept.ends_with(|c: char| c == '_' || c.is_alphanumeric()));
+        if begins_arguments {
+            depth += 1;
+        } else if depth == 0 {
+            kept.push(c);
+        } else if c == '>' {
+            depth -= 1;
+        }
+    }
+    kept
 }
 
 /// Checks a task whose root future is the future itself, a box of it, and a box that hides its type.
@@ -96,14 +115,8 @@ where
         .collect();
     assert_captures(&capture(&make), &expected, "unboxed");
     assert_captures(&capture(|| Box::pin(make())), &expected, "boxed");
-    assert_captures(&capture(|| hide(make())), &expected, "boxed and hidden");
-}
-
-fn hide<F>(future: F) -> Pin<Box<dyn Future<Output = Box<dyn Any + Send>> + Send>>
-where
-    F: Future<Output: Send + 'static> + Send + 'static,
-{
-    Box::pin(async move { Box::new(future.await) as Box<dyn Any + Send> })
+    let hide = |future: F| -> Pin<Box<dyn Future<Output = F::Output> + Send>> { Box::pin(future) };
+    assert_captures(&capture(|| hide(make())), &expected, "boxed as dyn");
 }
 
 /// Spawns a future as a traced task, and asks it three times: before its first poll, and twice when it is suspended.
@@ -138,20 +151,26 @@ pub(crate) fn symbolize(trace: &RawTrace) -> SymbolizedTrace {
     SYMBOLIZER.symbolize(trace)
 }
 
+/// The traces of [`capture`], of a task of one shape.
 #[track_caller]
 fn assert_captures(captures: &[RawTrace], expected: &[Vec<String>], shape: &str) {
     for (trace, number) in captures.iter().zip(1..) {
         let trace = symbolize(trace);
-        let mut missing: Vec<&[String]> = expected.iter().map(Vec::as_slice).collect();
+        let mut missing: Vec<&Vec<String>> = expected.iter().collect();
         for stack in &trace.stacks {
+            let context = format!("{shape}, capture {number}:\n{}", list(stack));
             let frames = of_this_program(stack);
             let names: Vec<&str> = frames.iter().copied().filter_map(name).collect();
-            let Some(found) = missing.iter().position(|expected| names == *expected) else {
-                panic!("{shape}, capture {number}: no stack {names:#?} in {missing:#?}\n{}", list(stack));
-            };
-            missing.swap_remove(found);
+            if let Some(found) = missing.iter().position(|expected| names == **expected) {
+                missing.swap_remove(found);
+            } else {
+                // A future may store a clone in its first poll and then look, still in that poll, whether the stored
+                // one is of the waker at hand. The hook's never is, so it clones again: tokio's socket readiness does.
+                let is_repeated = number == 1 && expected.iter().any(|expected| names == **expected);
+                assert!(is_repeated, "{names:#?} is not in {missing:#?}; {context}");
+            }
             for frame in frames {
-                assert_place(frame, &format!("{shape}, capture {number}:\n{}", list(stack)));
+                assert_place(frame, &context);
             }
         }
         assert!(missing.is_empty(), "{shape}, capture {number}: {missing:#?} not in\n{}", list_all(&trace));
@@ -161,23 +180,23 @@ fn assert_captures(captures: &[RawTrace], expected: &[Vec<String>], shape: &str)
 /// Checks that a frame is where its body noted it waits.
 #[track_caller]
 fn assert_place(frame: &Frame, context: &str) {
-    let path = &*frame.function.as_ref().expect("found by its name").path;
-    let place = noted(path).unwrap_or_else(|| panic!("{path} noted nothing; {context}"));
-    let Some(location) = &frame.location else { panic!("{path} has no location; {context}") };
-    assert!(location.file.ends_with(place.file), "{path} is in {}; {context}", place.file);
-    assert_eq!(location.line, Some(place.line), "{path}; {context}");
-    assert!(location.column.is_some_and(|column| column > place.column), "{path}: {place:?}; {context}");
+    let function = frame.function.as_ref().expect("found by its name");
+    let (name, path) = (&function.name, &*function.path);
+    let Some(location) = &frame.location else { panic!("{name} has no location; {context}") };
+    if let Some(place) = noted(path) {
+        assert!(location.file.ends_with(place.file), "{name} is in {}; {context}", place.file);
+        assert_eq!(location.line, Some(place.line), "{name}; {context}");
+        assert!(location.column.is_some_and(|column| column > place.column), "{name}: {place:?}; {context}");
+    } else {
+        // A closure that a macro like `join!` makes is where the macro is defined: the compiler goes up from there
+        // only to the body it compiles, which comes from the macro as well. The body around it is in our file.
+        assert!(name.starts_with("closure in "), "{name} noted nothing; {context}");
+        assert!(!location.file.contains(OWN_FILES) && location.line.is_some(), "{name}; {context}");
+    }
 }
 
-/// What a body noted, or the body it stands in: a closure that a macro like `join!` makes is at the line of the macro.
-pub(crate) fn noted(path: &str) -> Option<Place> {
-    let mut path = path;
-    loop {
-        if let Some(place) = NOTED.with_borrow(|noted| noted.get(path).copied()) {
-            return Some(place);
-        }
-        path = path.strip_suffix("::{{closure}}")?;
-    }
+fn noted(path: &str) -> Option<Place> {
+    NOTED.with_borrow(|noted| noted.get(&without_arguments(path)).copied())
 }
 
 /// The frames of this program's functions, inlined or not, root first.

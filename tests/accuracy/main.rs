@@ -15,6 +15,7 @@ mod combinators;
 mod ends;
 mod harness;
 mod io;
+mod names;
 mod shapes;
 mod sync;
 mod tasks;

@@ -1,0 +1,155 @@
+//! What is allocated, and what is not.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bw_core::traced;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+/// Of all threads.
+static LIVE_BYTES: AtomicIsize = AtomicIsize::new(0);
+
+fn count(bytes: isize) {
+    LIVE_BYTES.fetch_add(bytes, Ordering::Relaxed);
+    if bytes > 0 {
+        // A thread that is being torn down allocates uncounted.
+        let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+    }
+}
+
+// SAFETY: hands every request to the system's allocator as it is; counting does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How many allocations this thread makes in `f`.
+fn allocations<T>(f: impl FnOnce() -> T) -> (usize, T) {
+    let before = ALLOCATIONS.get();
+    let result = f();
+    (ALLOCATIONS.get() - before, result)
+}
+
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn waker() -> Waker {
+    Waker::from(Arc::new(Nobody))
+}
+
+fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
+}
+
+/// A leaf that tells how many allocations its clone of the waker, and its wake by reference, made.
+fn probe(seen: &Cell<usize>) -> impl Future<Output = ()> {
+    poll_fn(|cx| {
+        let (clone, waker) = allocations(|| cx.waker().clone());
+        let (wake, ()) = allocations(|| cx.waker().wake_by_ref());
+        drop(waker);
+        seen.set(seen.get() + clone + wake);
+        Poll::Pending
+    })
+}
+
+#[test]
+fn a_traced_task_is_one_allocation() {
+    // The first one in a process may set things up.
+    drop(traced(async {}));
+    let (count, (task, handle)) = allocations(|| traced(async {}));
+    assert_eq!(count, 1);
+    let (count, (named, _)) = allocations(|| bw_core::traced_as("a static name", async {}));
+    assert_eq!(count, 1);
+    let (count, more) = allocations(|| (handle.clone(), task.handle()));
+    assert_eq!(count, 0);
+    drop((named, more));
+}
+
+#[test]
+fn a_poll_nobody_asked_about_allocates_nothing() {
+    let (task, _handle) = traced(poll_fn(|_| Poll::<()>::Pending));
+    let mut task = pin!(task);
+    let waker = waker();
+    // The thread's slot.
+    let _ = poll(task.as_mut(), &waker);
+    let (count, polled) = allocations(|| (0..100).all(|_| poll(task.as_mut(), &waker).is_pending()));
+    assert_eq!((count, polled), (0, true));
+    let others = [crate::waker(), crate::waker()];
+    let (count, polled) = allocations(|| (0..100).all(|n| poll(task.as_mut(), &others[n % 2]).is_pending()));
+    assert_eq!((count, polled), (0, true), "nor one with another waker");
+}
+
+#[test]
+fn the_hook_allocates_nothing_and_the_trace_is_one_allocation() {
+    let seen = Cell::new(0);
+    let (task, handle) = traced(probe(&seen));
+    let mut task = pin!(task);
+    let (waker, requester) = (waker(), waker());
+    for round in 0..3 {
+        let mut capture = pin!(handle.capture().no_deadline());
+        assert!(poll(capture.as_mut(), &requester).is_pending());
+        let (count, _) = allocations(|| poll(task.as_mut(), &waker));
+        let Poll::Ready(Ok(trace)) = poll(capture, &requester) else { panic!("not answered") };
+        assert_eq!(trace.stacks().count(), 2);
+        assert_eq!(seen.get(), 0, "in the hook, the process's first capture included");
+        // The first rounds set up the thread, the slot and the backend.
+        assert!(round < 1 || count == 1, "{count} allocations in the whole traced poll");
+        let (count, copy) = allocations(|| trace.clone());
+        assert_eq!(count, 0);
+        drop(copy);
+    }
+}
+
+#[test]
+fn memory_stays_flat_over_captures_and_deadlines() {
+    let (asked, asked_handle) = traced(poll_fn(|cx| {
+        drop(cx.waker().clone());
+        Poll::<()>::Pending
+    }));
+    let mut asked = pin!(asked);
+    let (never, never_handle) = traced(async {});
+    let (waker, requester) = (waker(), waker());
+    let mut round = || {
+        let mut capture = pin!(asked_handle.capture());
+        assert!(poll(capture.as_mut(), &requester).is_pending());
+        assert!(poll(asked.as_mut(), &waker).is_pending());
+        assert!(poll(capture, &requester).is_ready());
+        assert!(never_handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
+        let mut withdrawn = pin!(never_handle.capture());
+        assert!(poll(withdrawn.as_mut(), &requester).is_pending());
+    };
+    (0..1_000).for_each(|_| round());
+    let before = LIVE_BYTES.load(Ordering::Relaxed);
+    (0..30_000).for_each(|_| round());
+    let grown = LIVE_BYTES.load(Ordering::Relaxed) - before;
+    // Other tests of this program run meanwhile; a leak of one word a round would be 240 kB.
+    assert!(grown < 100_000, "{grown} bytes more");
+    drop(never);
+}

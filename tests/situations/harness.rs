@@ -1,0 +1,112 @@
+//! Wakers that count, gates that open, and an executor of one's own hands.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bw_core::{CaptureError, RawTrace, TraceHandle};
+
+/// Long enough for any machine; reached only when something is broken.
+pub(crate) const FOREVER: Duration = Duration::from_secs(60);
+
+/// Counts how often it was woken.
+#[derive(Default)]
+pub(crate) struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Bell {
+    pub(crate) fn new() -> (Arc<Self>, Waker) {
+        let bell = Arc::new(Self::default());
+        (Arc::clone(&bell), Waker::from(bell))
+    }
+
+    pub(crate) fn rings(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A leaf future that waits until it is opened, and stores its waker as leaf futures do.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<Mutex<(bool, Option<Waker>)>>);
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        let waker = {
+            let mut state = self.0.lock().unwrap();
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The waker it stores.
+    pub(crate) fn waker(&self) -> Option<Waker> {
+        self.0.lock().unwrap().1.clone()
+    }
+}
+
+impl Future for Gate {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock().unwrap();
+        if state.0 {
+            return Poll::Ready(());
+        }
+        state.1 = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
+}
+
+/// Asks, polls the task once, and takes the answer that poll must have given.
+pub(crate) fn ask<F: Future + ?Sized>(
+    handle: &TraceHandle,
+    task: Pin<&mut F>,
+) -> (Poll<F::Output>, Result<RawTrace, CaptureError>) {
+    let (_, waker) = Bell::new();
+    ask_with(handle, task, &waker)
+}
+
+/// As [`ask`], with the waker to poll the task with.
+pub(crate) fn ask_with<F: Future + ?Sized>(
+    handle: &TraceHandle,
+    task: Pin<&mut F>,
+    waker: &Waker,
+) -> (Poll<F::Output>, Result<RawTrace, CaptureError>) {
+    let (bell, requester) = Bell::new();
+    let mut capture = pin!(handle.capture().no_deadline());
+    assert!(poll(capture.as_mut(), &requester).is_pending());
+    let polled = poll(task, waker);
+    assert_eq!(bell.rings(), 1, "the requester is woken once");
+    match poll(capture, &requester) {
+        Poll::Ready(answer) => (polled, answer),
+        Poll::Pending => panic!("the poll did not answer"),
+    }
+}
+
+/// The only stack of a trace, as addresses, after checking that it is whole.
+pub(crate) fn only_stack(trace: &RawTrace) -> Vec<usize> {
+    assert_eq!((trace.stacks().count(), trace.dropped()), (1, 0), "{trace:?}");
+    let stack = trace.stacks().next().unwrap();
+    assert!(!stack.is_truncated() && !stack.is_foreign(), "{trace:?}");
+    assert!(stack.len() >= 2, "at least the hook and the root: {trace:?}");
+    stack.addresses().map(bw_core::ReturnAddress::get).collect()
+}
