@@ -16,6 +16,7 @@ mod ends;
 mod harness;
 mod io;
 mod names;
+mod optimized;
 mod shapes;
 mod sync;
 mod tasks;

@@ -205,11 +205,10 @@ fn a_future_that_survives_its_panic_can_be_asked_again() {
 }
 
 #[test]
-fn forgotten_tasks_are_answered_at_the_deadline() {
+fn a_task_that_nobody_polls_again_is_answered_at_the_deadline() {
     let (task, handle) = traced(Gate::default());
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
-    std::mem::forget(task);
     let error = handle.capture_blocking(std::time::Duration::ZERO).unwrap_err();
     assert!(error.is_deadline());
     assert_eq!(error.state(), Some(TaskState::Suspended));

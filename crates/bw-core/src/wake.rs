@@ -22,10 +22,13 @@ pub(crate) fn discard(waker: Option<Waker>) {
 }
 
 fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // Dropping a payload runs code of whoever panicked, which may panic again.
-        std::mem::forget(payload);
+    let mut outcome = catch_unwind(AssertUnwindSafe(f));
+    // Dropping a payload runs code of whoever panicked, which may panic again, and so on.
+    for _ in 0..4 {
+        let Err(payload) = outcome else { return };
+        outcome = catch_unwind(AssertUnwindSafe(move || drop(payload)));
     }
+    std::mem::forget(outcome);
 }
 
 #[cfg(test)]
