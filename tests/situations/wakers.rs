@@ -216,3 +216,66 @@ fn a_wake_that_asks_again() {
     assert!(handle.capture_blocking(std::time::Duration::ZERO).unwrap_err().is_deadline());
     assert!(asked.recv_timeout(FOREVER).unwrap());
 }
+
+/// Polls the task with another waker when it is woken, then waits until it may return.
+struct Replaces {
+    task: Mutex<Option<Pin<Box<TracedTask<Gate>>>>>,
+    next: Mutex<Option<Waker>>,
+    then: Mutex<Box<dyn FnMut() + Send>>,
+    rings: Mutex<usize>,
+}
+
+impl Wake for Replaces {
+    fn wake(self: Arc<Self>) {
+        *self.rings.lock().unwrap() += 1;
+        if let Some(next) = self.next.lock().unwrap().take() {
+            assert!(poll(self.task.lock().unwrap().as_mut().unwrap().as_mut(), &next).is_pending());
+        }
+        (self.then.lock().unwrap())();
+    }
+}
+
+#[test]
+fn an_old_waker_does_not_come_back_when_its_replacement_is_lent_out() {
+    let (task, handle) = traced(Gate::default());
+    let (second_is_out, wait_second_is_out) = mpsc::channel();
+    let (first_is_back, wait_first_is_back) = mpsc::channel::<()>();
+    // The second waker: when woken, stays away until the first one is back.
+    let second = Arc::new(Replaces {
+        task: Mutex::new(None),
+        next: Mutex::new(None),
+        then: Mutex::new(Box::new(move || {
+            let _ = second_is_out.send(());
+            let _ = wait_first_is_back.recv_timeout(FOREVER);
+        })),
+        rings: Mutex::new(0),
+    });
+    // The first one: when woken, the task is polled with the second one, and somebody else wakes that.
+    let asks_again = handle.clone();
+    let asker = Arc::new(Mutex::new(None));
+    let first = Arc::new(Replaces {
+        task: Mutex::new(Some(Box::pin(task))),
+        next: Mutex::new(Some(Waker::from(Arc::clone(&second)))),
+        then: Mutex::new(Box::new({
+            let asker = Arc::clone(&asker);
+            move || {
+                let asks_again = asks_again.clone();
+                let ask = move || asks_again.capture_blocking(std::time::Duration::ZERO).is_err();
+                *asker.lock().unwrap() = Some(std::thread::spawn(ask));
+                wait_second_is_out.recv_timeout(FOREVER).unwrap();
+            }
+        })),
+        rings: Mutex::new(0),
+    });
+    let waker = Waker::from(Arc::clone(&first));
+    assert!(poll(first.task.lock().unwrap().as_mut().unwrap().as_mut(), &waker).is_pending());
+    // Lends the first waker, which is replaced and comes back while the second is lent.
+    let _ = handle.capture_blocking(std::time::Duration::ZERO);
+    drop(first_is_back);
+    assert!(asker.lock().unwrap().take().unwrap().join().unwrap());
+    // Whoever asks now must wake the second.
+    let (first_rings, second_rings) = (*first.rings.lock().unwrap(), *second.rings.lock().unwrap());
+    let _ = handle.capture_blocking(std::time::Duration::ZERO);
+    assert_eq!(*first.rings.lock().unwrap(), first_rings);
+    assert_eq!(*second.rings.lock().unwrap(), second_rings + 1);
+}

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use loom::future::block_on;
 use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::raw_trace::header;
@@ -130,16 +131,28 @@ fn loom_two_requesters_are_both_answered() {
     });
 }
 
-/// An executor that hands each poll another waker, all of which wake the same thread.
+/// An executor that hands each poll another waker, of which only the latest wakes.
 struct Moving<F> {
     task: Pin<Box<TracedTask<F>>>,
+    latest: Option<Arc<Forward>>,
 }
 
-struct Forward(Waker);
+struct Forward {
+    to: Waker,
+    stale: AtomicBool,
+}
 
 impl std::task::Wake for Forward {
     fn wake(self: Arc<Self>) {
-        self.0.wake_by_ref();
+        if !self.stale.load(Ordering::SeqCst) {
+            self.to.wake_by_ref();
+        }
+    }
+}
+
+impl<F> Moving<F> {
+    fn new(task: TracedTask<F>) -> Self {
+        Self { task: Box::pin(task), latest: None }
     }
 }
 
@@ -147,8 +160,11 @@ impl<F: Future> Future for Moving<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let waker = Waker::from(Arc::new(Forward(cx.waker().clone())));
-        self.task.as_mut().poll(&mut Context::from_waker(&waker))
+        let latest = Arc::new(Forward { to: cx.waker().clone(), stale: AtomicBool::new(false) });
+        if let Some(before) = self.latest.replace(Arc::clone(&latest)) {
+            before.stale.store(true, Ordering::SeqCst);
+        }
+        self.task.as_mut().poll(&mut Context::from_waker(&Waker::from(latest)))
     }
 }
 
@@ -157,7 +173,7 @@ fn loom_a_request_that_races_with_a_changed_waker_is_answered() {
     model(|| {
         let event = Event::new();
         let (task, handle) = traced(event.clone());
-        let task = thread::spawn(move || block_on(Moving { task: Box::pin(task) }));
+        let task = thread::spawn(move || block_on(Moving::new(task)));
         assert!(ask(&handle).is_ok());
         assert!(ask(&handle).is_ok());
         event.set();

@@ -16,6 +16,9 @@
 //! | `Lent` | a requester is waking through it, outside the lock | that requester gives it back: held · `attend`, `end` |
 //! | `Lent` again | as before, and a later request needs a wake too | that requester wakes once more |
 //!
+//! Loans are numbered. A requester may come back when its waker was replaced, and the new one lent out in turn; it must
+//! not take that loan for its own and put the old waker in its place.
+//!
 //! A requester that finds the waker lent leaves a note instead of cloning it: the clone would be the executor's code
 //! under our lock. The one that has it wakes again after every such note, so no request is without a wake that came
 //! after it.
@@ -65,6 +68,8 @@ struct Shared {
     stage: Stage,
     parent: Option<TaskId>,
     waker: WakerSlot,
+    /// The number of the last loan. Wrapping is harmless: no requester is away for so many.
+    loan: usize,
     requests: Vec<Arc<Request>>,
     /// How many words the slot of the next traced poll needs.
     slot_words: usize,
@@ -73,7 +78,7 @@ struct Shared {
 enum WakerSlot {
     Empty,
     Held(Waker),
-    Lent { again: bool },
+    Lent { loan: usize, again: bool },
 }
 
 impl WakerSlot {
@@ -115,6 +120,7 @@ impl TaskCell {
                 stage: Stage::Unpolled,
                 parent: None,
                 waker: WakerSlot::Empty,
+                loan: 0,
                 requests: Vec::new(),
                 slot_words: Slot::WORDS,
             }),
@@ -132,36 +138,36 @@ impl TaskCell {
         }
         shared.requests.push(Arc::clone(request));
         generation::bump();
-        let waker = match std::mem::replace(&mut shared.waker, WakerSlot::Lent { again: false }) {
+        let loan = shared.loan.wrapping_add(1);
+        let waker = match std::mem::replace(&mut shared.waker, WakerSlot::Lent { loan, again: false }) {
             WakerSlot::Held(waker) => waker,
             WakerSlot::Empty => {
                 // The first poll attends in any case.
                 shared.waker = WakerSlot::Empty;
                 return;
             }
-            WakerSlot::Lent { .. } => {
-                shared.waker = WakerSlot::Lent { again: true };
+            WakerSlot::Lent { loan, .. } => {
+                shared.waker = WakerSlot::Lent { loan, again: true };
                 return;
             }
         };
+        shared.loan = loan;
         drop(shared);
         loop {
             wake::wake_by_ref(&waker);
             let mut shared = self.shared.lock();
             match &mut shared.waker {
-                WakerSlot::Lent { again: again @ true } => *again = false,
-                slot @ WakerSlot::Lent { again: false } => {
-                    *slot = WakerSlot::Held(waker);
+                WakerSlot::Lent { loan: lent, again: again @ true } if *lent == loan => *again = false,
+                WakerSlot::Lent { loan: lent, again: false } if *lent == loan => {
+                    shared.waker = WakerSlot::Held(waker);
                     return;
                 }
-                // Replaced by a poll, or cleared by the end; another requester may even have lent out the new one
-                // and returned it. Ours is dropped after the guard.
-                WakerSlot::Held(_) | WakerSlot::Empty => {
+                // Replaced by a poll, which took every request before it, or cleared by the end.
+                _ => {
                     drop(shared);
                     return wake::discard(Some(waker));
                 }
             }
-            drop(shared);
         }
     }
 
