@@ -77,7 +77,11 @@ fn every_function_is_called_by_its_whole_name() {
                 " as self::ATraitWithAVeryLongNameThatATypeWithAMuchLongerNameImplements>",
                 "::a_method_of_a_trait_with_a_very_long_name"
             ),
-            concat!("async fn ", layer!(), "::a_method_with_a_very_long_name_of_a_type_with_a_much_longer_name"),
+            concat!(
+                "async fn ",
+                layer!(),
+                "::a_method_with_a_very_long_name_of_a_type_with_a_much_longer_name"
+            ),
             function!(),
             concat!("async closure in ", function!()),
         ]

@@ -1,26 +1,66 @@
-//! probe
+//! What optimization does to the functions of a chain, and what it cannot do.
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::time::sleep;
 
-use crate::harness::{HOUR, at, capture, list, symbolize};
+use crate::harness::{HOUR, at, capture, expected_name, list, name, of_this_program, symbolize, waits};
 
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+async fn outer(inner: Boxed) {
+    at!(inner).await;
+}
+
+async fn leaf() {
+    at!(sleep(HOUR)).await;
+}
+
+#[test]
+fn the_users_functions_are_inlined_into_the_root_frame() {
+    // Otherwise the other tests would prove nothing about that.
+    for trace in capture(leaf) {
+        let trace = symbolize(&trace);
+        let root = trace.stacks[0].frames.last().expect("a root");
+        let is_inlined = root
+            .frames
+            .iter()
+            .any(|frame| name(frame) == Some(&expected_name("async fn accuracy::optimized::leaf")));
+        assert_eq!(is_inlined, !cfg!(debug_assertions), "{}", list(&trace.stacks[0]));
+    }
+}
+
+/// A future whose poll is nothing but the poll of another one.
 struct Forward(Boxed);
 
 impl Future for Forward {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(context)
+        at!(self.0.as_mut()).poll(context)
     }
 }
 
-async fn leaf() {
-    at!(sleep(HOUR)).await;
+#[test]
+fn a_poll_that_ends_in_another_poll_can_leave_the_stack() {
+    // Optimized, it ends in a jump (`jmp *%rcx`, whatever `at!` does before), so while the other poll runs it has no
+    // frame: nothing that reads stacks can know of it. A box around it keeps it from being inlined into its caller,
+    // where debug information would still name it. This cannot happen to an `async fn`, `async` block or closure: their
+    // polls write down their own state after the inner poll returns.
+    let chain = [
+        "async fn self::outer",
+        "<self::Forward as core::future::future::Future>::poll",
+        "async fn self::leaf",
+    ];
+    if cfg!(debug_assertions) {
+        waits!(outer(Box::pin(Forward(Box::pin(leaf())))), chain);
+    } else {
+        waits!(outer(Box::pin(Forward(Box::pin(leaf())))), [chain[0], chain[2]]);
+    }
 }
+
+const ABOVE_TWINS: u32 = line!();
 
 async fn first() {
     leaf().await;
@@ -30,19 +70,24 @@ async fn second() {
     leaf().await;
 }
 
-async fn outer(future: Boxed) {
-    at!(future).await;
-}
-
 #[test]
-fn probe() {
-    for trace in &capture(|| outer(Box::pin(Forward(Box::pin(leaf())))))[2..] {
-        println!("FORWARD\n{}", list(&symbolize(trace).stacks[0]));
-    }
-    for trace in &capture(|| outer(Box::pin(first())))[2..] {
-        println!("FIRST\n{}", list(&symbolize(trace).stacks[0]));
-    }
-    for trace in &capture(|| outer(Box::pin(second())))[2..] {
-        println!("SECOND\n{}", list(&symbolize(trace).stacks[0]));
-    }
+fn two_functions_with_one_body_stay_two() {
+    // LLVM merges functions with the same instructions. These differ in the location for the panic of a poll after
+    // completion.
+    let expect = |twin: fn() -> Boxed, expected: (&str, u32)| {
+        for trace in capture(|| outer(twin())) {
+            let trace = symbolize(&trace);
+            let frames = of_this_program(&trace.stacks[0]);
+            let line = frames[1].location.as_ref().and_then(|location| location.line);
+            let found = (name(frames[1]), line);
+            assert_eq!(
+                found,
+                (Some(&*expected_name(expected.0)), Some(ABOVE_TWINS + expected.1)),
+                "{}",
+                list(&trace.stacks[0])
+            );
+        }
+    };
+    expect(|| Box::pin(first()), ("async fn accuracy::optimized::first", 3));
+    expect(|| Box::pin(second()), ("async fn accuracy::optimized::second", 7));
 }
