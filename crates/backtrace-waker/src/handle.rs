@@ -62,7 +62,9 @@ impl TraceHandle {
     /// # Errors
     ///
     /// When the task finished, was dropped or panicked, before or during the poll, or when the deadline passed;
-    /// [`CaptureError`] says which, and what the task was doing. Never hangs beyond the deadline.
+    /// [`CaptureError`] says which, and what the task was doing. Given at
+    /// the deadline at the latest, to an executor that can poll this future: not to one whose every thread the task blocks.
+    /// Ask from another thread or runtime when that may be.
     pub fn backtrace(&self) -> Backtrace {
         Backtrace(self.0.capture())
     }

@@ -26,8 +26,7 @@
 //! }
 //!
 //! async fn fiz() {
-//!     std::future::pending::<()>().await;
-//! #   tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+//!     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
 //! }
 //! ```
 //!
@@ -37,8 +36,9 @@
 #![doc = include_str!("../taskdump.txt")]
 //! ```
 //!
-//! `{:#}` prints every frame that was captured. Outside a runtime, [`TraceHandle::backtrace_blocking`] takes a deadline;
-//! inside, [`TraceHandle::backtrace`] has one of two seconds unless told otherwise.
+//! `{:#}` prints every frame that was captured. [`TraceHandle::backtrace`] gives up after two seconds unless told otherwise;
+//! [`TraceHandle::backtrace_blocking`] is for threads outside any runtime. Ask from there, or from another runtime, when
+//! threads may be blocked: a future is told of its deadline by its own executor, which must be able to poll it.
 //!
 //! Full names and lines need debug information. For release builds `debug = 1` is enough:
 //!

@@ -63,6 +63,23 @@ impl Trace {
         &self.symbolize().tree
     }
 
+    /// The settings that `{}` prints with, to be changed: other glyphs, colours, more detail.
+    ///
+    /// ```
+    /// # let (task, handle) = backtrace_waker::traced(async {});
+    /// # fn print(trace: backtrace_waker::Trace) {
+    /// use backtrace_waker::Glyphs;
+    ///
+    /// println!("{}", trace.text().glyphs(Glyphs::Ascii).render(trace.tree()));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let folder =
+            std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
+        folder.map_or_else(Text::new, |folder| Text::new().relative_to(folder))
+    }
+
     fn symbolize(&self) -> &Symbolized {
         self.symbolized.get_or_init(|| {
             let trace = SYMBOLIZER.symbolize(&self.raw);
@@ -87,14 +104,7 @@ impl Clone for Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Text::new();
-        if f.alternate() {
-            text = text.detail(Detail::Full);
-        } else if let Some(folder) =
-            std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok())
-        {
-            text = text.relative_to(folder);
-        }
+        let text = if f.alternate() { Text::new().detail(Detail::Full) } else { self.text() };
         fmt::Display::fmt(&text.render(self.tree()), f)
     }
 }

@@ -42,7 +42,9 @@ impl TraceHandle {
     /// # Errors
     ///
     /// When the task finished, was dropped or panicked, before or during the poll, or when the deadline passed;
-    /// [`CaptureError`] says which, and what the task was doing. Never hangs beyond the deadline.
+    /// [`CaptureError`] says which, and what the task was doing. Given at
+    /// the deadline at the latest, to an executor that can poll this future: not to one whose every thread the task blocks.
+    /// Ask from another thread or runtime when that may be.
     pub fn capture(&self) -> Capture {
         Capture::new(Arc::clone(&self.cell))
     }
@@ -77,7 +79,8 @@ impl TraceHandle {
         self.cell.spawned_at
     }
 
-    /// The traced task in whose poll this one was first polled.
+    /// The traced task in whose poll this one was first polled: one that awaits it, or a sub-executor in one. A task that was
+    /// spawned is polled by its executor, and has none.
     #[must_use]
     pub fn parent(&self) -> Option<TaskId> {
         self.cell.parent()

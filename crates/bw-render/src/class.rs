@@ -34,8 +34,9 @@ const GLUE: &[&str] = &[
     "futures_util::future::join::",
     "futures_util::future::try_join::",
     "futures_util::future::select::",
-    "futures_util::future::future::",
     "futures_util::async_await::",
+    "futures_util::stream::stream::next::",
+    "futures_util::stream::stream::StreamExt::poll_next_unpin",
 ];
 
 /// Futures of libraries that wait for what they were given.
@@ -148,7 +149,9 @@ impl Class {
     }
 
     fn of_library(path: &str) -> Self {
-        if COMBINATORS.iter().any(|combinator| starts_with_path(path, combinator)) {
+        // What it waits for it polls with wakers of its own: nothing of that will be below.
+        let sub_executor = path.contains("::futures_unordered::") || path.contains("::futures_ordered::");
+        if !sub_executor && COMBINATORS.iter().any(|combinator| starts_with_path(path, combinator)) {
             Self::Combinator
         } else {
             Self::Library
@@ -252,7 +255,7 @@ mod tests {
 
     use super::*;
 
-    const TOKIO: &str = "/home/me/.cargo/registry/src/index.crates.io-0123/tokio-1.54.1/src/macros/join.rs";
+    const TOKIO: &str = "/home/me/.cargo/registry/src/index-0123/tokio-1.54.1/src/macros/join.rs";
     const CORE: &str = "/rustc/0123/library/core/src/future/poll_fn.rs";
     const MINE: &str = "/home/me/app/src/main.rs";
 

@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use anstyle::Style;
+use bw_symbolize::Frame;
 
+use crate::class::Class;
 use crate::escape::Shortened;
 use crate::filter::{Detail, Hidden};
 use crate::path::shorten;
@@ -180,6 +182,13 @@ impl fmt::Display for Rendered<'_> {
                     ),
                 )?;
             }
+            if self.tree.nodes.iter().any(|node| lacks_debug_info(&node.frame)) {
+                line(
+                    f,
+                    &"debug information is missing: no lines, and functions that were inlined do not show; \
+                          build with debug = 1, do not strip",
+                )?;
+            }
             if tree.hidden.total() > 0 {
                 line(f, &tree.hidden)?;
             }
@@ -250,9 +259,10 @@ impl Rendered<'_> {
             }
             (None, Some(module)) => {
                 let file = module.path.rsplit('/').next().unwrap_or(&module.path);
-                write!(f, "{function}{}+{:#x}{function:#}", short(file), module.offset)?;
+                // Inside the call, which is what `addr2line -e FILE` wants to be asked.
+                write!(f, "{function}{}+{:#x}{function:#}", short(file), module.offset.saturating_sub(1))?;
             }
-            (None, None) => write!(f, "{function}{:#x}{function:#}", node.place.address)?,
+            (None, None) => write!(f, "{function}{:#x}{function:#}", node.place.address.saturating_sub(1))?,
         }
         if node.count > 1 {
             let times = if self.text.glyphs == Glyphs::Unicode { '×' } else { 'x' };
@@ -281,6 +291,13 @@ impl Rendered<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a frame is of Rust code, or of nobody knows what, and has no position. C code often has none, and neither does
+/// what the compiler makes up.
+fn lacks_debug_info(frame: &Frame) -> bool {
+    let is_rust = frame.function.as_ref().is_none_or(|function| function.path.contains("::"));
+    is_rust && frame.location.is_none() && !matches!(Class::of(frame), Class::Std | Class::Glue)
 }
 
 impl fmt::Display for Hidden {
