@@ -1,0 +1,222 @@
+//! Trees from hand-built data, as text.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bw_core::ReturnAddress;
+use bw_render::{Detail, Glyphs, Palette, Text, Tree};
+use bw_symbolize::{
+    Frame, Function, Location, ModuleOffset, PhysicalFrame, SymbolizedStack, SymbolizedTrace,
+};
+use insta::assert_snapshot;
+
+const MAIN: &str = "/home/me/app/src/main.rs";
+const TOKIO: &str = "/home/me/.cargo/registry/src/index-0123/tokio-1.54.1/src";
+const CORE: &str = "/rustc/0123/library/core/src";
+
+/// Functions at one address, innermost first: name, path, file, line.
+type Functions<'a> = &'a [(&'a str, &'a str, &'a str, u32)];
+
+fn physical(address: usize, functions: Functions<'_>) -> Arc<PhysicalFrame> {
+    let frame = |&(name, path, file, line): &(&str, &str, &str, u32)| Frame {
+        function: Some(Function { name: name.into(), path: path.into() }),
+        location: Some(Location { file: file.into(), line: Some(line), column: Some(5) }),
+        inlined: false,
+    };
+    Arc::new(PhysicalFrame {
+        address: ReturnAddress::new(address).unwrap(),
+        module: Some(ModuleOffset { path: "/usr/bin/app".into(), offset: address as u64 }),
+        frames: functions.iter().map(frame).collect(),
+    })
+}
+
+fn user(address: usize, name: &str, line: u32) -> Arc<PhysicalFrame> {
+    physical(
+        address,
+        &[(&format!("async fn app::{name}"), &format!("app::{name}::{{{{closure}}}}"), MAIN, line)],
+    )
+}
+
+fn tokio(address: usize, path: &str, file: &str) -> Arc<PhysicalFrame> {
+    physical(address, &[(path, path, &format!("{TOKIO}/{file}"), 7)])
+}
+
+fn root() -> Arc<PhysicalFrame> {
+    physical(1, &[("bw_core::task::poll_traced", "bw_core::task::poll_traced", MAIN, 1)])
+}
+
+/// What a clone of the waker leaves at the leaf end.
+fn clone(address: usize) -> [Arc<PhysicalFrame>; 2] {
+    let waker = "<core::task::wake::Waker as core::clone::Clone>::clone";
+    [
+        physical(address, &[(waker, waker, &format!("{CORE}/task/wake.rs"), 2)]),
+        physical(900, &[("bw_core::hook::clone", "bw_core::hook::clone", MAIN, 3)]),
+    ]
+}
+
+/// A stack from frames in the order of printing: root first.
+fn stack(frames: Vec<Arc<PhysicalFrame>>) -> SymbolizedStack {
+    SymbolizedStack { frames: frames.into_iter().rev().collect(), ..SymbolizedStack::default() }
+}
+
+fn waits(at: &[Arc<PhysicalFrame>], clone_at: usize) -> SymbolizedStack {
+    stack([root()].into_iter().chain(at.iter().cloned()).chain(clone(clone_at)).collect())
+}
+
+fn tree(stacks: Vec<SymbolizedStack>) -> Tree {
+    Tree::new(&SymbolizedTrace { stacks, dropped: 0 })
+}
+
+/// Two branches, one of which waits in a library.
+fn two() -> Tree {
+    let lock = tokio(30, "tokio::sync::mutex::Mutex<T>::lock", "sync/mutex.rs");
+    let acquire = tokio(31, "tokio::sync::batch_semaphore::Acquire::poll", "sync/batch_semaphore.rs");
+    let branch = |address| {
+        physical(
+            address,
+            &[(
+                "closure in async fn app::run",
+                "app::run::{{closure}}::{{closure}}",
+                &format!("{TOKIO}/macros/join.rs"),
+                9,
+            )],
+        )
+    };
+    tree(vec![
+        waits(&[user(10, "run", 20), branch(12), user(22, "second", 40)], 50),
+        waits(&[user(10, "run", 20), branch(11), user(21, "first", 30), lock, acquire], 51),
+    ])
+}
+
+#[test]
+fn branches_come_in_the_order_of_the_code_and_not_of_the_capture() {
+    assert_snapshot!(two());
+}
+
+#[test]
+fn ascii() {
+    assert_snapshot!(Text::new().glyphs(Glyphs::Ascii).render(&two()));
+}
+
+#[test]
+fn with_libraries() {
+    assert_snapshot!(Text::new().detail(Detail::Library).relative_to("/home/me/app").render(&two()));
+}
+
+#[test]
+fn everything() {
+    assert_snapshot!(format!("{:#}", two()));
+}
+
+#[test]
+fn colours() {
+    let text = Text::new().palette(Palette::colored()).footer(false).render(&two()).to_string();
+    assert_snapshot!(text.lines().next().unwrap().replace('\x1b', "ESC"));
+}
+
+#[test]
+fn twins_are_counted_and_never_collapse() {
+    let twin = |address| waits(&[user(10, "run", 20), user(address, "fetch", 30)], 50);
+    assert_snapshot!(tree(vec![twin(21), twin(22), twin(23)]));
+}
+
+#[test]
+fn the_same_stack_three_times_is_three_waits() {
+    let same = || waits(&[user(10, "run", 20), user(21, "fetch", 30)], 50);
+    assert_snapshot!(tree(vec![same(), same(), same()]));
+}
+
+#[test]
+fn a_leaf_that_clones_at_two_places_is_one_wait() {
+    let at = |clone_at| waits(&[user(10, "run", 20), user(21, "fetch", 30)], clone_at);
+    assert_snapshot!(tree(vec![at(50), at(51)]));
+}
+
+#[test]
+fn twins_that_wait_for_different_things_stay_apart() {
+    let twin = |address, name, line| {
+        waits(&[user(10, "run", 20), user(address, "fetch", 30), user(address + 10, name, line)], 50)
+    };
+    assert_snapshot!(tree(vec![twin(21, "left", 40), twin(22, "right", 50)]));
+}
+
+#[test]
+fn functions_inlined_into_the_root_stay_and_the_wrapper_goes() {
+    let poll = "<bw_core::task::TracedTask<F> as core::future::future::Future>::poll";
+    let inlined = |address, line| {
+        physical(
+            address,
+            &[
+                ("async fn app::inner", "app::inner::{{closure}}", MAIN, line),
+                ("async fn app::outer", "app::outer::{{closure}}", MAIN, 10),
+                (poll, poll, MAIN, 1),
+            ],
+        )
+    };
+    let at = |address, line| stack([inlined(address, line)].into_iter().chain(clone(50)).collect());
+    assert_snapshot!(tree(vec![at(5, 20), at(6, 21)]));
+}
+
+#[test]
+fn a_timeout_shows_what_it_is_around() {
+    let timeout = "<tokio::time::timeout::Timeout<T> as core::future::future::Future>::poll";
+    let notified = "<tokio::sync::notify::Notified as core::future::future::Future>::poll";
+    let stacks = vec![waits(
+        &[user(10, "run", 20), tokio(30, timeout, "time/timeout.rs"), tokio(31, notified, "sync/notify.rs")],
+        50,
+    )];
+    assert_snapshot!(tree(stacks));
+}
+
+#[test]
+fn a_path_without_the_program_shows_its_first_and_last_library_function() {
+    let library = |address, name: &str| tokio(address, &format!("hyper::{name}"), "x.rs");
+    let stacks = vec![waits(&[library(10, "poll_loop"), library(11, "poll_read"), library(12, "fill")], 50)];
+    assert_snapshot!(tree(stacks));
+}
+
+#[test]
+fn a_stripped_program_prints_offsets_inside_the_calls_and_what_to_do() {
+    let nameless = |address| physical(address, &[]);
+    assert_snapshot!(tree(vec![stack(vec![nameless(0x10), nameless(0x20)])]));
+}
+
+#[test]
+fn marks_say_what_is_special() {
+    let mut cut = waits(&[user(10, "deep", 20)], 50);
+    cut.flags.truncated = true;
+    let mut elsewhere = waits(&[user(11, "on_a_thread", 21)], 50);
+    elsewhere.flags.foreign = true;
+    let mut yields = waits(&[user(12, "spins", 22)], 50);
+    yields.flags.is_yield = true;
+    assert_snapshot!(tree(vec![cut, elsewhere, yields]));
+}
+
+#[test]
+fn nothing_recorded_says_why() {
+    assert_snapshot!(tree(vec![]));
+}
+
+#[test]
+fn dropped_stacks_are_told() {
+    let trace = SymbolizedTrace { stacks: vec![waits(&[user(10, "wide", 20)], 50)], dropped: 3 };
+    assert_snapshot!(Tree::new(&trace));
+    assert_snapshot!(Tree::new(&SymbolizedTrace { stacks: vec![], dropped: 1 }));
+}
+
+#[test]
+fn hostile_names_print_as_what_they_are() {
+    let hostile = physical(10, &[("app::\x1b[31mred\n", "app::x", "/home/me/\u{202e}evil.rs", 1)]);
+    assert_snapshot!(tree(vec![waits(&[hostile], 50)]));
+}
+
+#[test]
+fn a_hundred_thousand_frames_are_printed_in_linear_space() {
+    let frames = (0..100_000).map(|n| user(1_000 + n, "again", 20)).collect();
+    let text = tree(vec![stack(frames)]).to_string();
+    assert!(text.len() < 100_000 * 500, "{}", text.len());
+    assert_eq!(text.lines().count(), 100_000);
+    let mut last = String::new();
+    write!(last, "{}", text.lines().last().unwrap()).unwrap();
+    assert!(last.contains("level 99999"), "{last}");
+}
