@@ -1,5 +1,8 @@
 //! Trees from hand-built data, as text.
 
+// Functions that tests call are no tests to clippy.
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
