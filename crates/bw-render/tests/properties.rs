@@ -25,11 +25,11 @@ fn frames() -> impl Strategy<Value = Vec<Arc<PhysicalFrame>>> {
     proptest::collection::vec((1..40_usize, any::<Option<String>>()), 0..12).prop_map(|frames| {
         let physical = |(address, odd): (usize, Option<String>)| {
             let frame = |n: usize| Frame {
-                function: (n % 7 > 0).then(|| Function {
+                function: (!n.is_multiple_of(7)).then(|| Function {
                     name: odd.clone().unwrap_or_else(|| PATHS[n % PATHS.len()].into()).into(),
                     path: PATHS[n % PATHS.len()].into(),
                 }),
-                location: (n % 5 > 0).then(|| Location {
+                location: (!n.is_multiple_of(5)).then(|| Location {
                     file: FILES[n % FILES.len()].into(),
                     line: Some(1),
                     column: None,
