@@ -15,7 +15,7 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 use crate::raw_trace::header;
 use crate::slot::Slot;
 use crate::stack;
-use crate::unwind::{self, Bounds, End, Frames};
+use crate::unwind::{self, Backend, Bounds, End, Frames};
 
 /// What the hook's waker points to, on the stack of the traced poll.
 pub(crate) struct Hook<'a> {
@@ -25,6 +25,7 @@ pub(crate) struct Hook<'a> {
     root: usize,
     /// Its thread.
     thread: usize,
+    backend: Backend,
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop);
@@ -32,7 +33,9 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 impl<'a> Hook<'a> {
     /// `root` is the stack pointer of the function that will poll, which is the last frame to record.
     pub(crate) fn new(inner: &'a Waker, slot: &'a Slot, root: usize) -> Self {
-        Self { inner, slot, root, thread: stack::thread() }
+        let backend = Backend::current();
+        unwind::prepare(backend);
+        Self { inner, slot, root, thread: stack::thread(), backend }
     }
 
     /// The waker to poll with. It borrows the hook, and through it everything the hook uses.
@@ -58,16 +61,19 @@ impl<'a> Hook<'a> {
         // to be found there.
         let root = (!foreign && leaf <= self.root).then_some(self.root);
         let mut frames = Frames::new();
-        let end = unwind::walk(Bounds { leaf, root }, &mut frames);
+        let walked = unwind::walk(self.backend, Bounds { leaf, root }, &mut frames);
         let mut flags = mark;
         if foreign {
             flags |= header::FOREIGN;
         }
         // A foreign stack is whole when it goes to where its thread began.
-        if end == End::Full || (end == End::Lost && !foreign) {
+        if walked.end == End::Full || (walked.end == End::Lost && !foreign) {
             flags |= header::TRUNCATED;
         }
         self.slot.publish(flags, frames.as_slice());
+        if walked.fell_back || walked.misses != 0 {
+            self.slot.note(walked.fell_back, walked.misses);
+        }
     }
 }
 

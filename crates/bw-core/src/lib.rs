@@ -52,16 +52,20 @@
 //! # What it costs
 //!
 //! One allocation for each traced task and at most 48 bytes in the future. A poll nobody asked for costs one relaxed
-//! load, one compare and a note of who polls. A traced poll costs a walk of the stack for each clone of the waker.
+//! load, one compare and a note of who polls. A traced poll costs a walk of the stack for each clone of the waker: on
+//! Linux (x86-64, AArch64) about 10 ns a frame by [rules](Backend::Rules) that are evaluated once, elsewhere 300 to 600 ns.
+//! [`counters`] tell how captures went.
 //!
 //! # Unsafe code
 //!
-//! In four files: `hook` (the waker's vtable), `stack` (the stack pointer), `unwind/frames` and `unwind/fallback`.
+//! In seven files: `hook` (the waker's vtable), `stack` (the stack pointer), `unwind/frames` and `unwind/fallback`, and in
+//! `unwind/rules` `registers`, `module` and `walk`.
 
 #![deny(unsafe_code)]
 
 mod address;
 mod capture;
+mod counters;
 mod deadline;
 mod error;
 mod generation;
@@ -87,9 +91,11 @@ mod wake;
 
 pub use address::{LookupAddress, ReturnAddress};
 pub use capture::Capture;
+pub use counters::{Counters, counters};
 pub use error::CaptureError;
 pub use handle::TraceHandle;
 pub use id::TaskId;
 pub use raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
 pub use state::{PollingThread, TaskState};
 pub use task::{TracedTask, traced, traced_as};
+pub use unwind::Backend;

@@ -15,6 +15,7 @@
 //! A writer whose region does not fit gives up: it counts itself in `dropped`, and `used` stays past the end, so
 //! that later writers see a full slot and do not even walk.
 
+use crate::counters::Counters;
 use crate::raw_trace::{RawTrace, header};
 use crate::sync::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -25,6 +26,10 @@ pub(crate) struct Slot {
     used: AtomicUsize,
     /// Stacks that did not fit.
     dropped: AtomicUsize,
+    /// Walks that took the slow backend though the other was wanted.
+    fallbacks: AtomicUsize,
+    /// Rules that were evaluated.
+    misses: AtomicUsize,
     arena: Box<[AtomicUsize]>,
 }
 
@@ -41,6 +46,8 @@ impl Slot {
         Self {
             used: AtomicUsize::new(0),
             dropped: AtomicUsize::new(0),
+            fallbacks: AtomicUsize::new(0),
+            misses: AtomicUsize::new(0),
             arena: (0..words).map(|_| AtomicUsize::new(0)).collect(),
         }
     }
@@ -60,6 +67,34 @@ impl Slot {
     pub(crate) fn drop_stack(&self) {
         // Ordering: Relaxed; read by the polling thread after the writers were joined.
         self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts what was unusual about a walk. Kept here, and not in the process-wide [counters](crate::counters), so that
+    /// threads that capture at once share no cache line.
+    #[cold]
+    pub(crate) fn note(&self, fell_back: bool, misses: usize) {
+        // Ordering: Relaxed; see `drop_stack`.
+        self.fallbacks.fetch_add(usize::from(fell_back), Ordering::Relaxed);
+        self.misses.fetch_add(misses, Ordering::Relaxed);
+    }
+
+    /// What happened in this slot since it was empty.
+    pub(crate) fn counts(&self) -> Counters {
+        let (mut captures, mut truncated, mut at) = (0, 0, 0);
+        let (published, lost) = self.published();
+        while at < published {
+            let Some(head) = self.arena.get(at) else { break };
+            // Ordering: Relaxed; `published` acquired it.
+            let head = head.load(Ordering::Relaxed);
+            captures += 1;
+            truncated += u64::from(head & header::TRUNCATED != 0);
+            at += 1 + header::length(head);
+        }
+        // Ordering: Relaxed; see `drop_stack`.
+        let [dropped, fallbacks, table_misses] = [&self.dropped, &self.fallbacks, &self.misses]
+            .map(|counter| counter.load(Ordering::Relaxed) as u64);
+        let dropped = dropped + lost as u64;
+        Counters { captures, fallbacks, table_misses, truncated, dropped }
     }
 
     /// Records one stack. Lock-free; neither allocates nor panics.
@@ -127,8 +162,9 @@ impl Slot {
         for word in self.arena.get(..used).unwrap_or_default() {
             word.store(0, Ordering::Relaxed);
         }
-        self.used.store(0, Ordering::Relaxed);
-        self.dropped.store(0, Ordering::Relaxed);
+        for counter in [&self.used, &self.dropped, &self.fallbacks, &self.misses] {
+            counter.store(0, Ordering::Relaxed);
+        }
     }
 }
 

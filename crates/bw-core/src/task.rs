@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use pin_project_lite::pin_project;
 
+use crate::counters;
 use crate::error::CaptureError;
 use crate::generation;
 use crate::handle::TraceHandle;
@@ -139,6 +140,7 @@ fn poll_traced<F: Future>(
         let hook = Hook::new(waker, &slot, stack::pointer());
         future.poll(&mut Context::from_waker(&hook.waker()))
     };
+    counters::add(slot.counts());
     if poll.is_ready() {
         // The task waits nowhere any more; what was recorded on the way is where it does *not* wait.
         watch.finish();

@@ -27,6 +27,12 @@ impl Frames {
         let _ = self.push(address);
     }
 
+    /// Forgets everything.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.length = 0;
+    }
+
     /// Appends an address; `false` if there is no room.
     #[inline]
     #[must_use]

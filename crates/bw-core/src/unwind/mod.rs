@@ -1,19 +1,40 @@
 //! Recovering return addresses: the contract, and the choice of the backend.
 //!
-//! A backend is a function `walk(Bounds, &mut Frames) -> End` that runs inside the clone hook: no allocation, no
-//! lock it can avoid, no panic, no code of anybody else. It pushes the return addresses of the frames from the
-//! vtable function (whose stack pointer is [`Bounds::leaf`]) up to and with the frame that contains
-//! [`Bounds::root`]. Both ends are found by stack position, never by comparing function addresses: inlining, tail
-//! calls and identical-code folding break that.
+//! A backend is a walk that runs inside the clone hook: no allocation, no lock it can avoid, no panic, no code of
+//! anybody else. It pushes the return addresses of the frames from the vtable function (whose stack pointer is
+//! [`Bounds::leaf`]) up to and with the frame that contains [`Bounds::root`]. Both ends are found by stack position, never
+//! by comparing function addresses: inlining, tail calls and identical-code folding break that.
 //!
-//! One backend exists: the `backtrace` crate's walk, on every platform. Another goes into a file beside
-//! `fallback.rs` and is chosen in [`walk`], the only caller.
+//! | platform | walk | state |
+//! |---|---|---|
+//! | Linux, x86-64 | `rules`, and for a stack it cannot do, `fallback` | tested |
+//! | Linux, AArch64 | the same | tested under emulation |
+//! | every other | `fallback` | untested, except on Linux by `--cfg bw_portable` |
+//!
+//! A backend for another platform goes beside `rules` and is chosen here.
 
+mod backend;
 #[allow(unsafe_code)]
 mod fallback;
 #[allow(unsafe_code)]
 mod frames;
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(any(bw_portable, miri)),
+))]
+mod rules;
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(any(bw_portable, miri)),
+)))]
+#[path = "no_rules.rs"]
+mod rules;
 
+pub use backend::Backend;
 pub(crate) use frames::Frames;
 
 /// The stretch of the stack to walk, as stack pointers. The stack grows downwards on every platform we know.
@@ -36,9 +57,38 @@ pub(crate) enum End {
     Full,
 }
 
+/// How a walk went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walked {
+    pub(crate) end: End,
+    /// The preferred backend could not do this stack.
+    pub(crate) fell_back: bool,
+    /// How many rules had to be evaluated.
+    pub(crate) misses: usize,
+}
+
+/// Gets ready for walks on this thread. Outside the hook, before each traced poll: may lock, and the first time
+/// allocate.
+pub(crate) fn prepare(backend: Backend) {
+    if backend == Backend::Rules {
+        rules::prepare();
+    }
+}
+
 /// Recovers the return addresses between the bounds, leaf first.
-pub(crate) fn walk(bounds: Bounds, frames: &mut Frames) -> End {
-    fallback::walk(bounds, frames)
+#[inline(always)]
+pub(crate) fn walk(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Walked {
+    let mut misses = 0;
+    let fell_back = backend == Backend::Rules;
+    // Rules are followed only where both ends of the stretch are known: that is what makes reading the stack safe.
+    if fell_back
+        && let Some(root) = bounds.root
+        && let Some(end) = rules::walk(bounds.leaf, root, frames, &mut misses)
+    {
+        return Walked { end, fell_back: false, misses };
+    }
+    frames.clear();
+    Walked { end: fallback::walk(bounds, frames), fell_back, misses }
 }
 
 #[cfg(test)]
@@ -46,44 +96,69 @@ mod tests {
     use super::*;
     use crate::stack;
 
+    const BACKENDS: [Backend; 2] = [Backend::Rules, Backend::Backtrace];
+
+    /// Walks the same stack by each backend, from the caller of this function.
     #[inline(never)]
-    fn leaf(root: Option<usize>, frames: &mut Frames) -> End {
-        core::hint::black_box(walk(Bounds { leaf: stack::pointer(), root }, frames))
+    fn both(leaf: usize, root: Option<usize>) -> [(Walked, Vec<usize>); 2] {
+        BACKENDS.map(|backend| {
+            prepare(backend);
+            let mut frames = Frames::new();
+            let walked = walk_below(backend, Bounds { leaf, root }, &mut frames);
+            (walked, frames.as_slice().to_vec())
+        })
     }
 
     #[inline(never)]
-    fn recurse(depth: usize, root: Option<usize>, frames: &mut Frames) -> End {
-        let end = if depth == 0 { leaf(root, frames) } else { recurse(depth - 1, root, frames) };
-        core::hint::black_box(end)
+    fn walk_below(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Walked {
+        core::hint::black_box(walk(backend, bounds, frames))
+    }
+
+    #[inline(never)]
+    fn recurse(depth: usize, root: Option<usize>) -> [(Walked, Vec<usize>); 2] {
+        let walks = if depth == 0 { both(stack::pointer(), root) } else { recurse(depth - 1, root) };
+        core::hint::black_box(walks)
     }
 
     #[test]
     fn a_walk_costs_the_logical_depth_and_not_the_runtimes() {
-        let (mut shallow, mut deep) = (Frames::new(), Frames::new());
         let root = Some(stack::pointer());
-        assert_eq!(recurse(0, root, &mut shallow), End::Root);
-        assert_eq!(recurse(10, root, &mut deep), End::Root);
-        assert_eq!(deep.as_slice().len(), shallow.as_slice().len() + 10);
-        // leaf, recurse, and this function.
-        assert!(shallow.as_slice().len() <= 3, "{}", shallow.as_slice().len());
-        assert_eq!(
-            shallow.as_slice().last(),
-            deep.as_slice().last().map(|_| shallow.as_slice().last().unwrap())
+        let (shallow, deep) = (recurse(0, root), recurse(10, root));
+        for ((walked, shallow), (deep_walked, deep)) in shallow.iter().zip(&deep) {
+            assert_eq!((walked.end, deep_walked.end), (End::Root, End::Root));
+            // `recurse` and this function, into which it may not be inlined.
+            assert_eq!(shallow.len(), 2);
+            assert_eq!(deep.len(), 12);
+        }
+    }
+
+    #[test]
+    fn both_backends_give_the_same_addresses() {
+        let root = Some(stack::pointer());
+        let [(rules, by_rules), (_, by_backtrace)] = recurse(20, root);
+        assert_eq!(by_rules, by_backtrace);
+        assert_eq!(rules.fell_back, !rules::AVAILABLE);
+        let [(again, _), _] = recurse(20, root);
+        assert!(
+            again.misses <= 2,
+            "rules are kept: only the call sites of this test are new, {}",
+            again.misses
         );
     }
 
     #[test]
     fn a_walk_without_a_root_ends_at_the_end_of_the_stack() {
-        let mut frames = Frames::new();
-        assert_eq!(recurse(3, None, &mut frames), End::Lost);
-        assert!(frames.as_slice().len() > 5);
+        for (walked, frames) in recurse(3, None) {
+            assert_eq!(walked.end, End::Lost);
+            assert!(frames.len() > 5);
+        }
     }
 
     #[test]
     fn a_walk_that_runs_out_of_room_says_so() {
-        let mut frames = Frames::new();
-        let root = Some(stack::pointer());
-        assert_eq!(recurse(Frames::CAPACITY + 10, root, &mut frames), End::Full);
-        assert_eq!(frames.as_slice().len(), Frames::CAPACITY);
+        for (walked, frames) in recurse(Frames::CAPACITY + 10, Some(stack::pointer())) {
+            assert_eq!(walked.end, End::Full);
+            assert_eq!(frames.len(), Frames::CAPACITY);
+        }
     }
 }
