@@ -6,6 +6,8 @@ use super::{Bounds, End, Frames};
 
 pub(super) fn walk(bounds: Bounds, frames: &mut Frames) -> End {
     let mut end = End::Lost;
+    // Beyond the leaf a frame may be below it again: where the leaf's stack was switched to from a lower one.
+    let mut beyond = false;
     each_frame(|frame| {
         let address = frame.ip().addr();
         if address == 0 {
@@ -15,7 +17,7 @@ pub(super) fn walk(bounds: Bounds, frames: &mut Frames) -> End {
         match frame.sp().addr() {
             // The platform does not tell: take everything. Nothing ends the walk then, so it counts as truncated.
             0 => {}
-            sp if sp <= bounds.leaf => {
+            sp if sp <= bounds.leaf && !beyond => {
                 // The walker's own frame, or the leaf: whichever is last in this branch is the leaf.
                 frames.restart(address);
                 return true;
@@ -24,7 +26,7 @@ pub(super) fn walk(bounds: Bounds, frames: &mut Frames) -> End {
                 end = End::Root;
                 return false;
             }
-            _ => {}
+            _ => beyond = true,
         }
         if frames.push(address) {
             return true;

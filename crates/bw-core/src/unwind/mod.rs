@@ -11,6 +11,8 @@
 //! | Linux, AArch64 | the same | tested under emulation |
 //! | every other | `fallback` | untested, except on Linux by `--cfg bw_portable` |
 //!
+//! Models (`--cfg bw_loom`) take the fallback too: they must do the same in every execution, and a rule is evaluated only once.
+//!
 //! A backend for another platform goes beside `rules` and is chosen here.
 
 mod backend;
@@ -22,14 +24,14 @@ mod frames;
     target_os = "linux",
     target_pointer_width = "64",
     any(target_arch = "x86_64", target_arch = "aarch64"),
-    not(any(bw_portable, miri)),
+    not(any(bw_loom, bw_portable, miri)),
 ))]
 mod rules;
 #[cfg(not(all(
     target_os = "linux",
     target_pointer_width = "64",
     any(target_arch = "x86_64", target_arch = "aarch64"),
-    not(any(bw_portable, miri)),
+    not(any(bw_loom, bw_portable, miri)),
 )))]
 #[path = "no_rules.rs"]
 mod rules;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use corosensei::stack::{Stack, StackPointer};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-use crate::drive::{Cases, EITHER, Leaf, PLAIN, leaf};
+use crate::drive::{Cases, EITHER, Expect, Leaf, PLAIN, leaf};
 
 /// A part of a region of memory. No guard page: what runs here is known.
 #[derive(Clone, Copy)]
@@ -72,5 +72,8 @@ pub(crate) fn run(cases: &mut Cases) {
     }
     // An executor on a coroutine: root and leaf are on one stack, which is not a thread's.
     on(upper, || cases.check("executor on a coroutine", PLAIN, Leaf));
+    // The root lies below its leaf, so nothing ends the walk there.
+    let uncut = Expect { falls_back: Some(true), truncated: Some(true), kept: true };
+    on(lower, || cases.check("coroutine above its root", uncut, poll_fn(|cx| polls(upper, cx))));
     on(upper, || cases.check("coroutine on a coroutine", EITHER, poll_fn(|cx| polls(lower, cx))));
 }
