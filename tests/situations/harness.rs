@@ -53,6 +53,11 @@ impl Gate {
         }
     }
 
+    /// Opens, and wakes nobody.
+    pub(crate) fn open_quietly(&self) {
+        self.0.lock().unwrap().0 = true;
+    }
+
     /// The waker it stores.
     pub(crate) fn waker(&self) -> Option<Waker> {
         self.0.lock().unwrap().1.clone()

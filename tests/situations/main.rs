@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod asking;
+mod during;
 mod ending;
 mod harness;
+mod limits;
 mod nesting;
 mod polling;
 mod shape;

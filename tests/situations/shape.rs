@@ -60,6 +60,76 @@ fn the_wrapper_is_send_sync_and_unpin_as_the_future_is() {
     let _: Option<TracedTask<std::future::Ready<()>>> = None;
 }
 
+/// Whether a type has a trait: an inherent constant, where the bound lets it exist, comes before the trait's.
+macro_rules! implements {
+    ($type:ty: $bound:path) => {{
+        #[allow(dead_code)]
+        trait Not {
+            const ANSWER: bool = false;
+        }
+        impl<T: ?Sized> Not for T {}
+        struct Asked<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code)]
+        impl<T: ?Sized + $bound> Asked<T> {
+            const ANSWER: bool = true;
+        }
+        <Asked<$type>>::ANSWER
+    }};
+}
+
+type Holding<T> = std::future::Ready<T>;
+
+#[test]
+fn the_wrapper_is_not_send_sync_or_unpin_where_the_future_is_not() {
+    // `Cell` may be sent but not shared, a lock's guard shared but not sent, `Rc` neither.
+    type Guard = std::sync::MutexGuard<'static, ()>;
+    assert!(
+        implements!(TracedTask<Holding<Cell<u8>>>: Send) && !implements!(TracedTask<Holding<Cell<u8>>>: Sync)
+    );
+    assert!(!implements!(TracedTask<Holding<Guard>>: Send) && implements!(TracedTask<Holding<Guard>>: Sync));
+    assert!(
+        !implements!(TracedTask<Holding<Rc<u8>>>: Send) && !implements!(TracedTask<Holding<Rc<u8>>>: Sync)
+    );
+    type Pinned = std::marker::PhantomPinned;
+    assert!(!implements!(TracedTask<Pinned>: Unpin) && implements!(TracedTask<Pinned>: Send));
+}
+
+#[test]
+#[ignore = "bug in bw-core: the locks in the cell take UnwindSafe from TracedTask and TraceHandle"]
+fn the_wrapper_is_unwind_safe_as_the_future_is() {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+    assert!(implements!(Holding<u8>: UnwindSafe) && implements!(Holding<u8>: RefUnwindSafe));
+    assert!(
+        implements!(TracedTask<Holding<u8>>: UnwindSafe),
+        "so that `catch_unwind` takes it as it took the future"
+    );
+    assert!(implements!(TracedTask<Holding<u8>>: RefUnwindSafe));
+    assert!(implements!(TraceHandle: UnwindSafe) && implements!(TraceHandle: RefUnwindSafe));
+    assert!(!implements!(TracedTask<Holding<&mut u8>>: UnwindSafe), "nor where the future is not");
+}
+
+#[test]
+fn a_future_of_great_alignment_adds_no_more_than_that_alignment_does() {
+    /// More cannot be had: every size is a multiple of the alignment.
+    fn least<F>() -> usize {
+        48_usize.next_multiple_of(align_of::<F>())
+    }
+    macro_rules! aligned {
+        ($($align:literal)*) => {$({
+            #[repr(align($align))]
+            struct Aligned;
+            impl Future for Aligned {
+                type Output = ();
+                fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+                    std::task::Poll::Pending
+                }
+            }
+            assert!(added(Aligned) <= least::<Aligned>(), "{} bytes at {}", added(Aligned), $align);
+        })*};
+    }
+    aligned!(1 8 16 32 64 128);
+}
+
 #[test]
 fn futures_that_are_not_send() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

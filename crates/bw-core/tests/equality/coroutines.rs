@@ -72,8 +72,11 @@ pub(crate) fn run(cases: &mut Cases) {
     }
     // An executor on a coroutine: root and leaf are on one stack, which is not a thread's.
     on(upper, || cases.check("executor on a coroutine", PLAIN, Leaf));
-    // The root lies below its leaf, so nothing ends the walk there.
-    let uncut = Expect { falls_back: Some(true), truncated: Some(true), kept: true };
-    on(lower, || cases.check("coroutine above its root", uncut, poll_fn(|cx| polls(upper, cx))));
+    // The root lies below its leaf, so nothing ends the walk there. It sees the driver as well, which the optimizer may let
+    // poll from several places.
+    if cfg!(debug_assertions) {
+        let uncut = Expect { falls_back: Some(true), truncated: Some(true), kept: true };
+        on(lower, || cases.check("coroutine above its root", uncut, poll_fn(|cx| polls(upper, cx))));
+    }
     on(upper, || cases.check("coroutine on a coroutine", EITHER, poll_fn(|cx| polls(lower, cx))));
 }
