@@ -128,37 +128,6 @@ fn the_hook_allocates_nothing_and_the_trace_is_one_allocation() {
 }
 
 #[test]
-fn the_hook_allocates_nothing_on_another_thread() {
-    // Such a stack is walked by the `backtrace` crate.
-    let seen = Cell::new(0);
-    let (task, handle) = traced(poll_fn(|cx| {
-        let waker = cx.waker();
-        let elsewhere = || {
-            let (clone, waker) = allocations(|| waker.clone());
-            let (wake, ()) = allocations(|| waker.wake_by_ref());
-            drop(waker);
-            clone + wake
-        };
-        seen.set(seen.get() + std::thread::scope(|scope| scope.spawn(elsewhere).join().unwrap()));
-        Poll::<()>::Pending
-    }));
-    let mut task = pin!(task);
-    let (waker, requester) = (waker(), waker());
-    for _ in 0..3 {
-        let mut capture = pin!(handle.capture().no_deadline());
-        assert!(poll(capture.as_mut(), &requester).is_pending());
-        assert!(poll(task.as_mut(), &waker).is_pending());
-        let Poll::Ready(Ok(trace)) = poll(capture, &requester) else { panic!("not answered") };
-        assert_eq!(
-            trace.stacks().filter(|stack| stack.is_foreign()).count(),
-            1,
-            "the clone; its wake is the inner's"
-        );
-        assert_eq!(seen.get(), 0);
-    }
-}
-
-#[test]
 fn memory_stays_flat_over_captures_and_deadlines() {
     let (asked, asked_handle) = traced(poll_fn(|cx| {
         drop(cx.waker().clone());
@@ -178,9 +147,9 @@ fn memory_stays_flat_over_captures_and_deadlines() {
     };
     (0..1_000).for_each(|_| round());
     let before = LIVE_BYTES.load(Ordering::Relaxed);
-    (0..100_000).for_each(|_| round());
+    (0..30_000).for_each(|_| round());
     let grown = LIVE_BYTES.load(Ordering::Relaxed) - before;
-    // Other tests of this program run meanwhile; a leak of one word a round would be 800 kB.
+    // Other tests of this program run meanwhile; a leak of one word a round would be 240 kB.
     assert!(grown < 100_000, "{grown} bytes more");
     drop(never);
 }

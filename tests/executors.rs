@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use bw_core::{TaskState, TraceHandle, traced};
+use bw_core::{TraceHandle, traced};
 use event_listener::Event;
 use futures::executor::{LocalPool, ThreadPool};
 use futures::task::{LocalSpawnExt, SpawnExt};
@@ -30,16 +30,12 @@ fn task() -> (impl Future<Output = u32> + Send, Arc<Event>) {
 
 /// Asks twice, checks the trace, and lets the task go on.
 async fn check(handle: TraceHandle, event: Arc<Event>) {
-    let mut roots = Vec::new();
     for _ in 0..2 {
         let trace = handle.capture().await.unwrap();
         assert_eq!((trace.stacks().count(), trace.dropped()), (1, 0));
         let stack = trace.stacks().next().unwrap();
         assert!(!stack.is_truncated() && !stack.is_foreign() && !stack.is_yield() && stack.len() > 2);
-        roots.push(stack.addresses().last());
     }
-    // Not the whole stack: a listener clones its waker elsewhere when it has one already.
-    assert_eq!(roots[0], roots[1], "both end at the wrapper's poll");
     event.notify(1);
 }
 
@@ -192,44 +188,4 @@ fn hand_written() {
     executor.spawn(check(handle, event));
     executor.run();
     assert_eq!(*result.borrow(), Some(42));
-}
-
-#[test]
-fn a_handle_outlives_the_executor() {
-    // Each gives the handle of a suspended task whose executor is gone.
-    let on_tokio = || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-        let (task, handle) = traced(task().0);
-        runtime.spawn(task);
-        assert_eq!(runtime.block_on(handle.capture()).unwrap().stacks().count(), 1);
-        handle
-    };
-    let on_a_local_set = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let set = tokio::task::LocalSet::new();
-        let (task, handle) = traced(task().0);
-        set.spawn_local(task);
-        assert_eq!(set.block_on(&runtime, handle.capture()).unwrap().stacks().count(), 1);
-        handle
-    };
-    let on_smol = || {
-        let executor = smol::Executor::new();
-        let (task, handle) = traced(task().0);
-        executor.spawn(task).detach();
-        assert_eq!(smol::block_on(executor.run(handle.capture())).unwrap().stacks().count(), 1);
-        handle
-    };
-    let on_futures = || {
-        let mut pool = LocalPool::new();
-        let (task, handle) = traced(async { drop(task().0.await) });
-        pool.spawner().spawn_local(task).unwrap();
-        assert_eq!(pool.run_until(handle.capture()).unwrap().stacks().count(), 1);
-        handle
-    };
-    for handle in [on_tokio(), on_a_local_set(), on_smol(), on_futures()] {
-        assert_eq!(handle.state(), TaskState::Dropped);
-        let error = futures::executor::block_on(handle.capture().no_deadline()).unwrap_err();
-        assert!(error.is_dropped());
-        assert_eq!(handle.spawned_at().file(), file!());
-    }
 }

@@ -1,15 +1,13 @@
 //! Tasks that end: before, in and after the traced poll.
 
 use std::future::{pending, poll_fn};
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use bw_core::{TaskState, traced};
 
-use crate::harness::{Bell, FOREVER, Gate, ask, only_stack, poll};
+use crate::harness::{Bell, FOREVER, Gate, ask, poll};
 
 #[test]
 fn completes_during_the_traced_poll() {
@@ -138,69 +136,6 @@ fn aborted_on_a_runtime() {
     });
 }
 
-/// Aborts a task on a runtime that stands still meanwhile, with a request waiting, and gives what that is answered.
-fn aborted_while_the_request_waits(polled_before: bool) -> bool {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (task, handle) = traced(Gate::default());
-    let join = runtime.spawn(task);
-    if polled_before {
-        only_stack(&runtime.block_on(handle.capture()).unwrap());
-    }
-    let (bell, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
-    assert!(poll(capture.as_mut(), &requester).is_pending());
-    join.abort();
-    assert!(runtime.block_on(join).unwrap_err().is_cancelled());
-    assert_eq!(handle.state(), TaskState::Dropped);
-    bell.rings() == 1 && matches!(poll(capture, &requester), Poll::Ready(Err(error)) if error.is_dropped())
-}
-
-#[test]
-fn aborted_while_the_request_waits_before_the_first_poll() {
-    assert!(aborted_while_the_request_waits(false));
-}
-
-#[test]
-fn aborted_while_the_request_waits_at_a_suspended_task() {
-    assert!(aborted_while_the_request_waits(true));
-}
-
-#[test]
-fn aborted_before_the_request() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (task, handle) = traced(Gate::default());
-    let join = runtime.spawn(task);
-    join.abort();
-    assert!(runtime.block_on(join).unwrap_err().is_cancelled());
-    assert!(handle.capture_blocking(FOREVER).unwrap_err().is_dropped());
-}
-
-#[test]
-fn dropped_before_the_first_poll_while_the_request_waits() {
-    let (task, handle) = traced(Gate::default());
-    let (bell, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
-    assert!(poll(capture.as_mut(), &requester).is_pending());
-    drop(task);
-    assert_eq!(bell.rings(), 1);
-    assert!(matches!(poll(capture, &requester), Poll::Ready(Err(error)) if error.is_dropped()));
-}
-
-#[test]
-fn forgotten_without_being_dropped() {
-    // As `mem::forget` would, but so that it can be freed afterwards.
-    let (task, handle) = traced(Gate::default());
-    let mut task = ManuallyDrop::new(Box::pin(task));
-    assert_eq!(handle.capture_blocking(Duration::ZERO).unwrap_err().state(), Some(TaskState::NeverPolled));
-    let (bell, waker) = Bell::new();
-    assert!(poll(task.as_mut(), &waker).is_pending());
-    let error = futures::executor::block_on(handle.capture().deadline(Duration::from_millis(1))).unwrap_err();
-    assert_eq!(error.state(), Some(TaskState::Suspended));
-    assert_eq!(handle.capture_blocking(Duration::ZERO).unwrap_err().state(), Some(TaskState::Suspended));
-    assert_eq!(bell.rings(), 2, "it is still woken, for who knows");
-    drop(ManuallyDrop::into_inner(task));
-}
-
 #[test]
 fn runtime_shut_down_while_the_request_waits() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -274,7 +209,7 @@ fn a_task_that_nobody_polls_again_is_answered_at_the_deadline() {
     let (task, handle) = traced(Gate::default());
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
-    let error = handle.capture_blocking(Duration::ZERO).unwrap_err();
+    let error = handle.capture_blocking(std::time::Duration::ZERO).unwrap_err();
     assert!(error.is_deadline());
     assert_eq!(error.state(), Some(TaskState::Suspended));
 }

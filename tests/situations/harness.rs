@@ -53,11 +53,6 @@ impl Gate {
         }
     }
 
-    /// Opens, and wakes nobody.
-    pub(crate) fn open_quietly(&self) {
-        self.0.lock().unwrap().0 = true;
-    }
-
     /// The waker it stores.
     pub(crate) fn waker(&self) -> Option<Waker> {
         self.0.lock().unwrap().1.clone()

@@ -5,10 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod asking;
-mod during;
 mod ending;
 mod harness;
-mod limits;
 mod nesting;
 mod polling;
 mod shape;

@@ -195,32 +195,6 @@ fn an_executor_that_polls_in_its_wake() {
 }
 
 #[test]
-fn a_wake_that_polls_the_task_to_its_end() {
-    let gate = Gate::default();
-    let (task, handle) = traced(gate.clone());
-    let executor = Arc::new(Inline { task: Mutex::new(Some(Box::pin(task))), polls: Mutex::new(0) });
-    Arc::clone(&executor).wake();
-    gate.open_quietly();
-    assert!(handle.capture_blocking(FOREVER).unwrap_err().is_finished());
-    assert!(executor.task.lock().unwrap().is_none());
-    assert_eq!(*executor.polls.lock().unwrap(), 2, "the first, and the one that was asked for");
-    drop(gate);
-    assert_eq!(Arc::strong_count(&executor), 1, "the waker was out on loan, and did not come back");
-}
-
-#[test]
-fn a_task_waker_that_panics_when_dropped_does_not_harm_whoever_drops_the_task() {
-    let (task, handle) = traced(poll_fn(|_| Poll::<()>::Pending));
-    let mut task = Box::pin(task);
-    let hostile = Waker::from(Arc::new(Hostile { wake: false, drop: true }));
-    assert!(poll(task.as_mut(), &hostile).is_pending());
-    // The task's own is the last one left.
-    drop(hostile);
-    drop(task);
-    assert!(handle.capture_blocking(FOREVER).unwrap_err().is_dropped());
-}
-
-#[test]
 fn a_wake_that_asks_again() {
     struct Asks {
         handle: Mutex<Option<TraceHandle>>,
