@@ -211,5 +211,5 @@ fn a_task_that_nobody_polls_again_is_answered_at_the_deadline() {
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
     let error = handle.capture_blocking(std::time::Duration::ZERO).unwrap_err();
     assert!(error.is_deadline());
-    assert_eq!(error.state(), Some(TaskState::Suspended));
+    assert_eq!(error.state(), Some(TaskState::Woken));
 }

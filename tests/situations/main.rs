@@ -10,4 +10,5 @@ mod harness;
 mod nesting;
 mod polling;
 mod shape;
+mod status;
 mod wakers;

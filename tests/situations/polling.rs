@@ -175,7 +175,7 @@ fn an_asynchronous_deadline_passes_while_the_executor_is_blocked() {
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
     let error = futures::executor::block_on(handle.capture().deadline(Duration::from_millis(1))).unwrap_err();
     assert!(error.is_deadline());
-    assert_eq!(error.state(), Some(TaskState::Suspended));
+    assert_eq!(error.state(), Some(TaskState::Woken));
     // It takes no harm, and answers the next one.
     only_stack(&ask(&handle, task).1.unwrap());
 }

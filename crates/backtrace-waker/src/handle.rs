@@ -13,7 +13,7 @@ use crate::trace::Trace;
 
 /// Wraps a future so that its handle can ask where it waits.
 ///
-/// Give the task to any executor; it behaves as the future itself does. Allocates once, and adds at most 48 bytes to
+/// Give the task to any executor; it behaves as the future itself does. Allocates once, and adds 48 bytes to
 /// the future. See [`bw_core::traced`].
 ///
 /// # Example

@@ -64,7 +64,7 @@ pub(crate) fn block(cell: &TaskCell, deadline: Duration) -> Answer {
     }
     // An answer that comes at this very moment is the one given.
     cell.expire(&request, deadline);
-    request.wait(None).unwrap_or_else(|| Err(CaptureError::deadline(deadline, cell.state())))
+    request.wait(None).unwrap_or_else(|| Err(CaptureError::deadline(deadline, cell.status())))
 }
 
 impl Future for Capture {

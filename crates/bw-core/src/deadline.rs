@@ -1,38 +1,49 @@
-//! The thread that keeps the deadlines of asynchronous captures.
+//! The thread of ours: it keeps the deadlines of asynchronous captures, and advances the coarse clock.
 //!
-//! Started by the first capture that has to wait, and asleep while nobody waits. It is our own, so that a deadline is
-//! kept on any executor, and most of all on one that is wedged. Captures come and go far more often than deadlines
-//! pass, so it is not told when the last one goes: it sleeps until the time it last meant to look, and a new deadline
-//! later than that costs no wake.
+//! Started by the first traced task, so that no request pays for it. It is our own, so that a deadline is kept on any
+//! executor, and most of all on one that is wedged. Captures come and go far more often than deadlines pass, so it is not
+//! told when one goes: it sleeps until the time it last meant to look, which the clock's next tick bounds, and a new
+//! deadline later than that costs no wake.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::clock;
 use crate::request::Request;
 use crate::task_cell::TaskCell;
 
 static TIMER: Timer = Timer {
-    queue: Mutex::new(Queue { entries: BTreeMap::new(), next: 0, looks_at: None, running: false }),
+    queue: Mutex::new(Queue { entries: BTreeMap::new(), next: 0, looks_at: None }),
     earlier: Condvar::new(),
+    thread: AtomicU8::new(UNTRIED),
 };
+
+/// No thread yet.
+const UNTRIED: u8 = 0;
+/// The thread runs.
+const RUNNING: u8 = 1;
+/// It could not be started. Whoever needs a deadline tries again; spawning tasks does not.
+const FAILED: u8 = 2;
 
 struct Timer {
     queue: Mutex<Queue>,
     /// Told when the thread has to look earlier than it meant to.
     earlier: Condvar,
+    /// Changed with the queue locked.
+    thread: AtomicU8,
 }
 
 struct Queue {
     /// By deadline, then by order of arrival.
     entries: BTreeMap<Key, Entry>,
     next: u64,
-    /// When the thread will look again without being told; `None` for never.
+    /// When the thread will look again without being told; `None` before it looked first.
     looks_at: Option<Instant>,
-    running: bool,
 }
 
 /// Names a scheduled deadline.
@@ -42,6 +53,27 @@ struct Entry {
     cell: Arc<TaskCell>,
     request: Arc<Request>,
     after: Duration,
+}
+
+/// Starts the thread, the first time it is called in the process. One load after that.
+///
+/// Where it cannot be started nothing is lost but times; see [`schedule`].
+#[inline]
+pub(crate) fn start() {
+    // Models have no clock.
+    // Ordering: Relaxed; who comes late finds out under the lock.
+    if !cfg!(bw_loom) && TIMER.thread.load(Ordering::Relaxed) == UNTRIED {
+        first_start();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn first_start() {
+    let _queue = TIMER.queue.lock();
+    if TIMER.thread.load(Ordering::Relaxed) == UNTRIED {
+        let _ = TIMER.spawn();
+    }
 }
 
 /// Expires the request at `at`, unless it is cancelled before.
@@ -56,9 +88,8 @@ pub(crate) fn schedule(
     request: &Arc<Request>,
 ) -> io::Result<Key> {
     let mut queue = TIMER.queue.lock();
-    if !queue.running {
-        std::thread::Builder::new().name("bw-deadline".into()).spawn(|| TIMER.run())?;
-        queue.running = true;
+    if TIMER.thread.load(Ordering::Relaxed) != RUNNING {
+        TIMER.spawn()?;
     }
     let key = (at, queue.next);
     queue.next += 1;
@@ -78,27 +109,35 @@ pub(crate) fn cancel(key: Key) {
 }
 
 impl Timer {
+    /// With the queue locked.
+    fn spawn(&'static self) -> io::Result<()> {
+        // So that the first task's times are known.
+        clock::advance();
+        let spawned = std::thread::Builder::new().name("bw-timer".into()).spawn(|| self.run());
+        self.thread.store(if spawned.is_ok() { RUNNING } else { FAILED }, Ordering::Relaxed);
+        if spawned.is_err() {
+            clock::stop();
+        }
+        spawned.map(drop)
+    }
+
     fn run(&self) {
         let mut queue = self.queue.lock();
         loop {
-            match queue.entries.first_key_value() {
-                Some((&(at, _), _)) if at <= Instant::now() => {
-                    if let Some((_, entry)) = queue.entries.pop_first() {
-                        drop(queue);
-                        // Wakes the requester, which is other people's code; its panic ends there.
-                        entry.cell.expire(&entry.request, entry.after);
-                        drop(entry);
-                        queue = self.queue.lock();
-                    }
+            let tick = clock::advance();
+            let due = queue.entries.first_key_value().map(|(&(at, _), _)| at);
+            if due.is_some_and(|at| at <= Instant::now()) {
+                if let Some((_, entry)) = queue.entries.pop_first() {
+                    drop(queue);
+                    // Wakes the requester, which is other people's code; its panic ends there.
+                    entry.cell.expire(&entry.request, entry.after);
+                    drop(entry);
+                    queue = self.queue.lock();
                 }
-                Some((&(at, _), _)) => {
-                    queue.looks_at = Some(at);
-                    self.earlier.wait_until(&mut queue, at);
-                }
-                None => {
-                    queue.looks_at = None;
-                    self.earlier.wait(&mut queue);
-                }
+            } else {
+                let next = due.map_or(tick, |at| at.min(tick));
+                queue.looks_at = Some(next);
+                self.earlier.wait_until(&mut queue, next);
             }
         }
     }

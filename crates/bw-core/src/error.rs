@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
-use crate::state::TaskState;
+use crate::state::{TaskState, TaskStatus};
 
 /// Why a capture gave no trace. Ask with the `is_*` predicates.
 #[derive(Clone, Debug)]
@@ -19,8 +19,11 @@ enum Kind {
     Finished,
     Dropped,
     Panicked,
-    Deadline { after: Duration, state: TaskState },
-    NoTimer { cause: Arc<io::Error> },
+    /// Boxed, to keep what is passed along when all is well small.
+    Deadline(Box<(Duration, TaskStatus)>),
+    NoTimer {
+        cause: Arc<io::Error>,
+    },
 }
 
 impl CaptureError {
@@ -36,8 +39,8 @@ impl CaptureError {
         Self { kind: Kind::Panicked }
     }
 
-    pub(crate) fn deadline(after: Duration, state: TaskState) -> Self {
-        Self { kind: Kind::Deadline { after, state } }
+    pub(crate) fn deadline(after: Duration, status: TaskStatus) -> Self {
+        Self { kind: Kind::Deadline(Box::new((after, status))) }
     }
 
     pub(crate) fn no_timer(cause: io::Error) -> Self {
@@ -66,7 +69,7 @@ impl CaptureError {
     /// [`state`](Self::state) tells which.
     #[must_use]
     pub fn is_deadline(&self) -> bool {
-        matches!(self.kind, Kind::Deadline { .. })
+        matches!(self.kind, Kind::Deadline(_))
     }
 
     /// What the task was doing when the capture gave up. `None` if it was never asked, because no timer could be
@@ -77,7 +80,7 @@ impl CaptureError {
             Kind::Finished => Some(TaskState::Finished),
             Kind::Dropped => Some(TaskState::Dropped),
             Kind::Panicked => Some(TaskState::Panicked),
-            Kind::Deadline { state, .. } => Some(state.clone()),
+            Kind::Deadline(deadline) => Some(deadline.1.state.clone()),
             Kind::NoTimer { .. } => None,
         }
     }
@@ -89,13 +92,12 @@ impl fmt::Display for CaptureError {
             Kind::Finished => f.write_str("no trace: the task has finished"),
             Kind::Dropped => f.write_str("no trace: the task was dropped before it finished"),
             Kind::Panicked => f.write_str("no trace: the task panicked"),
-            Kind::Deadline { after, state } => {
-                write!(f, "no trace within {after:?}: the task {state}")?;
-                match state {
+            Kind::Deadline(deadline) => {
+                let (after, status) = &**deadline;
+                write!(f, "no trace within {after:?}: the task {status}")?;
+                match status.state {
                     TaskState::NeverPolled => f.write_str("; was it spawned, and does its executor run?"),
-                    TaskState::Suspended => f.write_str(
-                        "; it was woken, but its executor did not poll it: is every worker blocked?",
-                    ),
+                    TaskState::Woken => f.write_str("; is every worker of its executor blocked?"),
                     TaskState::Polling(_) => {
                         f.write_str("; that poll has not returned, so it blocks or computes on that thread")
                     }
@@ -127,11 +129,18 @@ mod tests {
     #[test]
     fn every_error_says_what_the_task_does() {
         let after = Duration::from_millis(250);
-        let never = CaptureError::deadline(after, TaskState::NeverPolled);
+        let never = CaptureError::deadline(after, TaskStatus::new(TaskState::NeverPolled));
         assert!(never.is_deadline() && !never.is_finished());
         assert_eq!(
             never.to_string(),
             "no trace within 250ms: the task has never been polled; was it spawned, and does its executor run?"
+        );
+        let woken =
+            TaskStatus { in_state: Some(Duration::from_millis(3_240)), ..TaskStatus::new(TaskState::Woken) };
+        assert_eq!(
+            CaptureError::deadline(after, woken).to_string(),
+            "no trace within 250ms: the task was woken and has not been polled since (for 3.2s); is every worker of its \
+             executor blocked?"
         );
         assert_eq!(CaptureError::finished().state(), Some(TaskState::Finished));
         assert_eq!(CaptureError::dropped().state(), Some(TaskState::Dropped));

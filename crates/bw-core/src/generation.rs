@@ -4,15 +4,8 @@
 //! last look takes its slow path and looks at its own list. So one request sends every task through its slow path
 //! once, and no poll of a task nobody asked touches shared memory that is written often.
 
-use crate::sync::{AtomicUsize, Ordering};
-
-#[cfg(not(bw_loom))]
-static GENERATION: AtomicUsize = AtomicUsize::new(0);
-
-#[cfg(bw_loom)]
-loom::lazy_static! {
-    static ref GENERATION: AtomicUsize = AtomicUsize::new(0);
-}
+use crate::pulse::PULSE;
+use crate::sync::Ordering;
 
 /// The generation now.
 #[inline(always)]
@@ -20,12 +13,12 @@ pub(crate) fn current() -> usize {
     // Ordering: Relaxed is enough. A request is made, then the generation is bumped, then the task is woken; the
     // executor orders a wake before the poll it causes, so that poll sees the bump. A poll that runs before the
     // wake may miss it, and is followed by the one that the wake causes.
-    GENERATION.load(Ordering::Relaxed)
+    PULSE.generation.load(Ordering::Relaxed)
 }
 
 /// Announces a request that is already on its task's list.
 pub(crate) fn bump() {
     // Ordering: Release pairs with whatever the executor uses between wake and poll; see `current`. Wrapping is
     // harmless: only inequality with a recent value matters.
-    GENERATION.fetch_add(1, Ordering::Release);
+    PULSE.generation.fetch_add(1, Ordering::Release);
 }

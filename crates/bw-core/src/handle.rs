@@ -9,7 +9,7 @@ use crate::capture::{self, Capture};
 use crate::error::CaptureError;
 use crate::id::TaskId;
 use crate::raw_trace::RawTrace;
-use crate::state::TaskState;
+use crate::state::{TaskState, TaskStatus};
 use crate::task_cell::TaskCell;
 
 /// Asks a traced task where it waits. From any thread, any number of times, also when the task is gone.
@@ -36,8 +36,7 @@ impl TraceHandle {
     /// Wakes it; its executor polls it once, as it would after any wake, and that poll records. Every request that
     /// waits at that poll is answered by it. The future gives up after [`Capture::DEADLINE`] unless told otherwise.
     ///
-    /// Cost: two small allocations, and a thread that keeps deadlines is started by the first capture in the
-    /// process that has to wait.
+    /// Cost: two small allocations.
     ///
     /// # Errors
     ///
@@ -89,7 +88,14 @@ impl TraceHandle {
     /// What the task is doing at this moment. Asks nobody and wakes nobody; takes two locks for a moment.
     #[must_use]
     pub fn state(&self) -> TaskState {
-        self.cell.state()
+        self.status().state
+    }
+
+    /// What the task is doing at this moment, for how long, how old it is and how often it was polled. Asks nobody and wakes
+    /// nobody; takes two locks for a moment, and reads the clock.
+    #[must_use]
+    pub fn status(&self) -> TaskStatus {
+        self.cell.status()
     }
 }
 
@@ -99,7 +105,7 @@ impl fmt::Debug for TraceHandle {
             .field("id", &self.id())
             .field("name", &self.name())
             .field("spawned_at", &format_args!("{}", self.spawned_at()))
-            .field("state", &self.state())
+            .field("status", &self.status())
             .finish()
     }
 }

@@ -1,6 +1,7 @@
 //! What a traced task is doing.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 use std::thread::ThreadId;
 
@@ -10,8 +11,11 @@ use std::thread::ThreadId;
 pub enum TaskState {
     /// Nothing has polled it yet.
     NeverPolled,
-    /// It returned `Pending` and waits to be woken, or was woken and waits for its executor.
+    /// It returned `Pending` and waits to be woken.
     Suspended,
+    /// It was woken, because somebody asked it, and its executor has not polled it since. Whether somebody else woke it is
+    /// not known: that would cost every wake.
+    Woken,
     /// It is being polled right now.
     Polling(PollingThread),
     /// It returned `Ready`.
@@ -36,10 +40,47 @@ impl fmt::Display for TaskState {
         match self {
             Self::NeverPolled => f.write_str("has never been polled"),
             Self::Suspended => f.write_str("is suspended"),
-            Self::Polling(thread) => write!(f, "is being polled on thread {thread}"),
+            Self::Woken => f.write_str("was woken and has not been polled since"),
+            Self::Polling(thread) => write!(f, "is being polled on {thread}"),
             Self::Finished => f.write_str("has finished"),
             Self::Dropped => f.write_str("was dropped before it finished"),
             Self::Panicked => f.write_str("panicked"),
+        }
+    }
+}
+
+/// What a traced task is doing, for how long, and what it did before: one moment's picture.
+///
+/// Times come from a clock that advances every 100 ms, and are up to that much too long; more when the thread that advances
+/// it gets no processor. `None` where they are not known: the thread could not be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskStatus {
+    /// What it is doing.
+    pub state: TaskState,
+    /// For how long: since the last poll returned, since the poll that runs now began, since it was woken or, for a task that
+    /// was never polled, since it was wrapped. `None` for a task that is over.
+    pub in_state: Option<Duration>,
+    /// How long ago it was wrapped.
+    pub age: Option<Duration>,
+    /// How many polls of it have returned or panicked.
+    pub polls: u64,
+}
+
+impl TaskStatus {
+    /// Of a task that was wrapped long ago or far away: times unknown, no polls. Set what is known.
+    #[must_use]
+    pub fn new(state: TaskState) -> Self {
+        Self { state, in_state: None, age: None, polls: 0 }
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    /// A predicate for a sentence about the task, such as `is suspended (for 3.2s)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.in_state {
+            Some(in_state) => write!(f, "{} (for {in_state:.1?})", self.state),
+            None => self.state.fmt(f),
         }
     }
 }
@@ -48,6 +89,7 @@ impl fmt::Display for TaskState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollingThread {
     pub(crate) id: ThreadId,
+    pub(crate) os_id: Option<u64>,
     pub(crate) name: Option<Arc<str>>,
 }
 
@@ -56,6 +98,12 @@ impl PollingThread {
     #[must_use]
     pub fn id(&self) -> ThreadId {
         self.id
+    }
+
+    /// The number by which the operating system knows it, as in `top -H`, `gdb` and `/proc`. `None` except on Linux.
+    #[must_use]
+    pub fn os_id(&self) -> Option<u64> {
+        self.os_id
     }
 
     /// The name it had when it first polled a traced task.
@@ -68,8 +116,12 @@ impl PollingThread {
 impl fmt::Display for PollingThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
-            Some(name) => write!(f, "{name:?} ({:?})", self.id),
-            None => write!(f, "{:?}", self.id),
+            Some(name) => write!(f, "{name:?}")?,
+            None => write!(f, "{:?}", self.id)?,
+        }
+        match self.os_id {
+            Some(os_id) => write!(f, " (thread {os_id})"),
+            None => Ok(()),
         }
     }
 }

@@ -3,28 +3,28 @@
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 
 use pin_project_lite::pin_project;
 
+use crate::beside::{Beside, Watch};
 use crate::counters;
+use crate::deadline;
 use crate::error::CaptureError;
-use crate::generation;
 use crate::handle::TraceHandle;
-use crate::hook::{self, Hook};
-use crate::id::TaskId;
+use crate::hook::Hook;
 use crate::request::Answer;
 use crate::slot_pool;
 use crate::stack;
-use crate::task_cell::{Batch, Stage, TaskCell};
+use crate::task_cell::{Batch, TaskCell};
 use crate::thread_slot;
 
 /// Wraps a future so that a [`TraceHandle`] can ask where it waits.
 ///
-/// Give the task to any executor; it behaves as the future itself does. Allocates once, and adds at most 48 bytes to
+/// Give the task to any executor; it behaves as the future itself does. Allocates once, and adds 48 bytes to
 /// the future. The caller's location is kept as the place the task was spawned at.
 ///
 /// # Example
@@ -52,6 +52,8 @@ fn new<F: Future>(
     future: F,
     spawned_at: &'static Location<'static>,
 ) -> (TracedTask<F>, TraceHandle) {
+    // Also what advances the clock.
+    deadline::start();
     let cell = Arc::new(TaskCell::new(name, spawned_at));
     let handle = TraceHandle::new(Arc::clone(&cell));
     (TracedTask { beside: Beside::new(cell), future }, handle)
@@ -60,43 +62,29 @@ fn new<F: Future>(
 pin_project! {
     /// A future that can be asked where it waits; made by [`traced`].
     ///
-    /// Without a request, a poll costs one relaxed load, one compare and a note of who polls: no lock, no atomic
-    /// read-modify-write, no allocation. With one, that single poll of the task runs with a waker that records; it is the
-    /// task's own scheduled poll, with all its effects.
+    /// Without a request, a poll costs one relaxed load, one compare, and a note of who polls and when: no lock, no atomic
+    /// read-modify-write, no allocation, no clock. With one, that single poll of the task runs with a waker that records; it
+    /// is the task's own scheduled poll, with all its effects.
+    ///
+    /// Never `Unpin`, since others read beside the future how often it was polled: pin it with [`Box::pin`] or
+    /// [`pin!`](std::pin::pin) where a combinator wants that.
     #[repr(C)]
     #[must_use = "a future does nothing unless it is polled"]
     pub struct TracedTask<F> {
-        // First, so that it shares a cache line with what the executor has just touched.
+        // First, so that it shares a cache line with what the executor has just touched; and so that it ends before the
+        // future's own destructor runs: nobody should wait for that.
+        #[pin]
         beside: Beside,
         #[pin]
         future: F,
     }
-
-    impl<F> PinnedDrop for TracedTask<F> {
-        fn drop(this: Pin<&mut Self>) {
-            // Before the future's own destructor runs: nobody should wait for that.
-            this.project().beside.cell.end(Stage::Dropped);
-        }
-    }
-}
-
-/// What the wrapper keeps beside the future: 40 bytes.
-struct Beside {
-    /// The generation the last slow path saw.
-    generation: usize,
-    /// Data pointer and vtable of the waker in the cell, [peeled](hook::peel). Integers, so that they take no part in
-    /// whether the task is `Send`. No vtable is 0, which therefore forces the slow path.
-    waker_data: usize,
-    waker_vtable: usize,
-    id: TaskId,
-    cell: Arc<TaskCell>,
 }
 
 impl<F> TracedTask<F> {
     /// Another handle to this task.
     #[must_use]
     pub fn handle(&self) -> TraceHandle {
-        TraceHandle::new(Arc::clone(&self.beside.cell))
+        TraceHandle::new(Arc::clone(self.beside.cell()))
     }
 }
 
@@ -106,55 +94,57 @@ impl<F: Future> Future for TracedTask<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let beside = this.beside;
-        if !beside.is_idle(cx.waker()) {
-            let batch = beside.attend(cx.waker());
-            if !batch.is_empty() {
-                return poll_traced(this.future, cx.waker(), beside, batch);
-            }
-        }
-        let watch = Watch::begin(beside);
+        // No call that returns may stand before the poll: what must survive it would be saved in every poll.
+        let is_idle = this.beside.is_idle(cx.waker());
+        let Some(thread) = thread_slot::current().filter(|_| is_idle) else {
+            return poll_attended(this.future, cx, this.beside);
+        };
+        let (watch, depth) = Watch::begin(this.beside, thread);
         let poll = this.future.poll(cx);
-        if poll.is_ready() {
-            watch.finish();
-        } else {
-            watch.suspend();
-        }
+        watch.end(thread, depth, poll.is_ready());
         poll
     }
 }
 
-/// The poll that answers. Never inlined: its frame is the root of every stack it records, and the idle path stays small.
+/// The poll that looks for requests, and answers them. Never inlined: its frame is the root of every stack it records, and
+/// the idle path stays small. It polls in one place, traced or not, so that there are only two copies of the future's code.
 #[cold]
 #[inline(never)]
-fn poll_traced<F: Future>(
+fn poll_attended<F: Future>(
     future: Pin<&mut F>,
-    waker: &Waker,
-    beside: &mut Beside,
-    batch: Batch,
+    cx: &mut Context<'_>,
+    mut beside: Pin<&mut Beside>,
 ) -> Poll<F::Output> {
-    let mut slot = slot_pool::take(batch.slot_words);
-    let answers = Answers(Some(batch));
-    let watch = Watch::begin(beside);
+    let batch = beside.as_mut().attend(cx.waker());
+    let thread = thread_slot::current_or_register();
+    let tracing = (!batch.is_empty()).then(|| (slot_pool::take(batch.slot_words), Answers(Some(batch))));
+    let (watch, depth) = Watch::begin(beside, thread);
     let poll = {
-        let hook = Hook::new(waker, &slot, stack::pointer());
-        future.poll(&mut Context::from_waker(&hook.waker()))
+        // Not in the closure, which may have a frame of its own.
+        let root = stack::pointer();
+        let hook = tracing.as_ref().map(|(slot, _)| Hook::new(cx.waker(), slot, root));
+        let waker = hook.as_ref().map(Hook::waker);
+        let waker = waker.as_deref().unwrap_or(cx.waker());
+        future.poll(&mut Context::from_waker(waker))
+    };
+    let Some((mut slot, answers)) = tracing else {
+        watch.end(thread, depth, poll.is_ready());
+        return poll;
     };
     counters::add(slot.counts());
-    if poll.is_ready() {
+    let answer = if poll.is_ready() {
         // The task waits nowhere any more; what was recorded on the way is where it does *not* wait.
-        watch.finish();
-        slot_pool::put(slot);
-        answers.give(&Err(CaptureError::finished()));
+        Err(CaptureError::finished())
     } else {
         let trace = slot.finish();
         if trace.dropped() > 0 {
             watch.cell().ask_for_more_room(slot.words());
         }
-        watch.suspend();
-        slot_pool::put(slot);
-        answers.give(&Ok(trace));
-    }
+        Ok(trace)
+    };
+    watch.end(thread, depth, poll.is_ready());
+    slot_pool::put(slot);
+    answers.give(&answer);
     poll
 }
 
@@ -177,91 +167,8 @@ impl Drop for Answers {
     }
 }
 
-/// One poll of the future, from begin to `finish` or `suspend`; dropped without either, it panicked.
-struct Watch<'a> {
-    beside: &'a mut Beside,
-    _entered: thread_slot::Entered,
-    over: bool,
-}
-
-impl<'a> Watch<'a> {
-    #[inline(always)]
-    fn begin(beside: &'a mut Beside) -> Self {
-        let entered = thread_slot::enter(beside.id);
-        Self { beside, _entered: entered, over: false }
-    }
-
-    fn cell(&self) -> &TaskCell {
-        &self.beside.cell
-    }
-
-    #[inline(always)]
-    fn suspend(mut self) {
-        self.over = true;
-    }
-
-    #[inline]
-    fn finish(mut self) {
-        self.over = true;
-        self.beside.end(Stage::Finished);
-    }
-}
-
-impl Drop for Watch<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.over {
-            self.beside.end(Stage::Panicked);
-        }
-    }
-}
-
-impl Beside {
-    fn new(cell: Arc<TaskCell>) -> Self {
-        Self { generation: 0, waker_data: 0, waker_vtable: 0, id: cell.id, cell }
-    }
-
-    /// Whether nobody was asked since the last look, and the waker is the one in the cell. One branch.
-    #[inline(always)]
-    fn is_idle(&self, waker: &Waker) -> bool {
-        (self.generation ^ generation::current()) | self.other_waker(waker) == 0
-    }
-
-    /// Zero if this is the waker in the cell.
-    #[inline(always)]
-    fn other_waker(&self, waker: &Waker) -> usize {
-        (self.waker_data ^ waker.data().addr())
-            | (self.waker_vtable ^ core::ptr::from_ref(waker.vtable()).addr())
-    }
-
-    /// The slow path: a request somewhere, another waker, the first poll, or a poll after the end.
-    #[cold]
-    #[inline(never)]
-    fn attend(&mut self, waker: &Waker) -> Batch {
-        // Before the requests are taken: one that comes in between leaves the generation different, and the next poll
-        // looks again.
-        let generation = generation::current();
-        let waker = hook::peel(waker);
-        // Cloned here, outside the cell's lock: it is the executor's code.
-        let fresh = (self.other_waker(waker) != 0).then(|| waker.clone());
-        let Some(batch) = self.cell.attend(fresh) else { return Batch::default() };
-        self.generation = generation;
-        self.waker_data = waker.data().addr();
-        self.waker_vtable = core::ptr::from_ref(waker.vtable()).addr();
-        batch
-    }
-
-    /// The task is over. Its waker is gone from the cell, so the next poll, if there is one, takes the slow path.
-    #[cold]
-    #[inline(never)]
-    fn end(&mut self, stage: Stage) {
-        self.waker_vtable = 0;
-        self.cell.end(stage);
-    }
-}
-
 impl<F> fmt::Debug for TracedTask<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TracedTask").field("id", &self.beside.id).finish_non_exhaustive()
+        f.debug_struct("TracedTask").field("id", &self.beside.id()).finish_non_exhaustive()
     }
 }

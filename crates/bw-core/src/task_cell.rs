@@ -34,16 +34,18 @@ use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::clock::{self, Tick};
 use crate::error::CaptureError;
 use crate::generation;
 use crate::id::TaskId;
 use crate::request::{Answer, Request};
 use crate::slot::Slot;
-use crate::state::TaskState;
+use crate::stamp::StampRef;
+use crate::state::{TaskState, TaskStatus};
 use crate::sync::Mutex;
-use crate::thread_slot;
+use crate::thread_slot::{self, Polling};
 use crate::wake;
 
 /// How far a task has come. What it does while it is `Alive` the thread slots know.
@@ -61,6 +63,7 @@ pub(crate) struct TaskCell {
     pub(crate) id: TaskId,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) spawned_at: &'static Location<'static>,
+    born: Tick,
     shared: Mutex<Shared>,
 }
 
@@ -73,6 +76,12 @@ struct Shared {
     requests: Vec<Arc<Request>>,
     /// How many words the slot of the next traced poll needs.
     slot_words: usize,
+    /// Since when a wake of ours is without a poll.
+    woken: Tick,
+    /// From the first poll until the task is dropped.
+    stamp: Option<StampRef>,
+    /// What the stamp cannot tell: polls before it started over, and all of them once it is gone.
+    polls: u64,
 }
 
 enum WakerSlot {
@@ -116,6 +125,7 @@ impl TaskCell {
             id: TaskId::next(),
             name,
             spawned_at,
+            born: clock::now(),
             shared: Mutex::new(Shared {
                 stage: Stage::Unpolled,
                 parent: None,
@@ -123,6 +133,9 @@ impl TaskCell {
                 loan: 0,
                 requests: Vec::new(),
                 slot_words: Slot::WORDS,
+                woken: Tick::default(),
+                stamp: None,
+                polls: 0,
             }),
         }
     }
@@ -152,6 +165,9 @@ impl TaskCell {
             }
         };
         shared.loan = loan;
+        if shared.woken == Tick::default() {
+            shared.woken = clock::now();
+        }
         drop(shared);
         loop {
             wake::wake_by_ref(&waker);
@@ -182,13 +198,14 @@ impl TaskCell {
     /// Timer or blocked requester: the deadline has passed.
     pub(crate) fn expire(&self, request: &Arc<Request>, after: Duration) {
         self.forget(request);
-        request.answer(Err(CaptureError::deadline(after, self.state())));
+        request.answer(Err(CaptureError::deadline(after, self.status())));
     }
 
     /// Poller: takes the requests of this poll, and the waker if it is another than the last one.
     ///
-    /// `None` if the task is over: there is nothing to track any more.
-    pub(crate) fn attend(&self, fresh: Option<Waker>) -> Option<Batch> {
+    /// `None` if the task is over: there is nothing to track any more. Otherwise the cell keeps the stamp until it is told
+    /// that the task was dropped.
+    pub(crate) fn attend(&self, fresh: Option<Waker>, stamp: impl FnOnce() -> StampRef) -> Option<Batch> {
         let mut shared = self.shared.lock();
         match shared.stage {
             Stage::Alive => {}
@@ -203,6 +220,8 @@ impl TaskCell {
                 return None;
             }
         }
+        shared.stamp.get_or_insert_with(stamp);
+        shared.woken = Tick::default();
         let stale = fresh.and_then(|fresh| {
             let stale = shared.waker.take();
             shared.waker = WakerSlot::Held(fresh);
@@ -219,6 +238,12 @@ impl TaskCell {
         self.shared.lock().slot_words = words.saturating_mul(4).min(Slot::MAX_WORDS);
     }
 
+    /// Poller: 2^32 polls have returned since the last time.
+    #[cold]
+    pub(crate) fn note_polls_started_over(&self) {
+        self.shared.lock().polls += 1 << 32;
+    }
+
     /// Poller: the task finished, panicked or is dropped. Answers everybody who waits, and lets the waker go.
     ///
     /// Waker, task, future and cell hold each other otherwise.
@@ -227,6 +252,12 @@ impl TaskCell {
         match (shared.stage, stage) {
             (Stage::Finished | Stage::Dropped, _) | (Stage::Panicked, Stage::Dropped) => {}
             _ => shared.stage = stage,
+        }
+        // From here on the stamp may be gone.
+        if stage == Stage::Dropped
+            && let Some(stamp) = shared.stamp.take()
+        {
+            shared.polls += u64::from(stamp.read().polls);
         }
         let Some(over) = shared.stage.over() else { return };
         let batch = Batch { requests: std::mem::take(&mut shared.requests), slot_words: 0 };
@@ -240,16 +271,35 @@ impl TaskCell {
         self.shared.lock().parent
     }
 
-    pub(crate) fn state(&self) -> TaskState {
+    /// What the task is doing. Asks nobody and wakes nobody.
+    pub(crate) fn status(&self) -> TaskStatus {
+        self.status_at(Instant::now(), thread_slot::polling)
+    }
+
+    /// As [`status`](Self::status), given the time and who polls what, for many tasks at once.
+    pub(crate) fn status_at(
+        &self,
+        now: Instant,
+        polling: impl FnOnce(TaskId) -> Option<Polling>,
+    ) -> TaskStatus {
         // The stage first: a task that ends meanwhile is then at worst said to be suspended, which it was.
-        let stage = self.shared.lock().stage;
-        match stage {
-            Stage::Finished => TaskState::Finished,
-            Stage::Dropped => TaskState::Dropped,
-            Stage::Panicked => TaskState::Panicked,
-            Stage::Unpolled => TaskState::NeverPolled,
-            Stage::Alive => thread_slot::thread_of(self.id).map_or(TaskState::Suspended, TaskState::Polling),
-        }
+        let shared = self.shared.lock();
+        let (stage, woken) = (shared.stage, shared.woken);
+        let stamped = shared.stamp.as_ref().map(StampRef::read).unwrap_or_default();
+        let polls = shared.polls + u64::from(stamped.polls);
+        drop(shared);
+        let (state, since) = match stage {
+            Stage::Finished => (TaskState::Finished, Tick::default()),
+            Stage::Dropped => (TaskState::Dropped, Tick::default()),
+            Stage::Panicked => (TaskState::Panicked, Tick::default()),
+            Stage::Unpolled => (TaskState::NeverPolled, self.born),
+            Stage::Alive => match polling(self.id) {
+                Some(Polling { thread, since, .. }) => (TaskState::Polling(thread), since),
+                None if woken != Tick::default() => (TaskState::Woken, woken),
+                None => (TaskState::Suspended, stamped.tick),
+            },
+        };
+        TaskStatus { state, in_state: since.elapsed_at(now), age: self.born.elapsed_at(now), polls }
     }
 }
 

@@ -8,12 +8,14 @@
 //! ever polled at the same time, and a reader can never reach freed memory.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::clock::{self, Tick};
 use crate::id::TaskId;
+use crate::os_thread;
 use crate::state::PollingThread;
 
 /// Traced polls inside one another that are tracked; a task nested deeper is reported as suspended while it is polled.
@@ -23,13 +25,35 @@ const DEPTH: usize = 32;
 pub(crate) struct ThreadSlot {
     /// How many traced polls are on the stack; may exceed [`DEPTH`].
     depth: AtomicUsize,
-    /// Their ids, outermost first; only the first `depth` mean anything.
-    tasks: [AtomicUsize; DEPTH],
+    /// Outermost first; only the first `depth` mean anything.
+    entries: [Entry; DEPTH],
     /// `None` while no thread owns the slot.
     thread: Mutex<Option<PollingThread>>,
 }
 
+/// One poll.
+struct Entry {
+    task: AtomicUsize,
+    since: AtomicU32,
+}
+
+impl Entry {
+    #[allow(clippy::declare_interior_mutable_const)] // To fill arrays with.
+    const VACANT: Self = Self { task: AtomicUsize::new(0), since: AtomicU32::new(0) };
+}
+
+/// A task that is being polled.
+#[derive(Clone, Debug)]
+pub(crate) struct Polling {
+    pub(crate) task: TaskId,
+    pub(crate) since: Tick,
+    pub(crate) thread: PollingThread,
+}
+
 static SLOTS: Mutex<Vec<&'static ThreadSlot>> = Mutex::new(Vec::new());
+
+/// For threads that are being torn down, and can own nothing any more. Nobody reads it.
+static NOWHERE: ThreadSlot = ThreadSlot::new();
 
 thread_local! {
     /// This thread's slot. No destructor, so that reading it is one load.
@@ -50,40 +74,15 @@ impl Drop for Owner {
     }
 }
 
-/// A traced poll on this thread's stack, from [`enter`] until it is dropped.
-pub(crate) struct Entered {
-    slot: Option<&'static ThreadSlot>,
-    depth: usize,
-}
-
-/// Notes that this thread begins to poll a task.
-///
-/// A few plain loads and stores, except for a thread's first time, which allocates and locks.
+/// This thread's slot, once it has one. One load.
 #[inline(always)]
-pub(crate) fn enter(task: TaskId) -> Entered {
-    let slot = CURRENT.get();
-    let slot = if slot.is_some() { slot } else { register() };
-    let mut depth = 0;
-    if let Some(slot) = slot {
-        // Ordering: Relaxed; only this thread writes the depth.
-        depth = slot.depth.load(Ordering::Relaxed);
-        if let Some(entry) = slot.tasks.get(depth) {
-            entry.store(task.word(), Ordering::Relaxed);
-        }
-        // Ordering: Release pairs with the Acquire load in `polls`: who counts the entry sees it.
-        slot.depth.store(depth + 1, Ordering::Release);
-    }
-    Entered { slot, depth }
+pub(crate) fn current() -> Option<&'static ThreadSlot> {
+    CURRENT.get()
 }
 
-impl Drop for Entered {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if let Some(slot) = self.slot {
-            // Ordering: Release, so that the end of the poll is not seen before what the poll did.
-            slot.depth.store(self.depth, Ordering::Release);
-        }
-    }
+/// This thread's slot. A thread's first time allocates and locks.
+pub(crate) fn current_or_register() -> &'static ThreadSlot {
+    current().or_else(register).unwrap_or(&NOWHERE)
 }
 
 /// The first traced poll of a thread: takes over a slot or leaks a new one. `None` while the thread is being torn down.
@@ -92,15 +91,12 @@ impl Drop for Entered {
 fn register() -> Option<&'static ThreadSlot> {
     OWNER.try_with(|_| ()).ok()?;
     let current = std::thread::current();
-    let thread = PollingThread { id: current.id(), name: current.name().map(Arc::from) };
+    let name = current.name().map(Arc::from);
+    let thread = PollingThread { id: current.id(), os_id: os_thread::id(), name };
     let mut slots = SLOTS.lock();
     let vacant = slots.iter().copied().find(|slot| slot.thread.lock().is_none());
     let slot = vacant.unwrap_or_else(|| {
-        let slot = Box::leak(Box::new(ThreadSlot {
-            depth: AtomicUsize::new(0),
-            tasks: [const { AtomicUsize::new(0) }; DEPTH],
-            thread: Mutex::new(None),
-        }));
+        let slot = Box::leak(Box::new(ThreadSlot::new()));
         slots.push(slot);
         slot
     });
@@ -109,25 +105,80 @@ fn register() -> Option<&'static ThreadSlot> {
     Some(slot)
 }
 
-/// The innermost traced task this thread is polling.
-pub(crate) fn innermost() -> Option<TaskId> {
-    let slot = CURRENT.get()?;
-    // Ordering: Relaxed; this thread wrote both.
-    let depth = slot.depth.load(Ordering::Relaxed);
-    TaskId::from_word(slot.tasks.get(depth.checked_sub(1)?)?.load(Ordering::Relaxed))
+/// Notes that a poll on this thread unwinds.
+#[cold]
+pub(crate) fn leave_current() {
+    let slot = current().unwrap_or(&NOWHERE);
+    slot.leave(slot.depth.load(Ordering::Relaxed).wrapping_sub(1));
 }
 
-/// The thread that polls a task at this moment. Locks the list of slots; linear in the number of polling threads.
-pub(crate) fn thread_of(task: TaskId) -> Option<PollingThread> {
-    let slots = SLOTS.lock();
-    slots.iter().find(|slot| slot.polls(task)).and_then(|slot| slot.thread.lock().clone())
+/// The innermost traced task this thread is polling.
+pub(crate) fn innermost() -> Option<TaskId> {
+    let slot = current()?;
+    // Ordering: Relaxed; this thread wrote both.
+    let depth = slot.depth.load(Ordering::Relaxed);
+    TaskId::from_word(slot.entries.get(depth.checked_sub(1)?)?.task.load(Ordering::Relaxed))
+}
+
+/// The poll of a task at this moment. Locks the list of slots; linear in the number of polling threads.
+pub(crate) fn polling(task: TaskId) -> Option<Polling> {
+    SLOTS
+        .lock()
+        .iter()
+        .find_map(|slot| slot.polls().find(|polling| polling.0 == task).and_then(|poll| slot.polling(poll)))
+}
+
+/// Every traced poll at this moment. Locks the list of slots; linear in the number of polling threads.
+pub(crate) fn all_polling() -> Vec<Polling> {
+    SLOTS.lock().iter().flat_map(|slot| slot.polls().filter_map(|poll| slot.polling(poll))).collect()
 }
 
 impl ThreadSlot {
-    fn polls(&self, task: TaskId) -> bool {
-        // Ordering: Acquire pairs with the Release store in `enter`.
+    const fn new() -> Self {
+        Self {
+            depth: AtomicUsize::new(0),
+            entries: [const { Entry::VACANT }; DEPTH],
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// Notes that this thread, whose slot this is, begins to poll a task. A few plain loads and stores.
+    ///
+    /// Gives the depth for [`leave`](Self::leave). That could be read again, but then every poll would have to wait for what
+    /// the one before it wrote twice.
+    #[inline(always)]
+    pub(crate) fn enter(&self, task: TaskId) -> usize {
+        // Ordering: Relaxed; only this thread writes the depth.
+        let depth = self.depth.load(Ordering::Relaxed);
+        if let Some(entry) = self.entries.get(depth) {
+            entry.task.store(task.word(), Ordering::Relaxed);
+            entry.since.store(clock::now().get(), Ordering::Relaxed);
+        }
+        // Wrapping, here and in `leave_current`: a poll that is begun on one thread and ended on another (a stackful coroutine may) can make the count
+        // wrong, and must do no more.
+        // Ordering: Release pairs with the Acquire load in `polls`: who counts the entry sees it.
+        self.depth.store(depth.wrapping_add(1), Ordering::Release);
+        depth
+    }
+
+    /// Notes that the poll is over which began at that depth.
+    #[inline(always)]
+    pub(crate) fn leave(&self, depth: usize) {
+        // Ordering: Release pairs with the Acquire load in `polls`: who sees the end of the poll sees what it did.
+        self.depth.store(depth, Ordering::Release);
+    }
+
+    fn polls(&self) -> impl Iterator<Item = (TaskId, Tick)> {
+        // Ordering: Acquire pairs with the Release stores in `enter` and `leave`.
         let depth = self.depth.load(Ordering::Acquire).min(DEPTH);
-        self.tasks.iter().take(depth).any(|entry| entry.load(Ordering::Relaxed) == task.word())
+        self.entries.iter().take(depth).filter_map(|entry| {
+            let task = TaskId::from_word(entry.task.load(Ordering::Relaxed))?;
+            Some((task, Tick::new(entry.since.load(Ordering::Relaxed))))
+        })
+    }
+
+    fn polling(&self, (task, since): (TaskId, Tick)) -> Option<Polling> {
+        Some(Polling { task, since, thread: self.thread.lock().clone()? })
     }
 }
 
@@ -138,39 +189,56 @@ mod tests {
     #[test]
     fn nested_polls_are_all_seen_and_unwind_in_order() {
         let (outer, inner) = (TaskId::next(), TaskId::next());
-        let entered = enter(outer);
-        {
-            let _entered = enter(inner);
-            assert_eq!(innermost(), Some(inner));
-            assert_eq!(thread_of(outer).unwrap().id(), std::thread::current().id());
-            assert!(thread_of(inner).is_some());
-        }
+        let slot = current_or_register();
+        let outside = slot.enter(outer);
+        let inside = slot.enter(inner);
+        assert_eq!(innermost(), Some(inner));
+        assert_eq!(polling(outer).unwrap().thread.id(), std::thread::current().id());
+        assert!(polling(inner).is_some());
+        let ours: Vec<_> = all_polling().into_iter().map(|polling| polling.task).collect();
+        assert!(ours.contains(&outer) && ours.contains(&inner));
+        slot.leave(inside);
         assert_eq!(innermost(), Some(outer));
-        assert!(thread_of(inner).is_none());
-        drop(entered);
-        assert!(thread_of(outer).is_none());
+        assert!(polling(inner).is_none());
+        slot.leave(outside);
+        assert!(polling(outer).is_none());
     }
 
     #[test]
     fn nesting_beyond_the_depth_is_survived() {
-        let entered: Vec<_> = (0..DEPTH + 5).map(|_| enter(TaskId::next())).collect();
+        let slot = current_or_register();
         let deepest = TaskId::next();
-        let _deepest = enter(deepest);
-        assert!(thread_of(deepest).is_none());
-        for entered in entered.into_iter().rev() {
-            drop(entered);
+        let depths: Vec<_> = (0..DEPTH + 5).map(|_| slot.enter(TaskId::next())).collect();
+        let deepest_depth = slot.enter(deepest);
+        assert!(polling(deepest).is_none());
+        for depth in std::iter::once(deepest_depth).chain(depths.into_iter().rev()) {
+            slot.leave(depth);
         }
+        assert_eq!(innermost(), None);
+    }
+
+    #[test]
+    fn a_count_that_went_wrong_is_survived() {
+        std::thread::spawn(|| {
+            let slot = current_or_register();
+            leave_current();
+            slot.enter(TaskId::next());
+            assert_eq!(innermost(), None);
+            assert!(all_polling().len() <= SLOTS.lock().len() * DEPTH);
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]
     fn a_thread_that_ended_is_forgotten() {
         let task = TaskId::next();
         std::thread::spawn(move || {
-            std::mem::forget(enter(task));
-            assert!(thread_of(task).is_some());
+            current_or_register().enter(task);
+            assert!(polling(task).is_some());
         })
         .join()
         .unwrap();
-        assert!(thread_of(task).is_none());
+        assert!(polling(task).is_none());
     }
 }

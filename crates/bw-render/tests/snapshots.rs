@@ -45,7 +45,7 @@ fn tokio(address: usize, path: &str, file: &str) -> Arc<PhysicalFrame> {
 }
 
 fn root() -> Arc<PhysicalFrame> {
-    physical(1, &[("bw_core::task::poll_traced", "bw_core::task::poll_traced", MAIN, 1)])
+    physical(1, &[("bw_core::task::poll_attended", "bw_core::task::poll_attended", MAIN, 1)])
 }
 
 /// What a clone of the waker leaves at the leaf end.

@@ -1,0 +1,143 @@
+//! What the wrapper keeps beside the future: 48 bytes. One of the files that may use `unsafe`.
+//!
+//! Everything an idle poll reads or writes of a task stands here, on the line that polling the future touches anyway.
+
+use core::pin::Pin;
+use core::task::Waker;
+use std::sync::Arc;
+
+use pin_project_lite::pin_project;
+
+use crate::generation;
+use crate::hook;
+use crate::id::TaskId;
+use crate::stamp::{Stamp, StampRef};
+use crate::task_cell::{Batch, Stage, TaskCell};
+use crate::thread_slot::{self, ThreadSlot};
+
+pin_project! {
+    /// See the module. Dropping it ends the task.
+    #[repr(C)]
+    pub(crate) struct Beside {
+        // The generation the last slow path saw.
+        generation: usize,
+        // Data pointer and vtable of the waker in the cell, peeled (see `hook::peel`). Integers, so that they take no part
+        // in whether the task is `Send`. No vtable is 0, which therefore forces the slow path.
+        waker_data: usize,
+        waker_vtable: usize,
+        #[pin]
+        stamp: Stamp,
+        id: TaskId,
+        cell: Arc<TaskCell>,
+    }
+
+    impl PinnedDrop for Beside {
+        fn drop(this: Pin<&mut Self>) {
+            // The cell lets go of the stamp; see `attend`.
+            this.cell.end(Stage::Dropped);
+        }
+    }
+}
+
+impl Beside {
+    pub(crate) fn new(cell: Arc<TaskCell>) -> Self {
+        Self { generation: 0, waker_data: 0, waker_vtable: 0, stamp: Stamp::default(), id: cell.id, cell }
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<TaskCell> {
+        &self.cell
+    }
+
+    /// Whether nobody was asked since the last look, and the waker is the one in the cell. One branch.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self, waker: &Waker) -> bool {
+        (self.generation ^ generation::current()) | self.other_waker(waker) == 0
+    }
+
+    /// Zero if this is the waker in the cell.
+    #[inline(always)]
+    fn other_waker(&self, waker: &Waker) -> usize {
+        (self.waker_data ^ waker.data().addr())
+            | (self.waker_vtable ^ core::ptr::from_ref(waker.vtable()).addr())
+    }
+
+    /// The slow path: a request somewhere, another waker, the first poll, or a poll after the end.
+    pub(crate) fn attend(self: Pin<&mut Self>, waker: &Waker) -> Batch {
+        // Before the requests are taken: one that comes in between leaves the generation different, and the next poll
+        // looks again.
+        let generation = generation::current();
+        let waker = hook::peel(waker);
+        // Cloned here, outside the cell's lock: it is the executor's code.
+        let fresh = (self.other_waker(waker) != 0).then(|| waker.clone());
+        let this = self.project();
+        let stamp = this.stamp.into_ref();
+        // SAFETY: the cell gives the pointer up in `end(Stage::Dropped)`, under the lock under which it reads through it,
+        // and that is called when this is dropped, before its fields are.
+        let stamp = || unsafe { StampRef::new(stamp) };
+        let Some(batch) = this.cell.attend(fresh, stamp) else { return Batch::default() };
+        *this.generation = generation;
+        *this.waker_data = waker.data().addr();
+        *this.waker_vtable = core::ptr::from_ref(waker.vtable()).addr();
+        batch
+    }
+
+    /// The task is over. Its waker is gone from the cell, so the next poll, if there is one, takes the slow path.
+    #[cold]
+    #[inline(never)]
+    fn end(self: Pin<&mut Self>, stage: Stage) {
+        let this = self.project();
+        *this.waker_vtable = 0;
+        this.cell.end(stage);
+    }
+}
+
+/// One poll of the future, from [`begin`](Self::begin) to [`end`](Self::end); dropped before that, it panicked.
+///
+/// No more than a pointer, and `thread` and `depth` are handed back by the caller: what is in here must lie in memory during
+/// the poll, for when it unwinds, and a poll that returns should find everything in registers.
+pub(crate) struct Watch<'a> {
+    beside: Pin<&'a mut Beside>,
+}
+
+impl<'a> Watch<'a> {
+    /// Gives the depth for [`end`](Self::end) as well.
+    #[inline(always)]
+    pub(crate) fn begin(beside: Pin<&'a mut Beside>, thread: &ThreadSlot) -> (Self, usize) {
+        let depth = thread.enter(beside.id);
+        (Self { beside }, depth)
+    }
+
+    pub(crate) fn cell(&self) -> &TaskCell {
+        &self.beside.cell
+    }
+
+    #[inline(always)]
+    pub(crate) fn end(mut self, thread: &ThreadSlot, depth: usize, is_ready: bool) {
+        // Before the thread's slot says that the poll is over: who sees that sees when it was.
+        let starts_over = self.beside.stamp.note();
+        thread.leave(depth);
+        if starts_over {
+            self.beside.cell.note_polls_started_over();
+        }
+        if is_ready {
+            self.beside.as_mut().end(Stage::Finished);
+        }
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Watch<'_> {
+    #[cold]
+    #[inline(never)]
+    fn drop(&mut self) {
+        if self.beside.stamp.note() {
+            self.beside.cell.note_polls_started_over();
+        }
+        thread_slot::leave_current();
+        self.beside.as_mut().end(Stage::Panicked);
+    }
+}

@@ -1,0 +1,27 @@
+//! What the operating system calls a thread. One of the files that may use `unsafe`.
+
+/// The number by which `top -H`, `gdb` and `/proc` know this thread; `None` where there is none that we know of.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn id() -> Option<u64> {
+    // SAFETY: `gettid` takes no arguments, touches no memory and cannot fail. The call by number is for C libraries that
+    // have no function for it.
+    let id = unsafe { libc::syscall(libc::SYS_gettid) };
+    u64::try_from(id).ok()
+}
+
+/// The number by which `top -H`, `gdb` and `/proc` know this thread; `None` where there is none that we know of.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn id() -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_main_thread_has_the_number_of_the_process() {
+        let here = super::id().unwrap();
+        assert!(std::path::Path::new(&format!("/proc/self/task/{here}")).exists());
+        assert_ne!(Some(here), std::thread::spawn(super::id).join().unwrap());
+    }
+}

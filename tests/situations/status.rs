@@ -1,0 +1,122 @@
+//! What a task says of itself without being asked for a trace.
+
+use std::pin::pin;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use bw_core::{TaskState, TaskStatus, TraceHandle, traced};
+
+use crate::harness::{Bell, FOREVER, Gate, poll};
+
+/// Waits until the clock has moved on so far that this holds.
+fn wait_until(handle: &TraceHandle, holds: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
+    let began = Instant::now();
+    loop {
+        let status = handle.status();
+        if holds(&status) {
+            return status;
+        }
+        assert!(began.elapsed() < FOREVER, "{status:?}");
+        std::thread::yield_now();
+    }
+}
+
+fn longer_than(millis: u64) -> impl Fn(&TaskStatus) -> bool {
+    move |status| status.in_state.unwrap() > Duration::from_millis(millis)
+}
+
+#[test]
+fn a_task_tells_how_long_it_has_been_where_it_is() {
+    let (task, handle) = traced(Gate::default());
+    let born = Instant::now();
+    let mut task = pin!(task);
+    let unpolled = wait_until(&handle, longer_than(150));
+    assert_eq!((&unpolled.state, unpolled.polls), (&TaskState::NeverPolled, 0));
+    assert_eq!(unpolled.in_state, unpolled.age);
+    let (_, waker) = Bell::new();
+    assert!(poll(task.as_mut(), &waker).is_pending());
+    let suspended = handle.status();
+    assert_eq!((&suspended.state, suspended.polls), (&TaskState::Suspended, 1));
+    assert!(suspended.in_state.unwrap() < suspended.age.unwrap(), "{suspended:?}");
+    let later = wait_until(&handle, longer_than(150));
+    assert_eq!(later.polls, 1);
+    assert!(later.to_string().starts_with("is suspended (for "), "{later}");
+    // Too long by a tick or so, but never too short.
+    let true_age = born.elapsed();
+    assert!(handle.status().age.unwrap() >= true_age);
+}
+
+#[test]
+fn polls_are_counted_whether_they_are_traced_or_not() {
+    let gate = Gate::default();
+    let (task, handle) = traced(gate.clone());
+    let mut task = pin!(task);
+    let (_, waker) = Bell::new();
+    for polls in 1..=5 {
+        assert!(poll(task.as_mut(), &waker).is_pending());
+        assert_eq!(handle.status().polls, polls);
+    }
+    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
+    assert!(poll(task.as_mut(), &waker).is_pending());
+    assert_eq!(handle.status().polls, 6);
+    gate.open();
+    assert!(poll(task.as_mut(), &waker).is_ready());
+    let finished = handle.status();
+    assert_eq!((finished.state, finished.in_state, finished.polls), (TaskState::Finished, None, 7));
+}
+
+#[test]
+fn polls_of_a_task_that_is_gone_are_remembered() {
+    let (task, handle) = traced(Gate::default());
+    let mut task = Box::pin(task);
+    assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
+    drop(task);
+    let status = handle.status();
+    assert_eq!((status.state, status.polls), (TaskState::Dropped, 1));
+}
+
+#[test]
+fn a_task_that_was_woken_for_nothing_says_so_until_it_is_polled() {
+    let (task, handle) = traced(Gate::default());
+    let mut task = pin!(task);
+    let (_, waker) = Bell::new();
+    assert!(poll(task.as_mut(), &waker).is_pending());
+    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
+    assert_eq!(handle.state(), TaskState::Woken);
+    // Since the first of those wakes.
+    wait_until(&handle, longer_than(150));
+    let error = handle.capture_blocking(Duration::ZERO).unwrap_err();
+    assert!(handle.status().in_state.unwrap() > Duration::from_millis(150));
+    assert!(error.to_string().contains("was woken and has not been polled since (for "), "{error}");
+    assert!(poll(task.as_mut(), &waker).is_pending());
+    assert_eq!(handle.state(), TaskState::Suspended);
+}
+
+#[test]
+fn a_poll_that_does_not_return_tells_how_long_it_runs() {
+    let (started, wait_started) = mpsc::channel();
+    let (release, wait_release) = mpsc::channel::<()>();
+    let (task, handle) = traced(async move {
+        started.send(()).unwrap();
+        wait_release.recv().unwrap();
+    });
+    let thread = std::thread::spawn(move || poll(pin!(task), &Bell::new().1).is_ready());
+    wait_started.recv_timeout(FOREVER).unwrap();
+    let status = wait_until(&handle, longer_than(150));
+    let TaskState::Polling(polling) = &status.state else { panic!("{status:?}") };
+    assert_eq!(polling.id(), thread.thread().id());
+    #[cfg(target_os = "linux")]
+    assert!(std::path::Path::new(&format!("/proc/self/task/{}", polling.os_id().unwrap())).exists());
+    assert_eq!(status.polls, 0, "none has returned");
+    release.send(()).unwrap();
+    assert!(thread.join().unwrap());
+}
+
+#[test]
+fn a_task_that_is_never_dropped_can_be_read_for_ever() {
+    let (task, handle) = traced(Gate::default());
+    let mut task = Box::pin(task);
+    assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
+    std::mem::forget(task);
+    assert_eq!(handle.status().polls, 1);
+}
