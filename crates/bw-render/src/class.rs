@@ -1,6 +1,10 @@
 //! Whose function a frame is: decided by its path and its file, never by addresses.
 
+use std::collections::HashSet;
+
 use bw_symbolize::Frame;
+
+use crate::origin::Origin;
 
 /// Whose a function is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +71,6 @@ const STD_GLUE: &[&str] = &[
     "::task::poll::",
 ];
 
-/// Where dependencies' sources are: registry, git checkouts, vendored.
-const LIBRARY_FILES: &[&str] = &["/registry/src/", "/git/checkouts/", "/vendor/"];
-
-/// Where the standard library's sources are, as built by its authors and as installed.
-const STD_FILES: &[&str] = &["/rustc/", "/lib/rustlib/src/rust/"];
-
 const STD_CRATES: &[&str] = &["core", "alloc", "std"];
 
 /// Libraries that are known by name where there is no file: those that every stack of a service passes through.
@@ -107,16 +105,39 @@ const LIBRARIES: &[&str] = &[
     "tracing",
 ];
 
+/// The crates that have sources of their own in a tree: in the program, or in a package of their name.
+///
+/// Tells the inside of a macro from a library whose package is named otherwise than its crate. Both are closures in the
+/// source of a package of another name; but the macro was used by somebody, whose own source is in the tree as well.
+#[derive(Default)]
+pub(crate) struct Homes<'a>(HashSet<&'a str>);
+
+impl<'a> Homes<'a> {
+    pub(crate) fn of(frames: impl Iterator<Item = &'a Frame>) -> Self {
+        let at_home = |frame: &'a Frame| {
+            let owner = owner(&frame.function.as_ref()?.path);
+            match Origin::of(&frame.location.as_ref()?.file) {
+                Origin::Program => Some(owner),
+                Origin::Dependency { package: Some(package), .. } | Origin::Vendored { package } => {
+                    is_crate_of(owner, package).then_some(owner)
+                }
+                Origin::Dependency { package: None, .. } | Origin::Std { .. } => None,
+            }
+        };
+        Self(frames.filter_map(at_home).collect())
+    }
+}
+
 impl Class {
-    pub(crate) fn of(frame: &Frame) -> Self {
+    pub(crate) fn of(frame: &Frame, homes: &Homes<'_>) -> Self {
         let path = frame.function.as_ref().map(|function| &*function.path);
-        let file = frame.location.as_ref().map(|location| &*location.file);
+        let origin = frame.location.as_ref().map(|location| Origin::of(&location.file));
         let Some(path) = path else {
-            return match file {
+            return match origin {
                 None => Self::Nameless,
-                Some(file) if in_any(file, STD_FILES) => Self::Std,
-                Some(file) if in_any(file, LIBRARY_FILES) => Self::Library,
-                Some(_) => Self::User,
+                Some(Origin::Std { .. }) => Self::Std,
+                Some(Origin::Dependency { .. } | Origin::Vendored { .. }) => Self::Library,
+                Some(Origin::Program) => Self::User,
             };
         };
         let owner = owner(path);
@@ -130,19 +151,25 @@ impl Class {
         if path == "__rust_try" {
             return Self::Glue;
         }
-        if STD_CRATES.contains(&owner) && file.is_none_or(|file| in_any(file, STD_FILES)) {
+        if STD_CRATES.contains(&owner) && matches!(origin, None | Some(Origin::Std { .. })) {
             let glue = STD_GLUE.iter().any(|part| path.contains(part));
             return if glue { Self::Glue } else { Self::Std };
         }
-        match file {
-            Some(file) if in_any(file, STD_FILES) => Self::Glue,
-            // A closure of the program that stands in a dependency's source: the inside of `join!` or `select!`.
-            Some(file) if in_any(file, LIBRARY_FILES) => {
-                let own = package(file)
-                    .is_none_or(|package| package == owner || trait_owner(path) == Some(&package));
-                if is_closure(path) && !own { Self::Glue } else { Self::of_library(path) }
+        // A closure of somebody who stands in another's source: the inside of `join!` or `select!`.
+        let inside_macro = |package: &str| {
+            let own = is_crate_of(owner, package)
+                || trait_owner(path).is_some_and(|owner| is_crate_of(owner, package));
+            is_closure(path) && !own && homes.0.contains(owner)
+        };
+        match origin {
+            Some(Origin::Std { .. }) => Self::Glue,
+            Some(Origin::Dependency { package: Some(package), .. } | Origin::Vendored { package })
+                if inside_macro(package) =>
+            {
+                Self::Glue
             }
-            Some(_) => Self::User,
+            Some(Origin::Dependency { .. } | Origin::Vendored { .. }) => Self::of_library(path),
+            Some(Origin::Program) => Self::User,
             None if LIBRARIES.contains(&owner) => Self::of_library(path),
             None => Self::User,
         }
@@ -165,10 +192,6 @@ impl Class {
     pub(crate) fn is_shown_with_libraries(self) -> bool {
         !matches!(self, Self::Hook | Self::Glue)
     }
-}
-
-fn in_any(file: &str, places: &[&str]) -> bool {
-    places.iter().any(|place| file.contains(place))
 }
 
 /// `Waker::clone` and `Waker::wake_by_ref`, in the spellings of both manglings.
@@ -235,18 +258,10 @@ fn first_segment(path: &str) -> Option<&str> {
     (after.starts_with("::") && !segment.is_empty()).then_some(segment)
 }
 
-/// The crate of a dependency's source file, from the folder its package was unpacked to: `tokio-util-0.7.1` is
-/// `tokio_util`. `None` where the folder does not tell.
-fn package(file: &str) -> Option<String> {
-    let folder = match file.split_once("/registry/src/") {
-        // A folder for the registry's index, then one for each package.
-        Some((_, after)) => after.split('/').nth(1)?,
-        None => file.split_once("/vendor/")?.1.split('/').next()?,
-    };
-    let version =
-        folder.match_indices('-').find(|(at, _)| folder[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
-    let name = version.map_or(folder, |(at, _)| &folder[..at]);
-    Some(name.replace('-', "_"))
+/// Whether a crate has the name that a package of this name gives it: `tokio_util` of `tokio-util`.
+fn is_crate_of(owner: &str, package: &str) -> bool {
+    let name = |c: u8| if c == b'-' { b'_' } else { c };
+    owner.bytes().eq(package.bytes().map(name))
 }
 
 #[cfg(test)]
@@ -259,12 +274,18 @@ mod tests {
     const CORE: &str = "/rustc/0123/library/core/src/future/poll_fn.rs";
     const MINE: &str = "/home/me/app/src/main.rs";
 
-    fn class(path: &str, file: Option<&str>) -> Class {
-        Class::of(&Frame {
+    fn frame(path: &str, file: Option<&str>) -> Frame {
+        Frame {
             function: Some(Function { name: path.into(), path: path.into() }),
             location: file.map(|file| Location { file: file.into(), line: Some(1), column: None }),
             inlined: false,
-        })
+        }
+    }
+
+    /// In a tree that has a function of the program as well.
+    fn class(path: &str, file: Option<&str>) -> Class {
+        let (frame, main) = (frame(path, file), frame("app::main", Some(MINE)));
+        Class::of(&frame, &Homes::of([&frame, &main].into_iter()))
     }
 
     #[test]
@@ -319,16 +340,28 @@ mod tests {
         );
         assert_eq!(class("app::run", None), Class::User);
         assert_eq!(class("__rust_try", None), Class::Glue);
-        assert_eq!(Class::of(&Frame { function: None, location: None, inlined: false }), Class::Nameless);
+        let nameless = Frame { function: None, location: None, inlined: false };
+        assert_eq!(Class::of(&nameless, &Homes::of([].into_iter())), Class::Nameless);
     }
 
     #[test]
-    fn packages_are_told_by_their_folder() {
-        assert_eq!(package(TOKIO).unwrap(), "tokio");
-        let futures = "/x/registry/src/github.com-1ecc6299db9ec823/futures-util-0.3.34/src/a.rs";
-        assert_eq!(package(futures).unwrap(), "futures_util");
-        assert_eq!(package("/x/vendor/tokio-util/src/a.rs").unwrap(), "tokio_util");
-        assert_eq!(package("/x/git/checkouts/tokio-0123/abcd/tokio/src/a.rs"), None);
+    fn a_library_whose_package_has_another_name_is_no_macro() {
+        const BUCKET: &str = "/x/registry/src/index-0123/rust-s3-0.34.0/src/bucket.rs";
+        assert_eq!(class("s3::bucket::Bucket::get::{{closure}}", Some(BUCKET)), Class::Library);
+        assert!(is_crate_of("tokio_util", "tokio-util") && !is_crate_of("tokio", "tokio-util"));
+    }
+
+    #[test]
+    fn the_standard_library_of_a_distribution_is_no_program() {
+        let file = "/usr/src/rustc-1.96.0/library/core/src/future/poll_fn.rs";
+        let path = "<core::future::poll_fn::PollFn<F> as core::future::future::Future>::poll";
+        assert_eq!(class(path, Some(file)), Class::Glue);
+        assert_eq!(class("std::thread::local::LocalKey<T>::with", Some(file)), Class::Std);
+    }
+
+    #[test]
+    fn a_crate_of_the_program_may_be_named_registry() {
+        assert_eq!(class("app::conn::run", Some("/home/me/shop/registry/src/net/conn.rs")), Class::User);
     }
 
     #[test]

@@ -18,19 +18,28 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Control characters, line and paragraph separators, what changes the direction of text, and all that Unicode calls
+/// `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt): invisible unless a font makes an effort. Some of those may
+/// stand in identifiers.
 fn is_dangerous(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            // Soft hyphen, Arabic letter mark, Mongolian vowel separator.
-            '\u{ad}' | '\u{61c}' | '\u{180e}'
+            // Soft hyphen, grapheme joiner, Arabic letter mark.
+            '\u{ad}' | '\u{34f}' | '\u{61c}'
+            // Hangul fillers, Khmer inherent vowels, Mongolian variation selectors and vowel separator.
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
             // Zero-width characters and direction marks; line and paragraph separators, embeddings and overrides.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             // Word joiner, invisible operators, isolates.
             | '\u{2060}'..='\u{206f}'
-            // Byte order mark, interlinear annotation.
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            // Tags.
-            | '\u{e0000}'..='\u{e007f}')
+            // Hangul fillers, variation selectors, byte order mark.
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            // Reserved, and interlinear annotation.
+            | '\u{fff0}'..='\u{fffb}'
+            // Format controls of shorthand and of music.
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            // Tags, more variation selectors, reserved.
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Text of at most so many bytes, and how many characters had to go.
@@ -87,6 +96,8 @@ mod tests {
             Escaped(hostile).to_string(),
             r"a\u{1b}[31m\u{a}b\u{202e}c\u{2028}\u{200b}\u{7f}\u{9b}d\u{feff}"
         );
+        let invisible = "a\u{fe0f}b\u{3164}c\u{e0101}d\u{34f}e\u{115f}";
+        assert_eq!(Escaped(invisible).to_string(), r"a\u{fe0f}b\u{3164}c\u{e0101}d\u{34f}e\u{115f}");
         assert_eq!(Escaped("größe::日本").to_string(), "größe::日本");
     }
 

@@ -1,10 +1,11 @@
 //! What a person wants to see of a tree, and what is left out.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use bw_symbolize::Frame;
+use bw_symbolize::Location;
 
-use crate::class::Class;
+use crate::class::{Class, Homes};
 use crate::tree::{Marks, Node, Place, Tree};
 
 /// How much of a trace to show.
@@ -57,7 +58,8 @@ impl Hidden {
 
 /// See [`Tree::filtered`].
 pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
-    let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of(&node.frame)).collect();
+    let homes = Homes::of(tree.nodes.iter().map(|node| &node.frame));
+    let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of(&node.frame, &homes)).collect();
     let visible = match detail {
         Detail::Full => vec![true; classes.len()],
         Detail::Library => {
@@ -65,7 +67,13 @@ pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
         }
         Detail::User => ensure_something(tree, for_users(tree, &classes)),
     };
-    merge_equals(contract(tree, &classes, &visible))
+    let contracted = contract(tree, &classes, &visible);
+    debug_assert_eq!(
+        contracted.nodes.len() + contracted.hidden.total(),
+        tree.nodes.len() + tree.hidden.total(),
+        "every node is shown or counted"
+    );
+    merge_equals(contracted)
 }
 
 /// Which nodes [`Detail::User`] shows.
@@ -110,13 +118,14 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
     visible
 }
 
-/// Makes the leaf of every path visible that would show nothing at all.
+/// Makes the end of every path visible that would show nothing at all.
 fn ensure_something(tree: &Tree, mut visible: Vec<bool>) -> Vec<bool> {
     let mut above = visible.clone();
     for (at, node) in tree.nodes.iter().enumerate() {
         above[at] |= node.parent.is_some_and(|parent| above[parent]);
-        if node.children.is_empty() && !above[at] {
+        if (node.children.is_empty() || node.ends > 0) && !above[at] {
             visible[at] = true;
+            above[at] = true;
         }
     }
     visible
@@ -124,34 +133,49 @@ fn ensure_something(tree: &Tree, mut visible: Vec<bool>) -> Vec<bool> {
 
 /// Takes hidden nodes out; their children go to the nearest visible ancestor.
 fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
-    let mut new = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped) };
-    // For each old node, the new one it is or belongs to, and the marks of hidden roots above it.
-    let mut heirs: Vec<(Option<usize>, Marks)> = Vec::with_capacity(tree.nodes.len());
+    /// What an old node is in the new tree.
+    #[derive(Clone, Copy)]
+    struct Heir {
+        /// The node itself, or its nearest visible ancestor.
+        node: Option<usize>,
+        /// Those of hidden roots between it and the node.
+        marks: Marks,
+        /// For how many the hidden nodes between stand, each of which has the descendants. More than one only where the
+        /// tree was filtered before.
+        count: usize,
+    }
+    const NONE: Heir =
+        Heir { node: None, marks: Marks { truncated: false, foreign: false, is_yield: false }, count: 1 };
+    let mut new = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
+    let mut heirs: Vec<Heir> = Vec::with_capacity(tree.nodes.len());
+    let mut was_leaf = Vec::new();
     for (at, node) in tree.nodes.iter().enumerate() {
-        let (parent, inherited) = node.parent.map_or((None, Marks::default()), |parent| heirs[parent]);
+        let above = node.parent.map_or(NONE, |parent| heirs[parent]);
         if visible[at] {
-            let marks = node.marks.or(inherited);
-            let node = Node { parent, children: Vec::new(), marks, ..node.clone() };
-            heirs.push((Some(new.push(node, parent)), Marks::default()));
+            let marks = node.marks.or(above.marks);
+            let count = node.count * above.count;
+            was_leaf.push(node.children.is_empty());
+            let node = Node { parent: above.node, children: Vec::new(), marks, count, ..node.clone() };
+            heirs.push(Heir { node: Some(new.push(node, above.node)), ..NONE });
             continue;
         }
         new.hidden.count(classes[at]);
-        match parent {
+        let count = node.count * above.count;
+        match above.node {
             // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
             Some(parent) => {
                 let heir = &mut new.nodes[parent];
-                heir.ends = heir.ends.max(node.ends);
-                heir.count = heir.count.max(node.ends);
+                heir.ends += node.ends;
+                heir.waits = heir.waits.max(node.waits);
                 heir.marks.is_yield |= node.marks.is_yield;
-                heirs.push((Some(parent), Marks::default()));
+                heirs.push(Heir { node: Some(parent), count, ..NONE });
             }
-            None => heirs.push((None, node.marks.or(inherited))),
+            None => heirs.push(Heir { node: None, marks: node.marks.or(above.marks), count }),
         }
     }
-    // A node with visible callees is on the way to them; only leaves count stacks.
-    for node in &mut new.nodes {
-        if !node.children.is_empty() {
-            node.count = 1;
+    for (node, was_leaf) in new.nodes.iter_mut().zip(was_leaf) {
+        if node.children.is_empty() && !was_leaf {
+            node.count *= node.waits.max(1);
         }
     }
     new
@@ -168,61 +192,97 @@ impl Marks {
 }
 
 /// Makes siblings one that look alike, with everything below them.
-fn merge_equals(tree: Tree) -> Tree {
+fn merge_equals(mut tree: Tree) -> Tree {
     /// What makes two nodes look alike: what is printed, and the same for the callees, in order.
     #[derive(PartialEq, Eq, Hash)]
     struct Looks<'a> {
-        frame: &'a Frame,
-        /// Only where nothing else is printed.
+        name: Option<&'a str>,
+        location: Option<&'a Location>,
+        /// Only where it is printed instead of a name.
         place: Option<&'a Place>,
         marks: Marks,
+        /// How they look, and how many there are.
         callees: Vec<(usize, usize)>,
     }
     let mut known: HashMap<Looks<'_>, usize> = HashMap::new();
     let mut looks = vec![0; tree.nodes.len()];
-    let mut counts: Vec<_> = tree.nodes.iter().map(|node| node.count).collect();
-    let mut gone = vec![false; tree.nodes.len()];
-    let mut merge = |siblings: &[usize], looks: &[usize], counts: &mut Vec<usize>| {
+    let mut twins = Twins::new(&tree);
+    // From the leaves up; children stand after their parents.
+    for (at, node) in tree.nodes.iter().enumerate().rev() {
+        twins.kept[at] = twins.merge(&node.children, &looks);
+        let name = node.frame.function.as_ref().map(|function| &*function.name);
+        let place = name.is_none().then_some(&node.place);
+        let location = node.frame.location.as_ref();
+        let callees =
+            twins.kept[at].iter().map(|&child| (looks[child], twins.tallies[child].count)).collect();
+        let next = known.len();
+        looks[at] = *known.entry(Looks { name, location, place, marks: node.marks, callees }).or_insert(next);
+    }
+    drop(known);
+    let roots = std::mem::take(&mut tree.roots);
+    twins.merge(&roots, &looks);
+    let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
+    let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
+    for (node, Tally { ends, waits, count, gone }) in tree.nodes.into_iter().zip(twins.tallies) {
+        let parent = node.parent.map(|parent| indices[parent]);
+        // Below a twin everything is gone too.
+        if gone || parent == Some(None) {
+            indices.push(None);
+            continue;
+        }
+        let parent = parent.flatten();
+        let node = Node { parent, children: Vec::new(), ends, waits, count, ..node };
+        indices.push(Some(merged.push(node, parent)));
+    }
+    merged
+}
+
+/// What the nodes of a tree add up to, while twins become one.
+struct Twins {
+    tallies: Vec<Tally>,
+    /// The children that are left of each node. Those of twins correspond.
+    kept: Vec<Vec<usize>>,
+}
+
+struct Tally {
+    ends: usize,
+    waits: usize,
+    count: usize,
+    gone: bool,
+}
+
+impl Twins {
+    fn new(tree: &Tree) -> Self {
+        let tally =
+            |node: &Node| Tally { ends: node.ends, waits: node.waits, count: node.count, gone: false };
+        Self { tallies: tree.nodes.iter().map(tally).collect(), kept: vec![Vec::new(); tree.nodes.len()] }
+    }
+
+    /// Makes those one that look alike, and returns which are left.
+    fn merge(&mut self, siblings: &[usize], looks: &[usize]) -> Vec<usize> {
         let mut first: HashMap<usize, usize> = HashMap::new();
         let mut kept = Vec::new();
         for &sibling in siblings {
-            match first.get(&looks[sibling]) {
-                Some(&twin) => {
-                    counts[twin] += counts[sibling];
-                    gone[sibling] = true;
-                }
-                None => {
-                    first.insert(looks[sibling], sibling);
+            match first.entry(looks[sibling]) {
+                Entry::Occupied(twin) => self.absorb(*twin.get(), sibling),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(sibling);
                     kept.push(sibling);
                 }
             }
         }
         kept
-    };
-    // From the leaves up; children stand after their parents.
-    for (at, node) in tree.nodes.iter().enumerate().rev() {
-        let kept = merge(&node.children, &looks, &mut counts);
-        let frame = &node.frame;
-        let nameless = frame.function.is_none() && frame.location.is_none();
-        let callees = kept.iter().map(|&child| (looks[child], counts[child])).collect();
-        let place = nameless.then_some(&node.place);
-        let next = known.len();
-        looks[at] = *known.entry(Looks { frame, place, marks: node.marks, callees }).or_insert(next);
     }
-    merge(&tree.roots, &looks, &mut counts);
-    drop(known);
-    let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped) };
-    let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
-    for (at, node) in tree.nodes.into_iter().enumerate() {
-        let parent = node.parent.map(|parent| indices[parent]);
-        // Below a twin everything is gone too.
-        if gone[at] || parent == Some(None) {
-            indices.push(None);
-            continue;
+
+    /// Adds a twin, and all below it, to another. Each node goes once at most, so this is linear in all.
+    fn absorb(&mut self, into: usize, twin: usize) {
+        self.tallies[into].count += self.tallies[twin].count;
+        self.tallies[twin].gone = true;
+        let mut pairs = vec![(into, twin)];
+        while let Some((into, twin)) = pairs.pop() {
+            self.tallies[into].ends += self.tallies[twin].ends;
+            self.tallies[into].waits = self.tallies[into].waits.max(self.tallies[twin].waits);
+            pairs.extend(self.kept[into].iter().copied().zip(self.kept[twin].iter().copied()));
         }
-        let parent = parent.flatten();
-        let node = Node { parent, children: Vec::new(), count: counts[at], ..node };
-        indices.push(Some(merged.push(node, parent)));
     }
-    merged
 }

@@ -39,6 +39,7 @@
 mod class;
 mod escape;
 mod filter;
+mod origin;
 mod path;
 mod text;
 mod tree;

@@ -1,33 +1,26 @@
 //! Source paths as people want to read them.
 
+use crate::origin::Origin;
+
 /// Shortens a path: what the build machine's folders are called is of no interest.
 ///
 /// | path | becomes |
 /// |---|---|
-/// | below a root | what is below it |
-/// | `…/registry/src/<index>/tokio-1.54.1/src/a.rs` | `tokio-1.54.1/src/a.rs` |
-/// | `…/git/checkouts/<repository>/<revision>/src/a.rs` | `<repository>/<revision>/src/a.rs` |
-/// | `/rustc/<hash>/library/core/src/a.rs`, or as installed by rustup | `core/src/a.rs` |
+/// | of a dependency or of std | what [`Origin`] finds below their folders: `tokio-1.54.1/src/a.rs`, `core/src/a.rs` |
+/// | below a root, vendored dependencies included | what is below it |
 ///
 /// `./` at the start goes too, as some compilations leave it.
 pub(crate) fn shorten<'a>(path: &'a str, roots: &[String]) -> &'a str {
     let path = path.strip_prefix("./").unwrap_or(path);
-    if let Some((_, after)) = path.split_once("/registry/src/") {
-        return after.split_once('/').map_or(after, |(_, package)| package);
-    }
-    if let Some((_, after)) = path.split_once("/git/checkouts/") {
-        return after;
-    }
-    let std = path.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/')).map(|(_, rest)| rest);
-    let std = std.or_else(|| path.split_once("/lib/rustlib/src/rust/").map(|(_, rest)| rest));
-    if let Some(std) = std {
-        return std.strip_prefix("library/").unwrap_or(std);
+    match Origin::of(path) {
+        Origin::Dependency { below, .. } | Origin::Std { below } => return below,
+        Origin::Vendored { .. } | Origin::Program => {}
     }
     for root in roots {
-        let root = root.trim_end_matches('/');
+        let root = root.trim_end_matches(['/', '\\']);
         // The root of all paths shortens none.
         if !root.is_empty()
-            && let Some(below) = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/'))
+            && let Some(below) = path.strip_prefix(root).and_then(|rest| rest.strip_prefix(['/', '\\']))
         {
             return below.strip_prefix("./").unwrap_or(below);
         }
@@ -51,6 +44,10 @@ mod tests {
             ("/rustc/0123/library/core/src/task/wake.rs", "core/src/task/wake.rs"),
             ("/x/lib/rustlib/src/rust/library/std/src/thread.rs", "std/src/thread.rs"),
             ("/home/me/app/registry/src/index/tokio-1.54.1/src/a.rs", "tokio-1.54.1/src/a.rs"),
+            ("/usr/src/rustc-1.96.0/library/core/src/task/wake.rs", "core/src/task/wake.rs"),
+            ("/home/me/app/vendor/tokio/src/a.rs", "vendor/tokio/src/a.rs"),
+            // A crate of the program that is named like cargo's folder.
+            ("/home/me/app/registry/src/net/conn.rs", "registry/src/net/conn.rs"),
             ("./src/main.rs", "src/main.rs"),
             ("src/main.rs", "src/main.rs"),
             ("", ""),

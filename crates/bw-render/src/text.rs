@@ -5,13 +5,19 @@ use std::fmt::{self, Write as _};
 use anstyle::Style;
 use bw_symbolize::Frame;
 
-use crate::class::Class;
+use crate::class::{Class, Homes};
 use crate::escape::Shortened;
 use crate::filter::{Detail, Hidden};
 use crate::path::shorten;
 use crate::tree::{Node, Tree};
 
 /// How to print a tree. Data; printing it is [`render`](Self::render)'s.
+///
+/// Whatever comes from debug information is escaped where it could do more than show a character: control characters,
+/// invisible ones and those that change the direction of text are printed as `\u{1b}`. At every level of detail, names and
+/// paths longer than 16 KiB are cut in the middle and tell how many characters are missing, and only the first 100 levels
+/// are indented: deeper ones stand below each other and tell their level, as `(level 100)`. So a text is linear in the
+/// number of nodes.
 ///
 /// ```text
 /// ╼ async fn app::serve at src/main.rs:20:11
@@ -131,7 +137,8 @@ impl Text {
         self
     }
 
-    /// Whether lines below the tree say what is not shown: hidden frames, dropped stacks. On unless told.
+    /// Whether lines below the tree say what is not shown: hidden frames, dropped stacks. On unless told. Where there is no
+    /// tree, they are printed anyway: the text is never empty.
     #[must_use]
     pub fn footer(mut self, footer: bool) -> Self {
         self.footer = footer;
@@ -157,7 +164,7 @@ impl fmt::Display for Rendered<'_> {
         let Text { palette, footer, .. } = self.text;
         let note = palette.note;
         let tree = self.tree.filtered(self.text.detail);
-        if tree.roots.is_empty() && tree.dropped == 0 {
+        if tree.roots.is_empty() && tree.dropped == 0 && tree.blank == 0 {
             return write!(
                 f,
                 "{note}(no stack: the future returned Pending without cloning its waker, so nothing it was handed can \
@@ -165,7 +172,8 @@ impl fmt::Display for Rendered<'_> {
             );
         }
         self.nodes(f, &tree)?;
-        if *footer {
+        // Where there is no tree, the lines below it are all there is to say.
+        if *footer || tree.roots.is_empty() {
             let mut separator = if tree.roots.is_empty() { "" } else { "\n" };
             let mut line = |f: &mut fmt::Formatter<'_>, text: &dyn fmt::Display| {
                 write!(f, "{separator}  {note}({text}){note:#}")?;
@@ -179,6 +187,16 @@ impl fmt::Display for Rendered<'_> {
                     &format_args!(
                         "{} {stacks} did not fit; ask again: the next trace gets more room",
                         tree.dropped
+                    ),
+                )?;
+            }
+            if tree.blank > 0 {
+                let stacks = if tree.blank == 1 { "stack has" } else { "stacks have" };
+                line(
+                    f,
+                    &format_args!(
+                        "{} {stacks} no frames: the walk could not even leave its leaf",
+                        tree.blank
                     ),
                 )?;
             }
@@ -296,8 +314,11 @@ impl Rendered<'_> {
 /// Whether a frame is of Rust code, or of nobody knows what, and has no position. C code often has none, and neither does
 /// what the compiler makes up.
 fn lacks_debug_info(frame: &Frame) -> bool {
+    // Without a file nothing depends on where its crate is at home.
     let is_rust = frame.function.as_ref().is_none_or(|function| function.path.contains("::"));
-    is_rust && frame.location.is_none() && !matches!(Class::of(frame), Class::Std | Class::Glue)
+    is_rust
+        && frame.location.is_none()
+        && !matches!(Class::of(frame, &Homes::default()), Class::Std | Class::Glue)
 }
 
 impl fmt::Display for Hidden {

@@ -24,6 +24,7 @@ pub struct Tree {
     pub(crate) roots: Vec<usize>,
     pub(crate) hidden: Hidden,
     pub(crate) dropped: usize,
+    pub(crate) blank: usize,
 }
 
 /// One function at one place in a [`Tree`].
@@ -34,6 +35,8 @@ pub struct Node {
     pub(crate) parent: Option<usize>,
     pub(crate) children: Vec<usize>,
     pub(crate) ends: usize,
+    /// As how many waits the stacks that end here count; see [`Tree::filtered`].
+    pub(crate) waits: usize,
     pub(crate) count: usize,
     pub(crate) marks: Marks,
 }
@@ -83,13 +86,15 @@ impl Node {
         &self.children
     }
 
-    /// How many recorded stacks end here.
+    /// How many recorded stacks end here, or in what a filter left out below. Their sum over a tree is the number of its
+    /// stacks, filtered or not.
     #[must_use]
     pub fn ends(&self) -> usize {
         self.ends
     }
 
-    /// How many equal nodes this one stands for. See [`Tree::filtered`].
+    /// How many equal nodes this one stands for, or, of a leaf, how many waits: what is printed as `(×N)`. See
+    /// [`Tree::filtered`].
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
@@ -115,15 +120,15 @@ impl Tree {
     /// Merges the stacks of a trace. Allocates; linear in the number of frames.
     #[must_use]
     pub fn new(trace: &SymbolizedTrace) -> Self {
-        let mut growing = Growing { tree: Self::empty(trace.dropped), known: HashMap::new() };
+        let mut growing = Growing { tree: Self::empty(trace.dropped, 0), known: HashMap::new() };
         for stack in &trace.stacks {
             growing.add(stack);
         }
         growing.tree.in_order()
     }
 
-    pub(crate) fn empty(dropped: usize) -> Self {
-        Self { nodes: Vec::new(), roots: Vec::new(), hidden: Hidden::default(), dropped }
+    pub(crate) fn empty(dropped: usize, blank: usize) -> Self {
+        Self { nodes: Vec::new(), roots: Vec::new(), hidden: Hidden::default(), dropped, blank }
     }
 
     /// Every node; a parent before its children.
@@ -150,12 +155,22 @@ impl Tree {
         self.dropped
     }
 
+    /// How many stacks have no frame at all: something was recorded, but the walk recovered no address. No node stands for
+    /// them.
+    #[must_use]
+    pub fn blank(&self) -> usize {
+        self.blank
+    }
+
     /// The tree as somebody with that much interest in details wants to see it.
     ///
     /// Nodes that are hidden hand their children to their parent. Siblings that then look alike, with all that is below
     /// them, become one, whose [`count`](Node::count) is how many they were. A node below which everything is hidden counts
     /// as often as the most frequent stack that ends below it: a leaf that clones the waker at two places is one wait, the
     /// same stack recorded five times is five.
+    ///
+    /// A filtered tree can be filtered again, and keeps its counts: what was left out stays out. Allocates; linear in the
+    /// number of nodes.
     #[must_use]
     pub fn filtered(&self, detail: Detail) -> Self {
         crate::filter::apply(self, detail)
@@ -180,14 +195,16 @@ impl Tree {
         for siblings in &mut children {
             order(&self.nodes, siblings);
         }
-        let mut tree = Self { hidden: self.hidden, ..Self::empty(self.dropped) };
+        let mut tree = Self { hidden: self.hidden, ..Self::empty(self.dropped, self.blank) };
         let mut old: Vec<_> = self.nodes.into_iter().map(Some).collect();
         // Depth first, so that a node's descendants follow it. A stack of our own: traces can be deep.
         let mut ahead: Vec<(usize, Option<usize>)> =
             roots.into_iter().rev().map(|root| (root, None)).collect();
         while let Some((at, parent)) = ahead.pop() {
             let Some(node) = old[at].take() else { continue };
-            let new = tree.push(Node { parent, children: Vec::new(), ..node }, parent);
+            // A node with callees is on the way to them; only leaves count stacks.
+            let count = if children[at].is_empty() { node.waits } else { 1 };
+            let new = tree.push(Node { parent, children: Vec::new(), count, ..node }, parent);
             ahead.extend(children[at].iter().rev().map(|&child| (child, Some(new))));
         }
         tree
@@ -226,12 +243,14 @@ impl<'a> Growing<'a> {
             let frame = physical.frames.first().unwrap_or(&nameless);
             at = Some(self.enter(at, top, Key::Call(physical.address.get()), frame, physical));
         }
-        if let Some(at) = at {
-            let leaf = &mut self.tree.nodes[at];
-            leaf.ends += 1;
-            leaf.count = leaf.ends;
-            leaf.marks.is_yield |= stack.flags.is_yield;
-        }
+        let Some(at) = at else {
+            self.tree.blank += 1;
+            return;
+        };
+        let leaf = &mut self.tree.nodes[at];
+        leaf.ends += 1;
+        leaf.waits = leaf.ends;
+        leaf.marks.is_yield |= stack.flags.is_yield;
     }
 
     fn enter(
@@ -247,7 +266,9 @@ impl<'a> Growing<'a> {
         let tree = &mut self.tree;
         let index = *self.known.entry((parent, marks, key)).or_insert_with(|| {
             let (frame, place) = (frame.clone(), place.clone());
-            tree.push(Node { frame, place, parent, children: Vec::new(), ends: 0, count: 1, marks }, parent)
+            let node =
+                Node { frame, place, parent, children: Vec::new(), ends: 0, waits: 0, count: 1, marks };
+            tree.push(node, parent)
         });
         // A function inlined into several stacks is where the first of them is, whichever was recorded first.
         let node = &mut self.tree.nodes[index];
