@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod asking;
+mod dumping;
 mod ending;
 mod harness;
 mod nesting;

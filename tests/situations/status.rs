@@ -1,12 +1,12 @@
 //! What a task says of itself without being asked for a trace.
 
-use std::pin::pin;
-use std::sync::mpsc;
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use bw_core::{TaskState, TaskStatus, TraceHandle, traced};
+use bw_core::{TaskState, TaskStatus, TraceHandle, TracedTask, traced};
 
-use crate::harness::{Bell, FOREVER, Gate, poll};
+use crate::harness::{Bell, FOREVER, Gate, ask, poll};
 
 /// Waits until the clock has moved on so far that this holds.
 fn wait_until(handle: &TraceHandle, holds: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
@@ -47,7 +47,7 @@ fn a_task_tells_how_long_it_has_been_where_it_is() {
 }
 
 #[test]
-fn polls_are_counted_whether_they_are_traced_or_not() {
+fn polls_are_counted_but_for_those_that_only_answer() {
     let gate = Gate::default();
     let (task, handle) = traced(gate.clone());
     let mut task = pin!(task);
@@ -57,12 +57,15 @@ fn polls_are_counted_whether_they_are_traced_or_not() {
         assert_eq!(handle.status().polls, polls);
     }
     assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
-    assert!(poll(task.as_mut(), &waker).is_pending());
-    assert_eq!(handle.status().polls, 6);
+    let before = wait_until(&handle, longer_than(150));
+    ask(&handle, task.as_mut()).1.unwrap();
+    let after = handle.status();
+    assert_eq!((after.state, after.polls), (TaskState::Suspended, 5));
+    assert!(after.in_state >= before.in_state, "asking for how long it waits does not end the wait");
     gate.open();
     assert!(poll(task.as_mut(), &waker).is_ready());
     let finished = handle.status();
-    assert_eq!((finished.state, finished.in_state, finished.polls), (TaskState::Finished, None, 7));
+    assert_eq!((finished.state, finished.in_state, finished.polls), (TaskState::Finished, None, 6));
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn a_poll_that_does_not_return_tells_how_long_it_runs() {
     wait_started.recv_timeout(FOREVER).unwrap();
     let status = wait_until(&handle, longer_than(150));
     let TaskState::Polling(polling) = &status.state else { panic!("{status:?}") };
-    assert_eq!(polling.id(), thread.thread().id());
+    assert_eq!(polling.id(), Some(thread.thread().id()));
     #[cfg(target_os = "linux")]
     assert!(std::path::Path::new(&format!("/proc/self/task/{}", polling.os_id().unwrap())).exists());
     assert_eq!(status.polls, 0, "none has returned");
@@ -114,9 +117,11 @@ fn a_poll_that_does_not_return_tells_how_long_it_runs() {
 
 #[test]
 fn a_task_that_is_never_dropped_can_be_read_for_ever() {
+    // Not `mem::forget`, so that a leak checker still sees it.
+    static KEPT: Mutex<Option<Pin<Box<TracedTask<Gate>>>>> = Mutex::new(None);
     let (task, handle) = traced(Gate::default());
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
-    std::mem::forget(task);
+    *KEPT.lock().unwrap() = Some(task);
     assert_eq!(handle.status().polls, 1);
 }

@@ -115,10 +115,13 @@ impl<'a> Watch<'a> {
         &self.beside.cell
     }
 
+    /// The end of a poll. With `asked`, of one that we have caused: if the task waits on, that is since before, so that asking
+    /// where it waits does not change for how long it has waited there.
     #[inline(always)]
-    pub(crate) fn end(mut self, thread: &ThreadSlot, depth: usize, is_ready: bool) {
+    pub(crate) fn end(mut self, thread: &ThreadSlot, depth: usize, asked: bool, is_ready: bool) {
         // Before the thread's slot says that the poll is over: who sees that sees when it was.
-        let starts_over = self.beside.stamp.note();
+        let quiet = asked && !is_ready && !self.beside.stamp.is_blank();
+        let starts_over = !quiet && self.beside.stamp.note();
         thread.leave(depth);
         if starts_over {
             self.beside.cell.note_polls_started_over();

@@ -53,12 +53,7 @@ impl Tick {
         self.0
     }
 
-    /// How long ago it was: up to a tick too much. `None` for no moment. Reads the real clock.
-    pub(crate) fn elapsed(self) -> Option<Duration> {
-        self.elapsed_at(Instant::now())
-    }
-
-    /// As [`elapsed`](Self::elapsed), at a time that was read before, for many at once.
+    /// How long before `now` it was: up to a tick too much. `None` for no moment.
     pub(crate) fn elapsed_at(self, now: Instant) -> Option<Duration> {
         let began = *BEGAN.get()?;
         let at = began + RESOLUTION * self.0.checked_sub(1)?;
@@ -72,7 +67,7 @@ mod tests {
 
     #[test]
     fn no_moment_was_no_time_ago() {
-        assert_eq!(Tick::default().elapsed(), None);
+        assert_eq!(Tick::default().elapsed_at(Instant::now()), None);
     }
 
     #[test]

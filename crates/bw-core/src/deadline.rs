@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock;
+use crate::dump::Inbox;
 use crate::request::Request;
 use crate::task_cell::TaskCell;
 
@@ -49,10 +50,19 @@ struct Queue {
 /// Names a scheduled deadline.
 pub(crate) type Key = (Instant, u64);
 
-struct Entry {
-    cell: Arc<TaskCell>,
-    request: Arc<Request>,
-    after: Duration,
+enum Entry {
+    One { cell: Arc<TaskCell>, request: Arc<Request>, after: Duration },
+    Dump(Arc<Inbox>),
+}
+
+impl Entry {
+    /// Wakes the requester, which is other people's code; its panic ends there.
+    fn expire(&self) {
+        match self {
+            Self::One { cell, request, after } => cell.expire(request, *after),
+            Self::Dump(inbox) => inbox.expire(),
+        }
+    }
 }
 
 /// Starts the thread, the first time it is called in the process. One load after that.
@@ -87,13 +97,26 @@ pub(crate) fn schedule(
     cell: &Arc<TaskCell>,
     request: &Arc<Request>,
 ) -> io::Result<Key> {
+    insert(at, Entry::One { cell: Arc::clone(cell), request: Arc::clone(request), after })
+}
+
+/// As [`schedule`], for a dump.
+///
+/// # Errors
+///
+/// The same.
+pub(crate) fn schedule_dump(at: Instant, inbox: &Arc<Inbox>) -> io::Result<Key> {
+    insert(at, Entry::Dump(Arc::clone(inbox)))
+}
+
+fn insert(at: Instant, entry: Entry) -> io::Result<Key> {
     let mut queue = TIMER.queue.lock();
     if TIMER.thread.load(Ordering::Relaxed) != RUNNING {
         TIMER.spawn()?;
     }
     let key = (at, queue.next);
     queue.next += 1;
-    queue.entries.insert(key, Entry { cell: Arc::clone(cell), request: Arc::clone(request), after });
+    queue.entries.insert(key, entry);
     if queue.looks_at.is_none_or(|looks_at| at < looks_at) {
         queue.looks_at = Some(at);
         TIMER.earlier.notify_one();
@@ -129,8 +152,7 @@ impl Timer {
             if due.is_some_and(|at| at <= Instant::now()) {
                 if let Some((_, entry)) = queue.entries.pop_first() {
                     drop(queue);
-                    // Wakes the requester, which is other people's code; its panic ends there.
-                    entry.cell.expire(&entry.request, entry.after);
+                    entry.expire();
                     drop(entry);
                     queue = self.queue.lock();
                 }
@@ -148,10 +170,11 @@ mod tests {
     use std::panic::Location;
 
     use super::*;
+    use crate::registry::Registry;
 
     #[test]
     fn deadlines_pass_in_order_whatever_the_order_they_came_in() {
-        let cell = Arc::new(TaskCell::new(None, Location::caller()));
+        let cell = Arc::new(TaskCell::new(Registry::new(), None, Location::caller()));
         let (late, soon, cancelled) = (Request::new(), Request::new(), Request::new());
         let now = Instant::now();
         let ms = Duration::from_millis;

@@ -65,12 +65,14 @@
 #![deny(unsafe_code)]
 
 mod address;
+mod asker;
 #[allow(unsafe_code)]
 mod beside;
 mod capture;
 mod clock;
 mod counters;
 mod deadline;
+mod dump;
 mod error;
 mod generation;
 mod handle;
@@ -79,10 +81,12 @@ mod hook;
 mod id;
 #[cfg(all(test, bw_loom))]
 mod loom_models;
+mod name;
 #[allow(unsafe_code)]
 mod os_thread;
 mod pulse;
 mod raw_trace;
+mod registry;
 mod request;
 mod slot;
 mod slot_pool;
@@ -95,16 +99,20 @@ mod sync;
 mod task;
 mod task_cell;
 mod thread_slot;
+mod traced_ext;
 mod unwind;
 mod wake;
 
 pub use address::{LookupAddress, ReturnAddress};
 pub use capture::Capture;
 pub use counters::{Counters, counters};
+pub use dump::{Dump, NoTrace, RawTaskDump, SpawnedAt, TaskFilter, TaskRecord};
 pub use error::CaptureError;
 pub use handle::TraceHandle;
 pub use id::TaskId;
 pub use raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
+pub use registry::Registry;
 pub use state::{PollingThread, TaskState, TaskStatus};
 pub use task::{TracedTask, traced, traced_as};
+pub use traced_ext::TracedExt;
 pub use unwind::Backend;

@@ -41,6 +41,11 @@ impl Stamp {
         polls == 0
     }
 
+    /// Whether no poll has returned yet.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.tick.load(Ordering::Relaxed) == 0 && self.polls.load(Ordering::Relaxed) == 0
+    }
+
     pub(crate) fn read(&self) -> Stamped {
         Stamped {
             polls: self.polls.load(Ordering::Relaxed),

@@ -27,6 +27,20 @@ pub enum TaskState {
 }
 
 impl TaskState {
+    /// A word for it that stays the same: `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NeverPolled => "never_polled",
+            Self::Suspended => "suspended",
+            Self::Woken => "woken",
+            Self::Polling(_) => "polling",
+            Self::Finished => "finished",
+            Self::Dropped => "dropped",
+            Self::Panicked => "panicked",
+        }
+    }
+
     /// Whether the task will never wait anywhere again.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -58,12 +72,12 @@ impl fmt::Display for TaskState {
 pub struct TaskStatus {
     /// What it is doing.
     pub state: TaskState,
-    /// For how long: since the last poll returned, since the poll that runs now began, since it was woken or, for a task that
+    /// For how long: since the last poll returned that nobody asked for, since the poll that runs now began, since it was woken or, for a task that
     /// was never polled, since it was wrapped. `None` for a task that is over.
     pub in_state: Option<Duration>,
     /// How long ago it was wrapped.
     pub age: Option<Duration>,
-    /// How many polls of it have returned or panicked.
+    /// How many polls of it have returned or panicked, without those that were made to answer somebody and found it waiting.
     pub polls: u64,
 }
 
@@ -88,15 +102,21 @@ impl fmt::Display for TaskStatus {
 /// The thread that polls a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollingThread {
-    pub(crate) id: ThreadId,
+    pub(crate) id: Option<ThreadId>,
     pub(crate) os_id: Option<u64>,
     pub(crate) name: Option<Arc<str>>,
 }
 
 impl PollingThread {
-    /// The thread's id in this process, as the standard library numbers threads.
+    /// A thread of another process, or by hand. It has the number of no thread here.
     #[must_use]
-    pub fn id(&self) -> ThreadId {
+    pub fn elsewhere(name: Option<Arc<str>>, os_id: Option<u64>) -> Self {
+        Self { id: None, os_id, name }
+    }
+
+    /// The thread's id in this process, as the standard library numbers threads. `None` for one of another process.
+    #[must_use]
+    pub fn id(&self) -> Option<ThreadId> {
         self.id
     }
 
@@ -115,13 +135,12 @@ impl PollingThread {
 
 impl fmt::Display for PollingThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "{name:?}")?,
-            None => write!(f, "{:?}", self.id)?,
-        }
-        match self.os_id {
-            Some(os_id) => write!(f, " (thread {os_id})"),
-            None => Ok(()),
+        match (self.name(), self.os_id, self.id) {
+            (Some(name), Some(os_id), _) => write!(f, "{name:?} (thread {os_id})"),
+            (Some(name), None, _) => write!(f, "{name:?}"),
+            (None, Some(os_id), _) => write!(f, "thread {os_id}"),
+            (None, None, Some(id)) => write!(f, "{id:?}"),
+            (None, None, None) => f.write_str("a thread"),
         }
     }
 }

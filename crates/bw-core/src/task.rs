@@ -16,6 +16,8 @@ use crate::deadline;
 use crate::error::CaptureError;
 use crate::handle::TraceHandle;
 use crate::hook::Hook;
+use crate::name::Name;
+use crate::registry::Registry;
 use crate::request::Answer;
 use crate::slot_pool;
 use crate::stack;
@@ -38,23 +40,25 @@ use crate::thread_slot;
 /// ```
 #[track_caller]
 pub fn traced<F: Future>(future: F) -> (TracedTask<F>, TraceHandle) {
-    new(None, future, Location::caller())
+    new(Registry::global(), None, future, Location::caller())
 }
 
 /// As [`traced`], with a name that [`TraceHandle::name`] gives back. A `&'static str` costs no allocation.
 #[track_caller]
 pub fn traced_as<F: Future>(name: impl Into<Cow<'static, str>>, future: F) -> (TracedTask<F>, TraceHandle) {
-    new(Some(name.into()), future, Location::caller())
+    new(Registry::global(), Some(name.into()), future, Location::caller())
 }
 
-fn new<F: Future>(
+pub(crate) fn new<F: Future>(
+    registry: Registry,
     name: Option<Cow<'static, str>>,
     future: F,
     spawned_at: &'static Location<'static>,
 ) -> (TracedTask<F>, TraceHandle) {
     // Also what advances the clock.
     deadline::start();
-    let cell = Arc::new(TaskCell::new(name, spawned_at));
+    let cell = Arc::new(TaskCell::new(registry, name.map(Name::from), spawned_at));
+    cell.registry.insert(&cell);
     let handle = TraceHandle::new(Arc::clone(&cell));
     (TracedTask { beside: Beside::new(cell), future }, handle)
 }
@@ -101,7 +105,7 @@ impl<F: Future> Future for TracedTask<F> {
         };
         let (watch, depth) = Watch::begin(this.beside, thread);
         let poll = this.future.poll(cx);
-        watch.end(thread, depth, poll.is_ready());
+        watch.end(thread, depth, false, poll.is_ready());
         poll
     }
 }
@@ -128,7 +132,7 @@ fn poll_attended<F: Future>(
         future.poll(&mut Context::from_waker(waker))
     };
     let Some((mut slot, answers)) = tracing else {
-        watch.end(thread, depth, poll.is_ready());
+        watch.end(thread, depth, false, poll.is_ready());
         return poll;
     };
     counters::add(slot.counts());
@@ -142,7 +146,7 @@ fn poll_attended<F: Future>(
         }
         Ok(trace)
     };
-    watch.end(thread, depth, poll.is_ready());
+    watch.end(thread, depth, true, poll.is_ready());
     slot_pool::put(slot);
     answers.give(&answer);
     poll

@@ -30,16 +30,19 @@
 //! either is on that list, or comes later and finds the new waker. A task that is over answers at once, under the
 //! same lock that ended it.
 
-use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::asker::{Asker, Askers};
 use crate::clock::{self, Tick};
+use crate::dump::Inbox;
 use crate::error::CaptureError;
 use crate::generation;
 use crate::id::TaskId;
+use crate::name::Name;
+use crate::registry::{PlaceInShard, Registry};
 use crate::request::{Answer, Request};
 use crate::slot::Slot;
 use crate::stamp::StampRef;
@@ -61,8 +64,11 @@ pub(crate) enum Stage {
 
 pub(crate) struct TaskCell {
     pub(crate) id: TaskId,
-    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) name: Option<Name>,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// The registry it is in, and where.
+    pub(crate) registry: Registry,
+    pub(crate) place: PlaceInShard,
     born: Tick,
     shared: Mutex<Shared>,
 }
@@ -73,7 +79,7 @@ struct Shared {
     waker: WakerSlot,
     /// The number of the last loan. Wrapping is harmless: no requester is away for so many.
     loan: usize,
-    requests: Vec<Arc<Request>>,
+    askers: Askers,
     /// How many words the slot of the next traced poll needs.
     slot_words: usize,
     /// Since when a wake of ours is without a poll.
@@ -99,39 +105,52 @@ impl WakerSlot {
     }
 }
 
-/// The requests one poll answers, all with the same trace.
+/// Those whom one poll answers, all with the same trace.
 #[derive(Default)]
 pub(crate) struct Batch {
-    requests: Vec<Arc<Request>>,
+    askers: Askers,
     pub(crate) slot_words: usize,
 }
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.requests.is_empty()
+        self.askers.is_empty()
     }
 
-    /// Answers every request. Wakes the requesters, whose panics end here.
+    /// Answers everybody. Wakes the requesters, whose panics end here.
     pub(crate) fn answer(self, answer: &Answer) {
-        for request in self.requests {
-            request.answer(answer.clone());
-        }
+        self.askers.answer(answer);
     }
 }
 
+/// A waker, lent to wake a task that was asked; for [`TaskCell::wake`].
+#[must_use = "the task is asked, and nobody has woken it"]
+pub(crate) struct Loan {
+    waker: Waker,
+    number: usize,
+}
+
 impl TaskCell {
-    pub(crate) fn new(name: Option<Cow<'static, str>>, spawned_at: &'static Location<'static>) -> Self {
+    /// A new task of that registry; it still has to be inserted there.
+    pub(crate) fn new(
+        registry: Registry,
+        name: Option<Name>,
+        spawned_at: &'static Location<'static>,
+    ) -> Self {
         Self {
             id: TaskId::next(),
             name,
             spawned_at,
+            registry,
+            place: PlaceInShard::nowhere(),
             born: clock::now(),
             shared: Mutex::new(Shared {
                 stage: Stage::Unpolled,
-                parent: None,
+                // Until it is polled by another.
+                parent: thread_slot::innermost(),
                 waker: WakerSlot::Empty,
                 loan: 0,
-                requests: Vec::new(),
+                askers: Askers::default(),
                 slot_words: Slot::WORDS,
                 woken: Tick::default(),
                 stamp: None,
@@ -144,37 +163,54 @@ impl TaskCell {
     ///
     /// Answered at once if the task is over.
     pub(crate) fn request(&self, request: &Arc<Request>) {
+        let loan = self.ask(Asker::One(Arc::clone(request)));
+        generation::bump();
+        if let Some(loan) = loan {
+            self.wake(loan);
+        }
+    }
+
+    /// Requester: puts somebody on the list, or answers them if the task is over. Whoever gets a loan must bump the
+    /// [`generation`], and then [`wake`](Self::wake): for many tasks at once, one bump will do.
+    pub(crate) fn ask(&self, asker: Asker) -> Option<Loan> {
         let mut shared = self.shared.lock();
         if let Some(over) = shared.stage.over() {
             drop(shared);
-            return request.answer(Err(over));
+            asker.answer(Err(over));
+            return None;
         }
-        shared.requests.push(Arc::clone(request));
-        generation::bump();
-        let loan = shared.loan.wrapping_add(1);
-        let waker = match std::mem::replace(&mut shared.waker, WakerSlot::Lent { loan, again: false }) {
-            WakerSlot::Held(waker) => waker,
+        shared.askers.push(asker);
+        let number = shared.loan.wrapping_add(1);
+        match std::mem::replace(&mut shared.waker, WakerSlot::Lent { loan: number, again: false }) {
+            WakerSlot::Held(waker) => {
+                shared.loan = number;
+                if shared.woken == Tick::default() {
+                    shared.woken = clock::now();
+                }
+                Some(Loan { waker, number })
+            }
             WakerSlot::Empty => {
                 // The first poll attends in any case.
                 shared.waker = WakerSlot::Empty;
-                return;
+                None
             }
             WakerSlot::Lent { loan, .. } => {
+                // Before the other requester can see the note: the wake that it asks for must come after the bump.
+                generation::bump();
                 shared.waker = WakerSlot::Lent { loan, again: true };
-                return;
+                None
             }
-        };
-        shared.loan = loan;
-        if shared.woken == Tick::default() {
-            shared.woken = clock::now();
         }
-        drop(shared);
+    }
+
+    /// Requester: wakes the task, and gives the waker back.
+    pub(crate) fn wake(&self, Loan { waker, number }: Loan) {
         loop {
             wake::wake_by_ref(&waker);
             let mut shared = self.shared.lock();
             match &mut shared.waker {
-                WakerSlot::Lent { loan: lent, again: again @ true } if *lent == loan => *again = false,
-                WakerSlot::Lent { loan: lent, again: false } if *lent == loan => {
+                WakerSlot::Lent { loan, again: again @ true } if *loan == number => *again = false,
+                WakerSlot::Lent { loan, again: false } if *loan == number => {
                     shared.waker = WakerSlot::Held(waker);
                     return;
                 }
@@ -189,10 +225,18 @@ impl TaskCell {
 
     /// Takes a request off the list: its requester gave up or is gone. Does nothing if a poll has taken it.
     pub(crate) fn forget(&self, request: &Arc<Request>) {
-        let mut shared = self.shared.lock();
-        if let Some(at) = shared.requests.iter().position(|other| Arc::ptr_eq(other, request)) {
-            shared.requests.swap_remove(at);
-        }
+        self.forget_asker(|asker| matches!(asker, Asker::One(other) if Arc::ptr_eq(other, request)));
+    }
+
+    /// Takes a dump off the list, as [`forget`](Self::forget) does a request.
+    pub(crate) fn forget_dump(&self, inbox: &Arc<Inbox>) {
+        self.forget_asker(|asker| matches!(asker, Asker::Dump(other, _) if Arc::ptr_eq(other, inbox)));
+    }
+
+    fn forget_asker(&self, is_it: impl Fn(&Asker) -> bool) {
+        let asker = self.shared.lock().askers.remove(is_it);
+        // Dropped outside the lock: it may be the last that knows of a waker.
+        drop(asker);
     }
 
     /// Timer or blocked requester: the deadline has passed.
@@ -210,7 +254,8 @@ impl TaskCell {
         match shared.stage {
             Stage::Alive => {}
             Stage::Unpolled => {
-                shared.parent = thread_slot::innermost();
+                // Polled inside another's poll; otherwise it is the child of the one that spawned it, if any.
+                shared.parent = thread_slot::innermost().or(shared.parent);
                 shared.stage = Stage::Alive;
             }
             Stage::Panicked => shared.stage = Stage::Alive,
@@ -227,7 +272,7 @@ impl TaskCell {
             shared.waker = WakerSlot::Held(fresh);
             stale
         });
-        let batch = Batch { requests: std::mem::take(&mut shared.requests), slot_words: shared.slot_words };
+        let batch = Batch { askers: std::mem::take(&mut shared.askers), slot_words: shared.slot_words };
         drop(shared);
         wake::discard(stale);
         Some(batch)
@@ -260,9 +305,12 @@ impl TaskCell {
             shared.polls += u64::from(stamp.read().polls);
         }
         let Some(over) = shared.stage.over() else { return };
-        let batch = Batch { requests: std::mem::take(&mut shared.requests), slot_words: 0 };
+        let batch = Batch { askers: std::mem::take(&mut shared.askers), slot_words: 0 };
         let waker = shared.waker.take();
         drop(shared);
+        if stage != Stage::Panicked {
+            self.registry.remove(self);
+        }
         batch.answer(&Err(over));
         wake::discard(waker);
     }

@@ -92,7 +92,7 @@ fn register() -> Option<&'static ThreadSlot> {
     OWNER.try_with(|_| ()).ok()?;
     let current = std::thread::current();
     let name = current.name().map(Arc::from);
-    let thread = PollingThread { id: current.id(), os_id: os_thread::id(), name };
+    let thread = PollingThread { id: Some(current.id()), os_id: os_thread::id(), name };
     let mut slots = SLOTS.lock();
     let vacant = slots.iter().copied().find(|slot| slot.thread.lock().is_none());
     let slot = vacant.unwrap_or_else(|| {
@@ -118,6 +118,11 @@ pub(crate) fn innermost() -> Option<TaskId> {
     // Ordering: Relaxed; this thread wrote both.
     let depth = slot.depth.load(Ordering::Relaxed);
     TaskId::from_word(slot.entries.get(depth.checked_sub(1)?)?.task.load(Ordering::Relaxed))
+}
+
+/// Every traced task this thread is polling, outermost first.
+pub(crate) fn polled_here() -> Vec<TaskId> {
+    current().map(|slot| slot.polls().map(|poll| poll.0).collect()).unwrap_or_default()
 }
 
 /// The poll of a task at this moment. Locks the list of slots; linear in the number of polling threads.
@@ -193,7 +198,7 @@ mod tests {
         let outside = slot.enter(outer);
         let inside = slot.enter(inner);
         assert_eq!(innermost(), Some(inner));
-        assert_eq!(polling(outer).unwrap().thread.id(), std::thread::current().id());
+        assert_eq!(polling(outer).unwrap().thread.id(), Some(std::thread::current().id()));
         assert!(polling(inner).is_some());
         let ours: Vec<_> = all_polling().into_iter().map(|polling| polling.task).collect();
         assert!(ours.contains(&outer) && ours.contains(&inner));

@@ -1,0 +1,60 @@
+//! Whoever waits for the next traced poll of a task.
+
+use std::sync::Arc;
+
+use crate::dump::Inbox;
+use crate::request::{Answer, Request};
+
+/// One who waits.
+pub(crate) enum Asker {
+    /// For this task alone.
+    One(Arc<Request>),
+    /// For many; this task is the one of that number.
+    Dump(Arc<Inbox>, u32),
+}
+
+impl Asker {
+    /// May wake whoever waits, whose panics end here.
+    pub(crate) fn answer(self, answer: Answer) {
+        match self {
+            Self::One(request) => request.answer(answer),
+            Self::Dump(inbox, number) => inbox.answer(number, answer),
+        }
+    }
+}
+
+/// All who wait for one task. The first needs no allocation: mostly there is only one.
+#[derive(Default)]
+pub(crate) struct Askers {
+    first: Option<Asker>,
+    rest: Vec<Asker>,
+}
+
+impl Askers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, asker: Asker) {
+        match self.first {
+            None => self.first = Some(asker),
+            Some(_) => self.rest.push(asker),
+        }
+    }
+
+    /// Takes one off the list. It is to be dropped outside the lock of the list.
+    #[must_use]
+    pub(crate) fn remove(&mut self, is_it: impl Fn(&Asker) -> bool) -> Option<Asker> {
+        if self.first.as_ref().is_some_and(&is_it) {
+            return self.first.take();
+        }
+        let at = self.rest.iter().position(is_it)?;
+        Some(self.rest.swap_remove(at))
+    }
+
+    pub(crate) fn answer(self, answer: &Answer) {
+        for asker in self.first.into_iter().chain(self.rest) {
+            asker.answer(answer.clone());
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Asks the tasks of a dump, a window of them at a time, and puts their answers together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::filter::TaskFilter;
+use super::inbox::Inbox;
+use super::raw_task_dump::RawTaskDump;
+use super::task_record::{NoTrace, TaskRecord};
+use crate::asker::Asker;
+use crate::generation;
+use crate::id::TaskId;
+use crate::raw_trace::RawTrace;
+use crate::registry::Registry;
+use crate::request::Answer;
+use crate::state::TaskState;
+use crate::task_cell::{Loan, TaskCell};
+use crate::thread_slot::{self, Polling};
+
+/// Tasks that are put on their lists before the generation is bumped for them, and they are woken.
+const CHUNK: usize = 64;
+
+pub(super) struct Collector {
+    taken_at: SystemTime,
+    began: Instant,
+    registered: usize,
+    filter: TaskFilter,
+    at_once: usize,
+    /// What the asking thread polls, if it blocks: none of that can answer.
+    ours: Vec<TaskId>,
+    /// Who polled what when the last chunk was asked.
+    polling: HashMap<TaskId, Polling>,
+    /// Those still to be asked.
+    ahead: std::vec::IntoIter<Arc<TaskCell>>,
+    asking: Option<NoTrace>,
+    /// The tasks that passed the filter so far, and, of those that are asked and have not answered, the cells.
+    records: Vec<TaskRecord>,
+    asked: Vec<Option<Arc<TaskCell>>>,
+    outstanding: usize,
+    traces: Traces,
+    inbox: Arc<Inbox>,
+    /// The vector that the inbox had before.
+    spare: Vec<(u32, Answer)>,
+}
+
+impl Collector {
+    pub(super) fn begin(registry: &Registry, filter: TaskFilter, at_once: usize, blocks: bool) -> Self {
+        let (taken_at, began) = (SystemTime::now(), Instant::now());
+        let cells = registry.cells();
+        Self {
+            taken_at,
+            began,
+            registered: cells.len(),
+            filter,
+            at_once,
+            ours: if blocks { thread_slot::polled_here() } else { Vec::new() },
+            polling: HashMap::new(),
+            ahead: cells.into_iter(),
+            asking: None,
+            records: Vec::new(),
+            asked: Vec::new(),
+            outstanding: 0,
+            traces: Traces::default(),
+            inbox: Arc::new(Inbox::new()),
+            spare: Vec::new(),
+        }
+    }
+
+    pub(super) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// Only states, from here on.
+    pub(super) fn ask_nobody(&mut self) {
+        self.asking = Some(NoTrace::NoTimer);
+    }
+
+    /// Takes what has arrived, and asks as many more. Tells whether that was all; otherwise the inbox says when there is
+    /// something to do.
+    pub(super) fn advance(&mut self) -> bool {
+        loop {
+            self.drain();
+            while self.outstanding < self.at_once && self.ahead.len() > 0 {
+                self.ask_chunk();
+            }
+            if self.outstanding == 0 && self.ahead.len() == 0 {
+                return true;
+            }
+            if self.outstanding > 0 {
+                // Half a window, so that the tasks of the other half keep their executors busy meanwhile.
+                let wanted = if self.ahead.len() > 0 { self.at_once.div_ceil(2) } else { self.outstanding };
+                self.inbox.want(wanted.min(self.outstanding));
+                return false;
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        let spare = std::mem::take(&mut self.spare);
+        let mut answers = self.inbox.take(spare);
+        for (number, answer) in answers.drain(..) {
+            let at = number as usize;
+            let Some(Some(_cell)) = self.asked.get_mut(at).map(Option::take) else { continue };
+            self.outstanding -= 1;
+            let Some(record) = self.records.get_mut(at) else { continue };
+            match answer {
+                Ok(trace) => record.trace = Ok(self.traces.intern(trace)),
+                Err(error) => {
+                    record.trace = Err(NoTrace::Over);
+                    if let Some(state) = error.state() {
+                        record.end(state);
+                    }
+                }
+            }
+        }
+        self.spare = answers;
+    }
+
+    fn ask_chunk(&mut self) {
+        let now = Instant::now();
+        self.polling =
+            thread_slot::all_polling().into_iter().map(|polling| (polling.task, polling)).collect();
+        let mut loans: Vec<(Arc<TaskCell>, Loan)> = Vec::with_capacity(CHUNK);
+        let most = CHUNK.min(self.at_once - self.outstanding);
+        while loans.len() < most
+            && let Some(cell) = self.ahead.next()
+        {
+            let status = cell.status_at(now, |id| self.polling.get(&id).cloned());
+            if !self.filter.passes(&cell, &status) {
+                continue;
+            }
+            let why_not = match status.state {
+                _ if self.asking.is_some() => self.asking,
+                TaskState::NeverPolled => Some(NoTrace::NeverPolled),
+                TaskState::Finished | TaskState::Dropped | TaskState::Panicked => Some(NoTrace::Over),
+                TaskState::Polling(_) if self.ours.contains(&cell.id) => Some(NoTrace::AsksItself),
+                _ => None,
+            };
+            // More tasks than 2^32 do not fit into memory; were they to, the rest would be recorded without being asked.
+            let number = u32::try_from(self.records.len()).ok();
+            let why_not = why_not.or(number.is_none().then_some(NoTrace::NotAsked));
+            self.records.push(TaskRecord::of(&cell, status, why_not.unwrap_or(NoTrace::NotPolled)));
+            let Some(number) = number.filter(|_| why_not.is_none()) else {
+                self.asked.push(None);
+                continue;
+            };
+            self.asked.push(Some(Arc::clone(&cell)));
+            self.outstanding += 1;
+            if let Some(loan) = cell.ask(Asker::Dump(Arc::clone(&self.inbox), number)) {
+                loans.push((cell, loan));
+            }
+            if self.outstanding >= self.at_once {
+                break;
+            }
+        }
+        if !loans.is_empty() {
+            generation::bump();
+        }
+        for (cell, loan) in loans {
+            cell.wake(loan);
+        }
+    }
+
+    /// Ends it, with what is known.
+    pub(super) fn finish(mut self) -> RawTaskDump {
+        self.drain();
+        self.inbox.close();
+        let now = Instant::now();
+        let polling: HashMap<_, _> =
+            thread_slot::all_polling().into_iter().map(|polling| (polling.task, polling)).collect();
+        let who = |id: TaskId| polling.get(&id).cloned();
+        // Those that did not answer: what they are doing now says why.
+        for (record, asked) in self.records.iter_mut().zip(&mut self.asked) {
+            if let Some(cell) = asked.take() {
+                cell.forget_dump(&self.inbox);
+                let status = cell.status_at(now, who);
+                if !status.state.is_over() {
+                    record.status = status;
+                }
+            }
+        }
+        for cell in std::mem::take(&mut self.ahead) {
+            let status = cell.status_at(now, who);
+            if self.filter.passes(&cell, &status) {
+                self.records.push(TaskRecord::of(&cell, status, NoTrace::NotAsked));
+            }
+        }
+        RawTaskDump {
+            taken_at: self.taken_at,
+            took: now.saturating_duration_since(self.began),
+            registered: self.registered,
+            alive: None,
+            tasks: std::mem::take(&mut self.records),
+            traces: std::mem::take(&mut self.traces.distinct),
+        }
+    }
+}
+
+impl Drop for Collector {
+    /// Nobody is to keep an inbox that nobody looks into.
+    fn drop(&mut self) {
+        self.inbox.close();
+        for cell in self.asked.drain(..).flatten() {
+            cell.forget_dump(&self.inbox);
+        }
+    }
+}
+
+/// Traces, each once.
+#[derive(Default)]
+struct Traces {
+    distinct: Vec<RawTrace>,
+    known: HashMap<RawTrace, u32>,
+    last: u32,
+}
+
+impl Traces {
+    fn intern(&mut self, trace: RawTrace) -> u32 {
+        // Neighbours are often alike, and comparing is cheaper than hashing.
+        if self.distinct.get(self.last as usize) == Some(&trace) {
+            return self.last;
+        }
+        let next = u32::try_from(self.distinct.len()).unwrap_or(u32::MAX);
+        self.last = *self.known.entry(trace).or_insert_with_key(|trace| {
+            self.distinct.push(trace.clone());
+            next
+        });
+        self.last
+    }
+}

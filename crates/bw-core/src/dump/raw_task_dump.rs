@@ -1,0 +1,102 @@
+//! What a dump found: plain data.
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use super::task_record::{NoTrace, TaskRecord};
+use crate::raw_trace::RawTrace;
+
+/// Every task of a registry, and where it waits, as raw addresses. Plain `Send + Sync` data; each distinct trace is kept once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawTaskDump {
+    pub(super) taken_at: SystemTime,
+    pub(super) took: Duration,
+    pub(super) registered: usize,
+    pub(super) alive: Option<usize>,
+    pub(super) tasks: Vec<TaskRecord>,
+    pub(super) traces: Vec<RawTrace>,
+}
+
+impl RawTaskDump {
+    /// A dump by hand: for tests of what reads dumps, and for dumps that came from elsewhere. Tasks are ordered by id; a task
+    /// whose trace is not there has [`NoTrace::NotAsked`].
+    #[must_use]
+    pub fn new(
+        taken_at: SystemTime,
+        took: Duration,
+        mut tasks: Vec<TaskRecord>,
+        traces: Vec<RawTrace>,
+    ) -> Self {
+        tasks.sort_by_key(TaskRecord::id);
+        for task in &mut tasks {
+            if task.trace().is_ok_and(|trace| trace >= traces.len()) {
+                task.trace = Err(NoTrace::NotAsked);
+            }
+        }
+        Self { taken_at, took, registered: tasks.len(), alive: None, tasks, traces }
+    }
+
+    /// The same dump, with how many tasks the runtime says are alive, traced or not.
+    #[must_use]
+    pub fn with_alive(mut self, alive: usize) -> Self {
+        self.alive = Some(alive);
+        self
+    }
+
+    /// The same dump, with how many tasks were registered, whether they passed the filter or not.
+    #[must_use]
+    pub fn with_registered(mut self, registered: usize) -> Self {
+        self.registered = registered;
+        self
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn taken_at(&self) -> SystemTime {
+        self.taken_at
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// How many tasks the registry had, whether they passed the filter or not.
+    #[must_use]
+    pub fn registered(&self) -> usize {
+        self.registered
+    }
+
+    /// How many tasks the runtime said are alive, traced or not; `None` where nobody asked it.
+    #[must_use]
+    pub fn alive(&self) -> Option<usize> {
+        self.alive
+    }
+
+    /// The tasks, by id.
+    #[must_use]
+    pub fn tasks(&self) -> &[TaskRecord] {
+        &self.tasks
+    }
+
+    /// The traces, each once, in no order that means anything. A [record](TaskRecord::trace) has the number of its own.
+    #[must_use]
+    pub fn traces(&self) -> &[RawTrace] {
+        &self.traces
+    }
+
+    /// Where that task of this dump waits.
+    #[must_use]
+    pub fn trace_of(&self, task: &TaskRecord) -> Option<&RawTrace> {
+        self.traces.get(task.trace().ok()?)
+    }
+
+    /// Whether a task that was to be asked gave no answer: the deadline ended the dump.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.tasks
+            .iter()
+            .any(|task| matches!(task.trace, Err(NoTrace::NotPolled | NoTrace::NotAsked | NoTrace::NoTimer)))
+    }
+}

@@ -1,0 +1,208 @@
+//! One task of a dump: plain data.
+
+use core::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::id::TaskId;
+use crate::name::Name;
+use crate::state::{TaskState, TaskStatus};
+use crate::task_cell::TaskCell;
+
+/// One task of a [`RawTaskDump`](crate::RawTaskDump). Plain data, of this process or another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRecord {
+    pub(super) id: TaskId,
+    pub(super) name: Option<Name>,
+    pub(super) spawned_at: SpawnedAt,
+    pub(super) parent: Option<TaskId>,
+    pub(super) status: TaskStatus,
+    pub(super) trace: Result<u32, NoTrace>,
+}
+
+/// Why a task of a dump gave no trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoTrace {
+    /// It was never polled, so it waits nowhere yet, and was not asked.
+    NeverPolled,
+    /// It was asked, and not polled to an end before the dump's deadline.
+    NotPolled,
+    /// The deadline had passed before it could be asked.
+    NotAsked,
+    /// It is over; its state says how it ended.
+    Over,
+    /// The dump was asked for, by a thread that blocks, in the middle of this task's own poll.
+    AsksItself,
+    /// Nobody was asked: no thread could be started that would have kept the deadline.
+    NoTimer,
+}
+
+impl NoTrace {
+    /// A word for it that stays the same: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NeverPolled => "never_polled",
+            Self::NotPolled => "not_polled",
+            Self::NotAsked => "not_asked",
+            Self::Over => "over",
+            Self::AsksItself => "asks_itself",
+            Self::NoTimer => "no_timer",
+        }
+    }
+}
+
+impl fmt::Display for NoTrace {
+    /// A clause, such as `it was asked, but not polled before the deadline`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeverPolled => "it has never been polled, so it waits nowhere yet",
+            Self::NotPolled => "it was asked, but its poll did not come, or did not end, before the deadline",
+            Self::NotAsked => "the deadline passed before it could be asked",
+            Self::Over => "it is over",
+            Self::AsksItself => {
+                "the dump was asked for in its own poll, which cannot end before the dump does"
+            }
+            Self::NoTimer => "nobody was asked: the thread that keeps deadlines could not be started",
+        })
+    }
+}
+
+/// The place in the source where a task was wrapped.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpawnedAt {
+    file: Name,
+    line: u32,
+    column: u32,
+}
+
+impl SpawnedAt {
+    /// A place by hand, or of another process.
+    #[must_use]
+    pub fn new(file: impl Into<Arc<str>>, line: u32, column: u32) -> Self {
+        Self { file: Name::Shared(file.into()), line, column }
+    }
+
+    /// The file, as the compiler was given it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// From 1.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// From 1.
+    #[must_use]
+    pub fn column(&self) -> u32 {
+        self.column
+    }
+}
+
+impl From<&'static Location<'static>> for SpawnedAt {
+    fn from(at: &'static Location<'static>) -> Self {
+        Self { file: Name::Static(at.file()), line: at.line(), column: at.column() }
+    }
+}
+
+impl fmt::Display for SpawnedAt {
+    /// `file:line:column`. Control characters are printed as they are; renderers escape them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file(), self.line, self.column)
+    }
+}
+
+impl fmt::Debug for SpawnedAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TaskRecord {
+    /// A record by hand: for tests of what reads dumps, and for dumps that came from elsewhere.
+    #[must_use]
+    pub fn new(id: TaskId, spawned_at: SpawnedAt, status: TaskStatus) -> Self {
+        Self { id, name: None, spawned_at, parent: None, status, trace: Err(NoTrace::NotAsked) }
+    }
+
+    /// The same record with a name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(Name::Shared(name.into()));
+        self
+    }
+
+    /// The same record with a parent.
+    #[must_use]
+    pub fn with_parent(mut self, parent: TaskId) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+
+    /// The same record with what it said: the number of its trace in the dump, or why there is none.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Result<u32, NoTrace>) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    pub(super) fn of(cell: &TaskCell, status: TaskStatus, trace: NoTrace) -> Self {
+        Self {
+            id: cell.id,
+            name: cell.name.clone(),
+            spawned_at: cell.spawned_at.into(),
+            parent: cell.parent(),
+            status,
+            trace: Err(trace),
+        }
+    }
+
+    pub(super) fn end(&mut self, state: TaskState) {
+        self.status.state = state;
+        self.status.in_state = None;
+    }
+
+    /// The task's id.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The name given to [`traced_as`](crate::traced_as).
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Where it was wrapped.
+    #[must_use]
+    pub fn spawned_at(&self) -> &SpawnedAt {
+        &self.spawned_at
+    }
+
+    /// The task in whose poll it is polled, or else in whose poll it was wrapped. See
+    /// [`TraceHandle::parent`](crate::TraceHandle::parent).
+    #[must_use]
+    pub fn parent(&self) -> Option<TaskId> {
+        self.parent
+    }
+
+    /// What it was doing when the dump came to it, and for how long; of a task that did not answer, when the dump ended.
+    #[must_use]
+    pub fn status(&self) -> &TaskStatus {
+        &self.status
+    }
+
+    /// The number of its trace among the [traces](crate::RawTaskDump::traces) of the dump.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn trace(&self) -> Result<usize, NoTrace> {
+        self.trace.map(|trace| trace as usize)
+    }
+}
