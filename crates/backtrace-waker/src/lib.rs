@@ -67,12 +67,17 @@
 #![forbid(unsafe_code)]
 
 mod handle;
+mod task_dump;
 mod trace;
 
-pub use bw_core::{CaptureError, PollingThread, RawTrace, TaskId, TaskState, TracedTask};
-pub use bw_render::{Detail, Glyphs, Palette, Text, Tree};
+pub use bw_core::{
+    CaptureError, NoTrace, PollingThread, RawTaskDump, RawTrace, Registry, SpawnedAt, TaskFilter, TaskId,
+    TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask,
+};
+pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, TaskTrees, Text, Tree};
 pub use bw_symbolize::{SymbolizedTrace, Symbolizer};
 pub use {bw_core, bw_render, bw_symbolize};
 
 pub use handle::{Backtrace, TraceHandle, traced, traced_as};
+pub use task_dump::{DumpRequest, TaskDump};
 pub use trace::{Trace, symbolizer};

@@ -75,9 +75,7 @@ impl Trace {
     /// ```
     #[must_use]
     pub fn text(&self) -> Text {
-        let folder =
-            std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
-        folder.map_or_else(Text::new, |folder| Text::new().relative_to(folder))
+        user_text()
     }
 
     fn symbolize(&self) -> &Symbolized {
@@ -87,6 +85,12 @@ impl Trace {
             Symbolized { trace, tree }
         })
     }
+}
+
+/// What `{}` prints with.
+pub(crate) fn user_text() -> Text {
+    let folder = std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
+    folder.map_or_else(Text::new, |folder| Text::new().relative_to(folder))
 }
 
 impl From<RawTrace> for Trace {

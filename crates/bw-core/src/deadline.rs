@@ -179,9 +179,11 @@ mod tests {
         let now = Instant::now();
         let ms = Duration::from_millis;
         schedule(now + ms(20), ms(20), &cell, &late).unwrap();
-        let key = schedule(now + ms(10), ms(10), &cell, &cancelled).unwrap();
+        let hour = Duration::from_secs(3_600);
+        let key = schedule(now + hour, hour, &cell, &cancelled).unwrap();
         schedule(now, ms(0), &cell, &soon).unwrap();
         cancel(key);
+        assert!(!TIMER.queue.lock().entries.contains_key(&key));
         assert!(soon.wait(None).unwrap().unwrap_err().is_deadline());
         assert!(late.wait(None).unwrap().unwrap_err().is_deadline());
         assert!(cancelled.wait(Some(Instant::now())).is_none());

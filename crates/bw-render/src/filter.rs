@@ -46,6 +46,13 @@ impl Hidden {
         self.hook + self.glue + self.std + self.library
     }
 
+    pub(crate) fn add(&mut self, more: Self) {
+        self.hook += more.hook;
+        self.glue += more.glue;
+        self.std += more.std;
+        self.library += more.library;
+    }
+
     fn count(&mut self, class: Class) {
         match class {
             Class::Hook => self.hook += 1,

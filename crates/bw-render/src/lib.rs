@@ -37,13 +37,25 @@
 #![forbid(unsafe_code)]
 
 mod class;
+mod difference;
+mod dump_text;
 mod escape;
 mod filter;
+mod groups;
+pub mod json;
 mod origin;
 mod path;
+mod prints;
+mod span;
+mod task_tree;
+mod task_trees;
 mod text;
 mod tree;
 
+pub use difference::{Difference, Grown};
+pub use dump_text::DumpText;
 pub use filter::{Detail, Hidden};
+pub use groups::{Group, Groups};
+pub use task_trees::TaskTrees;
 pub use text::{Glyphs, Palette, Text};
 pub use tree::{Marks, Node, Place, Tree};

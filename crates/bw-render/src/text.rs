@@ -3,7 +3,6 @@
 use std::fmt::{self, Write as _};
 
 use anstyle::Style;
-use bw_symbolize::Frame;
 
 use crate::class::{Class, Homes};
 use crate::escape::Shortened;
@@ -145,6 +144,36 @@ impl Text {
         self
     }
 
+    /// What it leaves out of a tree.
+    pub(crate) fn hides(&self, tree: &Tree) -> Hidden {
+        tree.filtered(self.detail).hidden()
+    }
+
+    /// How a level of a tree is drawn: at a root, at an inner and the last sibling, and what stands below those two.
+    pub(crate) fn branches(&self) -> [&'static str; 5] {
+        match self.glyphs {
+            Glyphs::Unicode => ["╼ ", "├╼ ", "└╼ ", "│  ", "   "],
+            Glyphs::Ascii => ["- ", "|- ", "`- ", "|  ", "   "],
+        }
+    }
+
+    /// What stands for what was left out.
+    pub(crate) fn ellipsis(&self) -> &'static str {
+        match self.glyphs {
+            Glyphs::Unicode => "…",
+            Glyphs::Ascii => "...",
+        }
+    }
+
+    pub(crate) fn colors(&self) -> &Palette {
+        &self.palette
+    }
+
+    /// See [`relative_to`](Self::relative_to).
+    pub(crate) fn folders(&self) -> &[String] {
+        &self.roots
+    }
+
     /// The tree with these settings, to be printed. Filtering allocates, once for each printing; printing itself does not.
     ///
     /// The text does not end with a line feed. A tree without stacks prints why.
@@ -200,12 +229,8 @@ impl fmt::Display for Rendered<'_> {
                     ),
                 )?;
             }
-            if self.tree.nodes.iter().any(|node| lacks_debug_info(&node.frame)) {
-                line(
-                    f,
-                    &"debug information is missing: no lines, and functions that were inlined do not show; \
-                          build with debug = 1, do not strip",
-                )?;
+            if lacks_debug_info(self.tree) {
+                line(f, &LACKS_DEBUG_INFO)?;
             }
             if tree.hidden.total() > 0 {
                 line(f, &tree.hidden)?;
@@ -218,12 +243,8 @@ impl fmt::Display for Rendered<'_> {
 impl Rendered<'_> {
     /// Depth first, with a stack of our own.
     fn nodes(&self, f: &mut fmt::Formatter<'_>, tree: &Tree) -> fmt::Result {
-        let (unicode, branch) = (self.text.glyphs == Glyphs::Unicode, self.text.palette.branch);
-        let (root, inner, last, through, nothing) = if unicode {
-            ("╼ ", "├╼ ", "└╼ ", "│  ", "   ")
-        } else {
-            ("- ", "|- ", "`- ", "|  ", "   ")
-        };
+        let branch = self.text.palette.branch;
+        let [root, inner, last, through, nothing] = self.text.branches();
         let mut first = true;
         // What is drawn before a node's children, and how long it is for each level above.
         let mut prefix = String::new();
@@ -269,7 +290,7 @@ impl Rendered<'_> {
 
     fn node(&self, f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         let Palette { function, location, note, .. } = self.text.palette;
-        let ellipsis = if self.text.glyphs == Glyphs::Unicode { "…" } else { "..." };
+        let ellipsis = self.text.ellipsis();
         let short = |text| Shortened { text, most: NAME_BYTES, ellipsis };
         match (&node.frame.function, &node.place.module) {
             (Some(named), _) => {
@@ -311,14 +332,20 @@ impl Rendered<'_> {
     }
 }
 
+/// Said where [`lacks_debug_info`] holds.
+pub(crate) const LACKS_DEBUG_INFO: &str = "debug information is missing: no lines, and functions that were inlined do not \
+                                           show; build with debug = 1, do not strip";
+
 /// Whether a frame is of Rust code, or of nobody knows what, and has no position. C code often has none, and neither does
 /// what the compiler makes up.
-fn lacks_debug_info(frame: &Frame) -> bool {
-    // Without a file nothing depends on where its crate is at home.
-    let is_rust = frame.function.as_ref().is_none_or(|function| function.path.contains("::"));
-    is_rust
-        && frame.location.is_none()
-        && !matches!(Class::of(frame, &Homes::default()), Class::Std | Class::Glue)
+pub(crate) fn lacks_debug_info(tree: &Tree) -> bool {
+    tree.nodes.iter().any(|Node { frame, .. }| {
+        // Without a file nothing depends on where its crate is at home.
+        let is_rust = frame.function.as_ref().is_none_or(|function| function.path.contains("::"));
+        is_rust
+            && frame.location.is_none()
+            && !matches!(Class::of(frame, &Homes::default()), Class::Std | Class::Glue)
+    })
 }
 
 impl fmt::Display for Hidden {

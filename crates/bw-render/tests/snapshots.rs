@@ -4,71 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use bw_core::ReturnAddress;
 use bw_render::{Detail, Glyphs, Palette, Text, Tree};
-use bw_symbolize::{
-    Frame, Function, Location, ModuleOffset, PhysicalFrame, SymbolizedStack, SymbolizedTrace,
-};
+use bw_symbolize::SymbolizedTrace;
 use insta::assert_snapshot;
 
-const MAIN: &str = "/home/me/app/src/main.rs";
-const TOKIO: &str = "/home/me/.cargo/registry/src/index-0123/tokio-1.54.1/src";
-const CORE: &str = "/rustc/0123/library/core/src";
+mod hand_built;
 
-/// Functions at one address, innermost first: name, path, file, line.
-type Functions<'a> = &'a [(&'a str, &'a str, &'a str, u32)];
-
-fn physical(address: usize, functions: Functions<'_>) -> Arc<PhysicalFrame> {
-    let frame = |&(name, path, file, line): &(&str, &str, &str, u32)| Frame {
-        function: Some(Function { name: name.into(), path: path.into() }),
-        location: Some(Location { file: file.into(), line: Some(line), column: Some(5) }),
-        inlined: false,
-    };
-    Arc::new(PhysicalFrame {
-        address: ReturnAddress::new(address).unwrap(),
-        module: Some(ModuleOffset { path: "/usr/bin/app".into(), offset: address as u64 }),
-        frames: functions.iter().map(frame).collect(),
-    })
-}
-
-fn user(address: usize, name: &str, line: u32) -> Arc<PhysicalFrame> {
-    physical(
-        address,
-        &[(&format!("async fn app::{name}"), &format!("app::{name}::{{{{closure}}}}"), MAIN, line)],
-    )
-}
-
-fn tokio(address: usize, path: &str, file: &str) -> Arc<PhysicalFrame> {
-    physical(address, &[(path, path, &format!("{TOKIO}/{file}"), 7)])
-}
-
-fn root() -> Arc<PhysicalFrame> {
-    physical(1, &[("bw_core::task::poll_attended", "bw_core::task::poll_attended", MAIN, 1)])
-}
-
-/// What a clone of the waker leaves at the leaf end.
-fn clone(address: usize) -> [Arc<PhysicalFrame>; 2] {
-    let waker = "<core::task::wake::Waker as core::clone::Clone>::clone";
-    [
-        physical(address, &[(waker, waker, &format!("{CORE}/task/wake.rs"), 2)]),
-        physical(900, &[("bw_core::hook::clone", "bw_core::hook::clone", MAIN, 3)]),
-    ]
-}
-
-/// A stack from frames in the order of printing: root first.
-fn stack(frames: Vec<Arc<PhysicalFrame>>) -> SymbolizedStack {
-    SymbolizedStack { frames: frames.into_iter().rev().collect(), ..SymbolizedStack::default() }
-}
-
-fn waits(at: &[Arc<PhysicalFrame>], clone_at: usize) -> SymbolizedStack {
-    stack([root()].into_iter().chain(at.iter().cloned()).chain(clone(clone_at)).collect())
-}
-
-fn tree(stacks: Vec<SymbolizedStack>) -> Tree {
-    Tree::new(&SymbolizedTrace { stacks, dropped: 0 })
-}
+use hand_built::*;
 
 /// Two branches, one of which waits in a library.
 fn two() -> Tree {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bw_core::{RawTrace, ReturnAddress};
+use bw_core::{RawTaskDump, RawTrace, ReturnAddress};
 use parking_lot::RwLock;
 
 use crate::cache::Cache;
@@ -60,6 +60,14 @@ impl Symbolizer {
             })
             .collect();
         SymbolizedTrace { stacks, dropped: trace.dropped() }
+    }
+
+    /// Symbolizes every distinct trace of a dump, in their order: thousands of tasks mostly wait at a few places.
+    ///
+    /// Costs what [`symbolize`](Self::symbolize) costs for each distinct trace, however many tasks there are.
+    #[must_use]
+    pub fn symbolize_all(&self, dump: &RawTaskDump) -> Vec<SymbolizedTrace> {
+        dump.traces().iter().map(|trace| self.symbolize(trace)).collect()
     }
 
     /// Symbolizes one return address. The same address gives the same `Arc`, as long as it stays cached.

@@ -53,6 +53,14 @@ impl NoTrace {
     }
 }
 
+impl NoTrace {
+    /// Whether it might have given one, had the dump waited longer, or been able to wait at all.
+    #[must_use]
+    pub fn is_for_want_of_time(self) -> bool {
+        matches!(self, Self::NotPolled | Self::NotAsked | Self::NoTimer)
+    }
+}
+
 impl fmt::Display for NoTrace {
     /// A clause, such as `it was asked, but not polled before the deadline`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

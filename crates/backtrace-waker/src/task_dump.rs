@@ -1,0 +1,175 @@
+//! All tasks at once, as a dump that prints itself.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bw_core::{Dump, RawTaskDump, Registry, TaskFilter};
+use bw_render::{Detail, Difference, DumpText, TaskTrees, Text, Tree};
+
+use crate::trace::{symbolizer, user_text};
+
+/// Every traced task, what it is doing and for how long, and where it waits.
+///
+/// `{}` prints tasks that look alike once, with how many they are, the group that has waited longest first. `{:#}` prints every
+/// task. [`tree`](Self::tree) prints children below their parents, [`to_json`](Self::to_json) is for programs,
+/// [`since`](Self::since) tells what changed.
+///
+/// Nothing is symbolized before the first time it is needed; see [`Trace`](crate::Trace) for what that costs. Each distinct
+/// trace is symbolized once, however many tasks have it.
+///
+/// ```
+/// use backtrace_waker::{TaskDump, TracedExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// for _ in 0..3 {
+///     tokio::spawn(tokio::time::sleep(std::time::Duration::from_secs(3600)).traced_as("sleeper"));
+/// }
+/// # tokio::task::yield_now().await;
+///
+/// let dump = TaskDump::take().await;
+/// println!("{dump}");
+/// # assert!(dump.to_string().contains("3 tasks suspended"), "{dump}");
+/// # }
+/// ```
+pub struct TaskDump {
+    raw: RawTaskDump,
+    trees: OnceLock<Vec<Tree>>,
+}
+
+impl TaskDump {
+    /// Asks every task of the global registry.
+    pub fn take() -> DumpRequest {
+        Self::of(&Registry::global())
+    }
+
+    /// Asks every task of a registry.
+    pub fn of(registry: &Registry) -> DumpRequest {
+        DumpRequest { dump: registry.dump(), alive: None }
+    }
+
+    /// A dump of addresses of this process.
+    #[must_use]
+    pub fn new(raw: RawTaskDump) -> Self {
+        Self { raw, trees: OnceLock::new() }
+    }
+
+    /// The tasks and their addresses, as they were captured. Never symbolizes.
+    #[must_use]
+    pub fn raw(&self) -> &RawTaskDump {
+        &self.raw
+    }
+
+    /// The tasks with the trees of where they wait, for other output than these methods give. Symbolizes the first time: may
+    /// block, allocate and read files.
+    #[must_use]
+    pub fn trees(&self) -> TaskTrees<'_> {
+        let trees = self.trees.get_or_init(|| TaskTrees::trees(&symbolizer().symbolize_all(&self.raw)));
+        TaskTrees::new(&self.raw, trees)
+    }
+
+    /// Children below the await of their parents. Symbolizes as [`trees`](Self::trees) does; allocates.
+    #[must_use]
+    pub fn tree(&self) -> String {
+        DumpText::new(user_text()).tree(self.trees()).to_string()
+    }
+
+    /// All of it for programs; see [`bw_render::json`] for the schema. Symbolizes as [`trees`](Self::trees) does; allocates.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        self.trees().to_json(false)
+    }
+
+    /// What changed since an older dump of this process. Symbolizes both as [`trees`](Self::trees) does; allocates.
+    #[must_use]
+    pub fn since(&self, older: &Self) -> Difference {
+        self.trees().since(&older.trees(), &user_text())
+    }
+}
+
+impl fmt::Display for TaskDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            let text = Text::new().detail(Detail::Full);
+            write!(f, "{}", DumpText::new(text).full(self.trees()))
+        } else {
+            write!(f, "{}", DumpText::new(user_text()).grouped(self.trees()))
+        }
+    }
+}
+
+impl fmt::Debug for TaskDump {
+    /// Never symbolizes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskDump")
+            .field("tasks", &self.raw.tasks().len())
+            .field("traces", &self.raw.traces().len())
+            .field("taken_at", &self.raw.taken_at())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A dump on its way; made by [`TaskDump::take`]. Await it, or call [`blocking`](Self::blocking).
+///
+/// Never fails: it ends by its deadline, two seconds unless told otherwise, with what is known by then. See
+/// [`bw_core::Dump`].
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is polled"]
+pub struct DumpRequest {
+    dump: Dump,
+    alive: Option<usize>,
+}
+
+impl DumpRequest {
+    /// Waits at most this long.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.dump = self.dump.deadline(deadline);
+        self
+    }
+
+    /// Asks at most so many tasks at once; [`Dump::AT_ONCE`] unless told.
+    pub fn at_once(mut self, tasks: usize) -> Self {
+        self.dump = self.dump.at_once(tasks);
+        self
+    }
+
+    /// Leaves out, and does not ask, the tasks that do not pass.
+    pub fn only(mut self, filter: TaskFilter) -> Self {
+        self.dump = self.dump.only(filter);
+        self
+    }
+
+    /// Has the dump say how many of the tasks that are alive are traced. The number is the runtime's: tokio's is
+    /// `Handle::current().metrics().num_alive_tasks()`.
+    pub fn alive(mut self, tasks: usize) -> Self {
+        self.alive = Some(tasks);
+        self
+    }
+
+    /// Waits for the dump on this thread: best one that runs no tasks. See [`Dump::blocking`].
+    #[must_use]
+    pub fn blocking(self) -> TaskDump {
+        let Self { dump, alive } = self;
+        with_alive(dump.blocking(), alive)
+    }
+}
+
+impl Future for DumpRequest {
+    type Output = TaskDump;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskDump> {
+        let alive = self.alive;
+        Pin::new(&mut self.dump).poll(cx).map(|raw| with_alive(raw, alive))
+    }
+}
+
+fn with_alive(raw: RawTaskDump, alive: Option<usize>) -> TaskDump {
+    TaskDump::new(match alive {
+        Some(alive) => raw.with_alive(alive),
+        None => raw,
+    })
+}

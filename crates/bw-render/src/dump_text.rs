@@ -1,0 +1,286 @@
+//! A task dump as text.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
+
+use crate::escape::Shortened;
+use crate::groups::{Group, Groups, Looks};
+use crate::path::shorten;
+use crate::prints::Prints;
+use crate::span::{Count, Span};
+use crate::task_trees::TaskTrees;
+use crate::text::Text;
+
+/// How to print a task dump. Data; the trees of its tasks are printed with its [`Text`].
+///
+/// Names of tasks come from the program and are not trusted: they are escaped and shortened like those of functions.
+#[derive(Clone, Debug)]
+pub struct DumpText {
+    text: Text,
+    samples: usize,
+}
+
+/// Names of tasks longer than this many bytes are cut in the middle.
+const NAME_BYTES: usize = 200;
+
+impl DumpText {
+    /// Prints trees with these settings.
+    #[must_use]
+    pub fn new(text: Text) -> Self {
+        Self { text: text.footer(false), samples: 5 }
+    }
+
+    /// How many tasks of each group are named; 5 unless told.
+    #[must_use]
+    pub fn samples(mut self, samples: usize) -> Self {
+        self.samples = samples;
+        self
+    }
+
+    /// Tasks that look alike once, with how many they are, for how long, and a few of them; the oldest group first, after a
+    /// line that sums up. Groups when it is made, which allocates; printing does not. See [`Groups`].
+    #[must_use]
+    pub fn grouped<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
+        Grouped { settings: self, groups: trees.groups(&self.text) }
+    }
+
+    /// Every task with its own tree, by id, after a line that sums up. Each distinct tree is rendered once.
+    #[must_use]
+    pub fn full<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
+        Full { settings: self, prints: Prints::new(trees.all_trees(), &self.text), trees }
+    }
+
+    pub(crate) fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// The line that sums up, and those that warn.
+    pub(crate) fn summary(&self, f: &mut impl fmt::Write, dump: &RawTaskDump) -> fmt::Result {
+        let note = self.text.colors().note;
+        let tasks = dump.tasks();
+        write!(f, "{}", Plural(tasks.len(), "task"))?;
+        let mut counts: Vec<(&TaskState, usize)> = Vec::new();
+        for task in tasks {
+            let state = &task.status().state;
+            match counts.iter_mut().find(|(known, _)| known.name() == state.name()) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((state, 1)),
+            }
+        }
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.name().cmp(b.0.name())));
+        for (at, (state, count)) in counts.iter().enumerate() {
+            write!(f, "{} {} {}", if at == 0 { ":" } else { "," }, Count(*count), words(state))?;
+        }
+        let others = dump.registered().saturating_sub(tasks.len());
+        if others > 0 {
+            write!(f, "; {} more do not pass the filter or came later", Count(others))?;
+        }
+        let taken_at = humantime::format_rfc3339_seconds(dump.taken_at());
+        write!(f, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
+        match (dump.registered(), dump.alive()) {
+            (0, alive) => {
+                let of = alive.map(|alive| format!(" of {} tasks alive", Count(alive))).unwrap_or_default();
+                write!(
+                    f,
+                    "\n{note}NO TASK IS TRACED{of}: wrap what you spawn in traced(…), or spawn it with .traced(){note:#}"
+                )?;
+            }
+            (traced, Some(alive)) => {
+                write!(f, "\ntraced {} of {} alive", Count(traced), Plural(alive.max(traced), "task"))?;
+            }
+            (_, None) => {}
+        }
+        if dump.is_partial() {
+            let silent = tasks.iter().filter(|task| task.trace().is_err_and(NoTrace::is_for_want_of_time));
+            write!(
+                f,
+                "\n{note}partial: the deadline passed before {} answered{note:#}",
+                Plural(silent.count(), "task")
+            )?;
+        }
+        Ok(())
+    }
+
+    /// `17 "connection", 18`.
+    pub(crate) fn samples_of<'a>(
+        &self,
+        f: &mut impl fmt::Write,
+        mut tasks: impl ExactSizeIterator<Item = &'a TaskRecord>,
+    ) -> fmt::Result {
+        let more = tasks.len().saturating_sub(self.samples);
+        for (at, task) in tasks.by_ref().take(self.samples).enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            self.name(f, task)?;
+        }
+        if more > 0 && self.samples > 0 {
+            write!(f, ", {}", self.text.ellipsis())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn name(&self, f: &mut impl fmt::Write, task: &TaskRecord) -> fmt::Result {
+        write!(f, "{}", task.id())?;
+        match task.name() {
+            Some(text) => {
+                let name = Shortened { text, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
+                write!(f, " \"{name}\"")
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, task: &TaskRecord) -> fmt::Result {
+        let at = task.spawned_at();
+        let text = shorten(at.file(), self.text.folders());
+        let file = Shortened { text, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
+        write!(f, "spawned at {file}:{}:{}", at.line(), at.column())
+    }
+
+    /// The state of tasks, and for how long: `suspended for 0.3 s to 2 h 5 min`.
+    pub(crate) fn state(
+        &self,
+        f: &mut impl fmt::Write,
+        state: &TaskState,
+        youngest: Option<Duration>,
+        oldest: Option<Duration>,
+    ) -> fmt::Result {
+        f.write_str(words(state))?;
+        if let (Some(youngest), Some(oldest)) = (youngest, oldest) {
+            let (youngest, oldest) = (Span(youngest).to_string(), Span(oldest).to_string());
+            if youngest == oldest {
+                write!(f, " for {oldest}")?;
+            } else {
+                write!(f, " for {youngest} to {oldest}")?;
+            }
+        }
+        if let TaskState::Polling(thread) = state {
+            let thread = thread.to_string();
+            let thread = Shortened { text: &thread, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
+            write!(f, " on {thread}")?;
+        }
+        Ok(())
+    }
+
+    /// All about one task but its tree.
+    pub(crate) fn heading(&self, f: &mut impl fmt::Write, task: &TaskRecord) -> fmt::Result {
+        let function = self.text.colors().function;
+        let status = task.status();
+        write!(f, "{function}task ")?;
+        self.name(f, task)?;
+        write!(f, "{function:#}: ")?;
+        self.state(f, &status.state, status.in_state, status.in_state)?;
+        write!(f, ", {}", Polls(status.polls))?;
+        if let Some(age) = status.age {
+            write!(f, ", {} old", Span(age))?;
+        }
+        f.write_str(", ")?;
+        self.spawned_at(f, task)?;
+        match task.parent() {
+            Some(parent) => write!(f, ", child of {parent}"),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn no_trace(&self, f: &mut impl fmt::Write, reason: impl fmt::Display) -> fmt::Result {
+        let note = self.text.colors().note;
+        write!(f, "{note}(no trace: {reason}){note:#}")
+    }
+}
+
+/// What a state is called in front of the tasks that are in it.
+fn words(state: &TaskState) -> &'static str {
+    match state {
+        TaskState::NeverPolled => "never polled",
+        TaskState::Suspended => "suspended",
+        TaskState::Woken => "woken but not polled",
+        TaskState::Polling(_) => "being polled",
+        TaskState::Finished => "finished",
+        TaskState::Dropped => "dropped",
+        TaskState::Panicked => "panicked",
+        _ => "in another state",
+    }
+}
+
+pub(crate) struct Plural(pub(crate) usize, pub(crate) &'static str);
+
+impl fmt::Display for Plural {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", Count(self.0), self.1, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+struct Polls(u64);
+
+impl fmt::Display for Polls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("no poll has returned"),
+            1 => f.write_str("polled once"),
+            polls => write!(f, "polled {} times", Count(usize::try_from(polls).unwrap_or(usize::MAX))),
+        }
+    }
+}
+
+struct Grouped<'a> {
+    settings: &'a DumpText,
+    groups: Groups<'a>,
+}
+
+impl fmt::Display for Grouped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.summary(f, self.groups.trees.dump())?;
+        for group in self.groups.iter() {
+            f.write_str("\n\n")?;
+            self.settings.group(f, &self.groups, group)?;
+        }
+        self.groups.prints.footer(f, &self.settings.text)
+    }
+}
+
+impl DumpText {
+    pub(crate) fn group(&self, f: &mut impl fmt::Write, groups: &Groups<'_>, group: &Group) -> fmt::Result {
+        let function = self.text.colors().function;
+        let first = groups.first(group);
+        write!(f, "{function}{}{function:#} ", Plural(group.len(), "task"))?;
+        self.state(f, &first.status().state, group.youngest(), group.oldest())?;
+        f.write_str(": ")?;
+        self.samples_of(f, groups.tasks(group))?;
+        f.write_str("\n")?;
+        self.spawned_at(f, first)?;
+        let others = groups.tasks(group).filter(|task| task.spawned_at() != first.spawned_at()).count();
+        if others > 0 {
+            write!(f, ", and {} elsewhere", Count(others))?;
+        }
+        f.write_str("\n")?;
+        match group.looks {
+            Looks::Print(print) => f.write_str(&groups.prints.texts[print]),
+            Looks::NoTrace(reason) => self.no_trace(f, reason),
+        }
+    }
+}
+
+struct Full<'a> {
+    settings: &'a DumpText,
+    trees: TaskTrees<'a>,
+    prints: Prints,
+}
+
+impl fmt::Display for Full<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dump = self.trees.dump();
+        self.settings.summary(f, dump)?;
+        for task in dump.tasks() {
+            f.write_str("\n\n")?;
+            self.settings.heading(f, task)?;
+            f.write_char('\n')?;
+            match task.trace().map(|trace| self.prints.of.get(trace)) {
+                Ok(Some(&print)) => f.write_str(&self.prints.texts[print])?,
+                Ok(None) => self.settings.no_trace(f, NoTrace::NotAsked)?,
+                Err(reason) => self.settings.no_trace(f, reason)?,
+            }
+        }
+        self.prints.footer(f, &self.settings.text)
+    }
+}

@@ -1,0 +1,170 @@
+//! Tasks that look alike, together.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bw_core::{NoTrace, SpawnedAt, TaskRecord, TaskState};
+
+use crate::prints::Prints;
+use crate::task_trees::TaskTrees;
+use crate::text::Text;
+
+/// The tasks of a dump in groups, the one with the task that has been longest where it is first.
+///
+/// Tasks are of one group if they are in the same state and their trees print the same. Tasks without a trace are of one
+/// group if they are in the same state for the same reason and were spawned at the same place; each that is being polled is
+/// one of its own.
+#[derive(Clone, Debug)]
+pub struct Groups<'a> {
+    pub(crate) trees: TaskTrees<'a>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) prints: Prints,
+}
+
+/// Tasks that look alike.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Their indices among the tasks of the dump, ascending; at least one.
+    tasks: Vec<usize>,
+    oldest: Option<Duration>,
+    youngest: Option<Duration>,
+    pub(crate) looks: Looks,
+}
+
+/// What tasks of a group have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Looks {
+    /// What its tree prints, by number.
+    Print(usize),
+    NoTrace(NoTrace),
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key<'a> {
+    state: &'static str,
+    looks: Looks,
+    /// Only without a trace.
+    spawned_at: Option<&'a SpawnedAt>,
+    /// Only while it is polled: its index.
+    polled: Option<usize>,
+}
+
+impl<'a> Groups<'a> {
+    pub(crate) fn new(trees: TaskTrees<'a>, text: &Text) -> Self {
+        let prints = Prints::new(trees.all_trees(), text);
+        let mut groups: Vec<Group> = Vec::new();
+        let mut found: HashMap<Key<'_>, usize> = HashMap::new();
+        let mut last: Option<(Key<'_>, usize)> = None;
+        for (at, task) in trees.dump().tasks().iter().enumerate() {
+            let key = Key::of(at, task, &prints.of);
+            // Neighbours are often alike, and comparing is cheaper than hashing.
+            let group = match &last {
+                Some((known, group)) if *known == key => *group,
+                _ => {
+                    let group = *found.entry(key).or_insert_with(|| {
+                        groups.push(Group::new(&Key::of(at, task, &prints.of)));
+                        groups.len() - 1
+                    });
+                    last = Some((Key::of(at, task, &prints.of), group));
+                    group
+                }
+            };
+            groups[group].add(at, task);
+        }
+        // The oldest first; those without an age last; then by id.
+        groups.sort_by(|a, b| b.oldest.cmp(&a.oldest).then(a.tasks[0].cmp(&b.tasks[0])));
+        Self { trees, groups, prints }
+    }
+
+    /// The groups, in order.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Group> {
+        self.groups.iter()
+    }
+
+    /// The tasks of a group, by id.
+    #[must_use]
+    pub fn tasks<'b>(&self, group: &'b Group) -> impl ExactSizeIterator<Item = &'a TaskRecord> + use<'a, 'b> {
+        let tasks = self.trees.dump().tasks();
+        group.tasks.iter().map(|&at| &tasks[at])
+    }
+
+    /// What their trees print, or `None` for tasks without.
+    #[must_use]
+    pub fn print(&self, group: &Group) -> Option<&str> {
+        match group.looks {
+            Looks::Print(print) => Some(&self.prints.texts[print]),
+            Looks::NoTrace(_) => None,
+        }
+    }
+
+    /// A task of the group, to speak for all.
+    pub(crate) fn first(&self, group: &Group) -> &'a TaskRecord {
+        &self.trees.dump().tasks()[group.tasks[0]]
+    }
+}
+
+impl<'a> Key<'a> {
+    fn of(at: usize, task: &'a TaskRecord, prints_of: &[usize]) -> Self {
+        let looks = match task.trace() {
+            Ok(trace) => {
+                prints_of.get(trace).map_or(Looks::NoTrace(NoTrace::NotAsked), |&print| Looks::Print(print))
+            }
+            Err(reason) => Looks::NoTrace(reason),
+        };
+        let state = &task.status().state;
+        let has_trace = matches!(looks, Looks::Print(_));
+        Self {
+            state: state.name(),
+            looks,
+            spawned_at: (!has_trace).then(|| task.spawned_at()),
+            polled: (!has_trace && matches!(state, TaskState::Polling(_))).then_some(at),
+        }
+    }
+}
+
+impl Group {
+    fn new(key: &Key<'_>) -> Self {
+        Self { tasks: Vec::new(), oldest: None, youngest: None, looks: key.looks }
+    }
+
+    fn add(&mut self, at: usize, task: &TaskRecord) {
+        self.tasks.push(at);
+        if let Some(in_state) = task.status().in_state {
+            self.oldest = Some(self.oldest.map_or(in_state, |oldest| oldest.max(in_state)));
+            self.youngest = Some(self.youngest.map_or(in_state, |youngest| youngest.min(in_state)));
+        }
+    }
+
+    /// How many tasks it has.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // There is no empty group.
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// For how long the first of them has been where it is.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Duration> {
+        self.oldest
+    }
+
+    /// For how long the last of them has been where it is.
+    #[must_use]
+    pub fn youngest(&self) -> Option<Duration> {
+        self.youngest
+    }
+
+    /// Why they have no trace, if they have none.
+    #[must_use]
+    pub fn no_trace(&self) -> Option<NoTrace> {
+        match self.looks {
+            Looks::Print(_) => None,
+            Looks::NoTrace(reason) => Some(reason),
+        }
+    }
+
+    pub(crate) fn indices(&self) -> &[usize] {
+        &self.tasks
+    }
+}

@@ -1,0 +1,200 @@
+//! Task dumps from hand-built data, in every form.
+
+// Functions that tests call are no tests to clippy.
+#![allow(clippy::unwrap_used)]
+
+mod hand_built;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bw_core::{
+    NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
+    TaskStatus,
+};
+use bw_render::{DumpText, Glyphs, TaskTrees, Text, Tree};
+use hand_built::{user, waits};
+use insta::assert_snapshot;
+
+fn id(number: u64) -> TaskId {
+    TaskId::from_u64(number).unwrap()
+}
+
+/// A suspended task, a minute old.
+fn task(number: u64, millis: u64, trace: Result<u32, NoTrace>) -> TaskRecord {
+    state(number, TaskState::Suspended, millis, trace)
+}
+
+fn state(number: u64, state: TaskState, millis: u64, trace: Result<u32, NoTrace>) -> TaskRecord {
+    let mut status = TaskStatus::new(state);
+    status.in_state = Some(Duration::from_millis(millis));
+    status.age = Some(Duration::from_secs(60));
+    status.polls = number * 1_000;
+    let spawned_at = SpawnedAt::new("/home/me/app/src/main.rs", 10 + u32::try_from(number % 3).unwrap(), 5);
+    TaskRecord::new(id(number), spawned_at, status).with_trace(trace)
+}
+
+fn dump(tasks: Vec<TaskRecord>) -> RawTaskDump {
+    let taken_at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
+    let raw = |address| RawTrace::from_stacks([([address], StackFlags::default())]);
+    RawTaskDump::new(taken_at, Duration::from_millis(84), tasks, (1..=3).map(raw).collect())
+}
+
+/// Two that print the same, as their addresses are of no interest, and one that does not.
+fn trees() -> Vec<Tree> {
+    let tree = |address, name, line| {
+        hand_built::tree(vec![waits(&[user(10, "run", 20), user(address, name, line)], 50)])
+    };
+    vec![tree(20, "read", 30), tree(21, "read", 30), tree(22, "write", 40)]
+}
+
+fn text() -> DumpText {
+    DumpText::new(Text::new().relative_to("/home/me/app"))
+}
+
+/// All there is.
+fn all() -> RawTaskDump {
+    let thread = PollingThread::elsewhere(Some("worker".into()), Some(4711));
+    dump(vec![
+        task(1, 7_500_000, Ok(2)).with_name("accept"),
+        task(2, 300, Ok(0)).with_name("conn \u{1b}[31m").with_parent(id(1)),
+        task(3, 4_200, Ok(1)).with_parent(id(1)),
+        task(4, 4_200, Ok(0)).with_parent(id(1)),
+        state(5, TaskState::NeverPolled, 100, Err(NoTrace::NeverPolled)),
+        state(8, TaskState::NeverPolled, 200, Err(NoTrace::NeverPolled)),
+        state(9, TaskState::NeverPolled, 200, Err(NoTrace::NeverPolled)),
+        state(10, TaskState::Polling(thread), 14_000, Err(NoTrace::NotPolled)).with_name("the culprit"),
+        state(11, TaskState::Woken, 2_000, Err(NoTrace::NotPolled)),
+        state(12, TaskState::Finished, 0, Err(NoTrace::Over)).with_parent(id(3)),
+        task(13, 0, Err(NoTrace::NotAsked)),
+    ])
+    .with_registered(1_200)
+    .with_alive(1_040_000)
+}
+
+#[test]
+fn grouped() {
+    let (dump, trees) = (all(), trees());
+    assert_snapshot!(text().grouped(TaskTrees::new(&dump, &trees)).to_string());
+}
+
+#[test]
+fn full() {
+    let (dump, trees) = (all(), trees());
+    assert_snapshot!(text().full(TaskTrees::new(&dump, &trees)).to_string());
+}
+
+#[test]
+fn as_a_tree() {
+    let (dump, trees) = (all(), trees());
+    assert_snapshot!(text().tree(TaskTrees::new(&dump, &trees)).to_string());
+}
+
+#[test]
+fn as_a_tree_in_ascii() {
+    let (dump, trees) = (all(), trees());
+    let text = DumpText::new(Text::new().glyphs(Glyphs::Ascii));
+    let printed = text.tree(TaskTrees::new(&dump, &trees)).to_string();
+    assert!(printed.is_ascii(), "{printed}");
+    assert_snapshot!(printed);
+}
+
+#[test]
+fn as_json() {
+    let (dump, trees) = (all(), trees());
+    let json = TaskTrees::new(&dump, &trees).to_json(true);
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["version"], bw_render::json::VERSION);
+    assert_eq!(value["tasks"].as_array().unwrap().len(), 11);
+    for task in value["tasks"].as_array().unwrap() {
+        assert!(task["trace"].is_null() != task["no_trace"].is_null(), "{task}");
+    }
+    assert_snapshot!(json);
+}
+
+#[test]
+fn what_changed() {
+    let trees = trees();
+    let older = dump(vec![task(1, 100, Ok(0)), task(2, 100, Ok(2)), task(3, 100, Ok(2))]);
+    let mut polled = task(2, 0, Ok(2)).status().clone();
+    polled.polls += 1;
+    let polled = TaskRecord::new(id(2), SpawnedAt::new("a.rs", 1, 1), polled).with_trace(Ok(2));
+    let newer =
+        dump(vec![polled, task(3, 100, Ok(2)), task(4, 0, Ok(0)), task(5, 0, Ok(1)).with_name("late")]);
+    let (older, newer) = (TaskTrees::new(&older, &trees), TaskTrees::new(&newer, &trees));
+    let difference = newer.since(&older, &Text::new());
+    let ids = |tasks: &[TaskRecord]| tasks.iter().map(|task| task.id().get()).collect::<Vec<_>>();
+    assert_eq!(ids(difference.new_tasks()), [4, 5]);
+    assert_eq!(ids(difference.gone()), [1]);
+    assert_eq!(ids(difference.unpolled()), [3]);
+    assert_eq!(difference.grown().len(), 1);
+    assert_snapshot!(difference.to_string());
+    let nothing = older.since(&older, &Text::new()).to_string();
+    assert!(nothing.contains("0 tasks new") && !nothing.contains("from "), "{nothing}");
+}
+
+#[test]
+fn a_dump_that_recorded_nothing_says_so_loudly() {
+    let dump = dump(Vec::new()).with_alive(1_040);
+    let printed = text().grouped(TaskTrees::new(&dump, &[])).to_string();
+    assert!(printed.contains("NO TASK IS TRACED of 1,040 tasks alive"), "{printed}");
+}
+
+#[test]
+fn the_order_in_which_traces_arrived_does_not_matter() {
+    let (tasks, mut trees) = (all(), trees());
+    let other = |trace| match trace {
+        Ok(trace) => Ok(2 - u32::try_from(trace).unwrap()),
+        Err(reason) => Err(reason),
+    };
+    let turned = tasks.tasks().iter().map(|task| task.clone().with_trace(other(task.trace()))).collect();
+    let turned = dump(turned).with_registered(1_200).with_alive(1_040_000);
+    let print = |dump: &RawTaskDump, trees: &[Tree]| {
+        let trees = TaskTrees::new(dump, trees);
+        [
+            text().grouped(trees).to_string(),
+            text().full(trees).to_string(),
+            text().tree(trees).to_string(),
+            trees.to_json(false),
+        ]
+    };
+    let before = print(&tasks, &trees);
+    trees.reverse();
+    assert_eq!(print(&turned, &trees), before);
+}
+
+#[test]
+fn circles_of_parents_are_printed_once_each() {
+    let dump = dump(vec![
+        task(1, 0, Ok(0)).with_name("a").with_parent(id(2)),
+        task(2, 0, Ok(0)).with_name("b").with_parent(id(1)),
+        task(3, 0, Ok(0)).with_name("c").with_parent(id(3)),
+        task(4, 0, Ok(0)).with_name("d").with_parent(id(99)),
+        task(5, 0, Ok(0)).with_name("e").with_parent(id(1)),
+    ]);
+    let trees = trees();
+    let printed = text().tree(TaskTrees::new(&dump, &trees)).to_string();
+    for name in ["a", "b", "c", "d", "e"] {
+        assert_eq!(printed.matches(&format!("\"{name}\"")).count(), 1, "{printed}");
+    }
+}
+
+#[test]
+fn a_chain_of_ten_thousand_tasks_is_printed_in_linear_space() {
+    let tasks = (1..=10_000).map(|n| {
+        let task = task(n, 0, Ok(0));
+        if n == 1 { task } else { task.with_parent(id(n - 1)) }
+    });
+    let (dump, trees) = (dump(tasks.collect()), trees());
+    let printed = text().tree(TaskTrees::new(&dump, &trees)).to_string();
+    assert!(printed.len() < 10_000 * 1_000, "{}", printed.len());
+    assert!(printed.contains("task 10000:"));
+}
+
+#[test]
+fn tasks_whose_trees_are_missing_have_no_trace() {
+    let dump = all();
+    let printed = text().grouped(TaskTrees::new(&dump, &[])).to_string();
+    assert!(printed.contains("no trace"), "{printed}");
+    let _: Arc<str> = TaskTrees::new(&dump, &[]).to_json(false).into();
+}
