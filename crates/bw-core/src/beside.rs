@@ -3,7 +3,7 @@
 //! Everything an idle poll reads or writes of a task stands here, on the line that polling the future touches anyway.
 
 use core::pin::Pin;
-use core::task::Waker;
+use core::task::{Poll, Waker};
 use std::sync::Arc;
 
 use pin_project_lite::pin_project;
@@ -115,21 +115,34 @@ impl<'a> Watch<'a> {
         &self.beside.cell
     }
 
-    /// The end of a poll. With `asked`, of one that we have caused: if the task waits on, that is since before, so that asking
-    /// where it waits does not change for how long it has waited there.
+    /// The end of a poll, whose outcome it hands back. With `asked`, of one that we have caused: if the task waits on, that is
+    /// since before, so that asking where it waits does not change for how long it has waited there.
     #[inline(always)]
-    pub(crate) fn end(mut self, thread: &ThreadSlot, depth: usize, asked: bool, is_ready: bool) {
+    pub(crate) fn end<T>(self, thread: &ThreadSlot, depth: usize, asked: bool, poll: Poll<T>) -> Poll<T> {
         // Before the thread's slot says that the poll is over: who sees that sees when it was.
-        let quiet = asked && !is_ready && !self.beside.stamp.is_blank();
+        let quiet = asked && poll.is_pending() && !self.beside.stamp.is_blank();
         let starts_over = !quiet && self.beside.stamp.note();
         thread.leave(depth);
+        // One branch, and in it the last call: what must survive a call that returns would be saved in every poll.
+        if starts_over | poll.is_ready() {
+            return self.settle(starts_over, poll);
+        }
+        core::mem::forget(self);
+        poll
+    }
+
+    /// What seldom happens at the end of a poll.
+    #[cold]
+    #[inline(never)]
+    fn settle<T>(mut self, starts_over: bool, poll: Poll<T>) -> Poll<T> {
         if starts_over {
             self.beside.cell.note_polls_started_over();
         }
-        if is_ready {
+        if poll.is_ready() {
             self.beside.as_mut().end(Stage::Finished);
         }
         core::mem::forget(self);
+        poll
     }
 }
 
