@@ -7,6 +7,7 @@
 mod asking;
 mod dumping;
 mod ending;
+mod family;
 mod harness;
 mod nesting;
 mod polling;

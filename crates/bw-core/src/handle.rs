@@ -78,11 +78,20 @@ impl TraceHandle {
         self.cell.spawned_at
     }
 
-    /// The traced task in whose poll this one was first polled: one that awaits it, or a sub-executor in one. A task that was
-    /// spawned is polled by its executor, and has none.
+    /// The traced task in whose poll this one is polled: one that awaits it, or has it in a `FuturesUnordered`. Of a task that
+    /// was spawned, and so is polled by its executor, the traced task that wrapped it, if any.
+    ///
+    /// Looked at again when the task is asked, or is polled with another waker: until then, of one that has moved, it is the
+    /// old one.
     #[must_use]
     pub fn parent(&self) -> Option<TaskId> {
-        self.cell.parent()
+        self.cell.parent().0
+    }
+
+    /// Whether its [`parent`](Self::parent) polls it: then it is no task of the executor's, but a future inside of one.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        self.cell.parent().1
     }
 
     /// What the task is doing at this moment. Asks nobody and wakes nobody; takes two locks for a moment.

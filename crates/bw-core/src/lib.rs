@@ -100,6 +100,7 @@ mod task;
 mod task_cell;
 mod thread_slot;
 mod traced_ext;
+mod tracer;
 mod unwind;
 mod wake;
 
@@ -115,4 +116,5 @@ pub use registry::Registry;
 pub use state::{PollingThread, TaskState, TaskStatus};
 pub use task::{TracedTask, traced, traced_as};
 pub use traced_ext::TracedExt;
+pub use tracer::Tracer;
 pub use unwind::Backend;

@@ -11,9 +11,10 @@ pub(crate) enum Name {
     Shared(Arc<str>),
 }
 
-impl From<Cow<'static, str>> for Name {
-    fn from(name: Cow<'static, str>) -> Self {
-        match name {
+impl Name {
+    /// Allocates if the name is not a constant.
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        match name.into() {
             Cow::Borrowed(name) => Self::Static(name),
             Cow::Owned(name) => Self::Shared(name.into()),
         }

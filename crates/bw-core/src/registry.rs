@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use crate::dump::Dump;
 use crate::handle::TraceHandle;
 use crate::id::TaskId;
+use crate::name::Name;
 use crate::task::{self, TracedTask};
 use crate::task_cell::TaskCell;
 
@@ -87,7 +88,7 @@ impl Registry {
         name: impl Into<Cow<'static, str>>,
         future: F,
     ) -> (TracedTask<F>, TraceHandle) {
-        task::new(self.clone(), Some(name.into()), future, Location::caller())
+        task::new(self.clone(), Some(Name::new(name)), future, Location::caller())
     }
 
     /// Asks all its tasks where they wait. See [`Dump`].

@@ -46,18 +46,18 @@ pub fn traced<F: Future>(future: F) -> (TracedTask<F>, TraceHandle) {
 /// As [`traced`], with a name that [`TraceHandle::name`] gives back. A `&'static str` costs no allocation.
 #[track_caller]
 pub fn traced_as<F: Future>(name: impl Into<Cow<'static, str>>, future: F) -> (TracedTask<F>, TraceHandle) {
-    new(Registry::global(), Some(name.into()), future, Location::caller())
+    new(Registry::global(), Some(Name::new(name)), future, Location::caller())
 }
 
 pub(crate) fn new<F: Future>(
     registry: Registry,
-    name: Option<Cow<'static, str>>,
+    name: Option<Name>,
     future: F,
     spawned_at: &'static Location<'static>,
 ) -> (TracedTask<F>, TraceHandle) {
     // Also what advances the clock.
     deadline::start();
-    let cell = Arc::new(TaskCell::new(registry, name.map(Name::from), spawned_at));
+    let cell = Arc::new(TaskCell::new(registry, name, spawned_at));
     cell.registry.insert(&cell);
     let handle = TraceHandle::new(Arc::clone(&cell));
     (TracedTask { beside: Beside::new(cell), future }, handle)

@@ -70,12 +70,15 @@ pub(crate) struct TaskCell {
     pub(crate) registry: Registry,
     pub(crate) place: PlaceInShard,
     born: Tick,
+    /// The traced task in whose poll it was wrapped.
+    wrapped_in: Option<TaskId>,
     shared: Mutex<Shared>,
 }
 
 struct Shared {
     stage: Stage,
-    parent: Option<TaskId>,
+    /// The traced task in whose poll the last poll was that took the slow path.
+    polled_in: Option<TaskId>,
     waker: WakerSlot,
     /// The number of the last loan. Wrapping is harmless: no requester is away for so many.
     loan: usize,
@@ -144,10 +147,10 @@ impl TaskCell {
             registry,
             place: PlaceInShard::nowhere(),
             born: clock::now(),
+            wrapped_in: thread_slot::innermost(),
             shared: Mutex::new(Shared {
                 stage: Stage::Unpolled,
-                // Until it is polled by another.
-                parent: thread_slot::innermost(),
+                polled_in: None,
                 waker: WakerSlot::Empty,
                 loan: 0,
                 askers: Askers::default(),
@@ -253,12 +256,7 @@ impl TaskCell {
         let mut shared = self.shared.lock();
         match shared.stage {
             Stage::Alive => {}
-            Stage::Unpolled => {
-                // Polled inside another's poll; otherwise it is the child of the one that spawned it, if any.
-                shared.parent = thread_slot::innermost().or(shared.parent);
-                shared.stage = Stage::Alive;
-            }
-            Stage::Panicked => shared.stage = Stage::Alive,
+            Stage::Unpolled | Stage::Panicked => shared.stage = Stage::Alive,
             Stage::Finished | Stage::Dropped => {
                 drop(shared);
                 drop(fresh);
@@ -266,6 +264,8 @@ impl TaskCell {
             }
         }
         shared.stamp.get_or_insert_with(stamp);
+        // Again each time: it may have moved to another parent, or away from one.
+        shared.polled_in = thread_slot::innermost();
         shared.woken = Tick::default();
         let stale = fresh.and_then(|fresh| {
             let stale = shared.waker.take();
@@ -315,8 +315,10 @@ impl TaskCell {
         wake::discard(waker);
     }
 
-    pub(crate) fn parent(&self) -> Option<TaskId> {
-        self.shared.lock().parent
+    /// The task in whose poll it is polled, or else was wrapped, and whether it is the former.
+    pub(crate) fn parent(&self) -> (Option<TaskId>, bool) {
+        let polled_in = self.shared.lock().polled_in;
+        (polled_in.or(self.wrapped_in), polled_in.is_some())
     }
 
     /// What the task is doing. Asks nobody and wakes nobody.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::panic::Location;
 
+use crate::name::Name;
 use crate::registry::Registry;
 use crate::task::{self, TracedTask};
 
@@ -31,7 +32,7 @@ pub trait TracedExt: Future + Sized {
     /// As [`traced_as`](crate::traced_as), without a handle.
     #[track_caller]
     fn traced_as(self, name: impl Into<Cow<'static, str>>) -> TracedTask<Self> {
-        task::new(Registry::global(), Some(name.into()), self, Location::caller()).0
+        task::new(Registry::global(), Some(Name::new(name)), self, Location::caller()).0
     }
 }
 

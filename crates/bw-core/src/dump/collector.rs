@@ -14,7 +14,7 @@ use crate::id::TaskId;
 use crate::raw_trace::RawTrace;
 use crate::registry::Registry;
 use crate::request::Answer;
-use crate::state::TaskState;
+use crate::state::{TaskState, TaskStatus};
 use crate::task_cell::{Loan, TaskCell};
 use crate::thread_slot::{self, Polling};
 
@@ -36,6 +36,8 @@ pub(super) struct Collector {
     asking: Option<NoTrace>,
     /// The tasks that passed the filter so far, and, of those that are asked and have not answered, the cells.
     records: Vec<TaskRecord>,
+    /// Of those that did not pass: how many others poll, and how many nobody has polled.
+    left_out: (usize, usize),
     asked: Vec<Option<Arc<TaskCell>>>,
     outstanding: usize,
     traces: Traces,
@@ -59,6 +61,7 @@ impl Collector {
             ahead: cells.into_iter(),
             asking: None,
             records: Vec::new(),
+            left_out: (0, 0),
             asked: Vec::new(),
             outstanding: 0,
             traces: Traces::default(),
@@ -101,11 +104,15 @@ impl Collector {
         let mut answers = self.inbox.take(spare);
         for (number, answer) in answers.drain(..) {
             let at = number as usize;
-            let Some(Some(_cell)) = self.asked.get_mut(at).map(Option::take) else { continue };
+            let Some(Some(cell)) = self.asked.get_mut(at).map(Option::take) else { continue };
             self.outstanding -= 1;
             let Some(record) = self.records.get_mut(at) else { continue };
             match answer {
-                Ok(trace) => record.trace = Ok(self.traces.intern(trace)),
+                Ok(trace) => {
+                    record.trace = Ok(self.traces.intern(trace));
+                    // Who polls it is who did so just now.
+                    (record.parent, record.nested) = cell.parent();
+                }
                 Err(error) => {
                     record.trace = Err(NoTrace::Over);
                     if let Some(state) = error.state() {
@@ -128,6 +135,7 @@ impl Collector {
         {
             let status = cell.status_at(now, |id| self.polling.get(&id).cloned());
             if !self.filter.passes(&cell, &status) {
+                self.leave_out(&cell, &status);
                 continue;
             }
             let why_not = match status.state {
@@ -162,6 +170,11 @@ impl Collector {
         }
     }
 
+    fn leave_out(&mut self, cell: &TaskCell, status: &TaskStatus) {
+        self.left_out.0 += usize::from(cell.parent().1);
+        self.left_out.1 += usize::from(status.state == TaskState::NeverPolled);
+    }
+
     /// Ends it, with what is known.
     pub(super) fn finish(mut self) -> RawTaskDump {
         self.drain();
@@ -184,12 +197,19 @@ impl Collector {
             let status = cell.status_at(now, who);
             if self.filter.passes(&cell, &status) {
                 self.records.push(TaskRecord::of(&cell, status, NoTrace::NotAsked));
+            } else {
+                self.leave_out(&cell, &status);
             }
         }
+        let count = |is_it: fn(&TaskRecord) -> bool| self.records.iter().filter(|task| is_it(task)).count();
+        let nested = count(TaskRecord::is_nested) + self.left_out.0;
+        let unpolled = count(|task| task.status.state == TaskState::NeverPolled) + self.left_out.1;
         RawTaskDump {
             taken_at: self.taken_at,
             took: now.saturating_duration_since(self.began),
             registered: self.registered,
+            nested,
+            unpolled,
             alive: None,
             tasks: std::mem::take(&mut self.records),
             traces: std::mem::take(&mut self.traces.distinct),

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::task_record::{NoTrace, TaskRecord};
 use crate::raw_trace::RawTrace;
+use crate::state::TaskState;
 
 /// Every task of a registry, and where it waits, as raw addresses. Plain `Send + Sync` data; each distinct trace is kept once.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub struct RawTaskDump {
     pub(super) taken_at: SystemTime,
     pub(super) took: Duration,
     pub(super) registered: usize,
+    pub(super) nested: usize,
+    pub(super) unpolled: usize,
     pub(super) alive: Option<usize>,
     pub(super) tasks: Vec<TaskRecord>,
     pub(super) traces: Vec<RawTrace>,
@@ -33,7 +36,9 @@ impl RawTaskDump {
                 task.trace = Err(NoTrace::NotAsked);
             }
         }
-        Self { taken_at, took, registered: tasks.len(), alive: None, tasks, traces }
+        let nested = tasks.iter().filter(|task| task.nested).count();
+        let unpolled = tasks.iter().filter(|task| task.status.state == TaskState::NeverPolled).count();
+        Self { taken_at, took, registered: tasks.len(), nested, unpolled, alive: None, tasks, traces }
     }
 
     /// The same dump, with how many tasks the runtime says are alive, traced or not.
@@ -43,10 +48,11 @@ impl RawTaskDump {
         self
     }
 
-    /// The same dump, with how many tasks were registered, whether they passed the filter or not.
+    /// The same dump, with how many tasks were registered, whether they passed the filter or not: all of them, those that
+    /// others [poll](TaskRecord::is_nested), and those that were never polled.
     #[must_use]
-    pub fn with_registered(mut self, registered: usize) -> Self {
-        self.registered = registered;
+    pub fn with_registered(mut self, registered: usize, nested: usize, unpolled: usize) -> Self {
+        (self.registered, self.nested, self.unpolled) = (registered, nested, unpolled);
         self
     }
 
@@ -66,6 +72,19 @@ impl RawTaskDump {
     #[must_use]
     pub fn registered(&self) -> usize {
         self.registered
+    }
+
+    /// How many of the [registered](Self::registered) were futures that other traced tasks poll, and so no tasks of a runtime;
+    /// see [`TaskRecord::is_nested`].
+    #[must_use]
+    pub fn nested(&self) -> usize {
+        self.nested
+    }
+
+    /// How many of the [registered](Self::registered) were never polled: they may have been spawned, or not.
+    #[must_use]
+    pub fn unpolled(&self) -> usize {
+        self.unpolled
     }
 
     /// How many tasks the runtime said are alive, traced or not; `None` where nobody asked it.

@@ -16,6 +16,7 @@ pub struct TaskRecord {
     pub(super) name: Option<Name>,
     pub(super) spawned_at: SpawnedAt,
     pub(super) parent: Option<TaskId>,
+    pub(super) nested: bool,
     pub(super) status: TaskStatus,
     pub(super) trace: Result<u32, NoTrace>,
 }
@@ -134,7 +135,15 @@ impl TaskRecord {
     /// A record by hand: for tests of what reads dumps, and for dumps that came from elsewhere.
     #[must_use]
     pub fn new(id: TaskId, spawned_at: SpawnedAt, status: TaskStatus) -> Self {
-        Self { id, name: None, spawned_at, parent: None, status, trace: Err(NoTrace::NotAsked) }
+        Self {
+            id,
+            name: None,
+            spawned_at,
+            parent: None,
+            nested: false,
+            status,
+            trace: Err(NoTrace::NotAsked),
+        }
     }
 
     /// The same record with a name.
@@ -144,10 +153,17 @@ impl TaskRecord {
         self
     }
 
-    /// The same record with a parent.
+    /// The same record with a parent that wrapped it and does not poll it.
     #[must_use]
     pub fn with_parent(mut self, parent: TaskId) -> Self {
-        self.parent = Some(parent);
+        (self.parent, self.nested) = (Some(parent), false);
+        self
+    }
+
+    /// The same record with a parent that polls it.
+    #[must_use]
+    pub fn with_poller(mut self, parent: TaskId) -> Self {
+        (self.parent, self.nested) = (Some(parent), true);
         self
     }
 
@@ -159,11 +175,13 @@ impl TaskRecord {
     }
 
     pub(super) fn of(cell: &TaskCell, status: TaskStatus, trace: NoTrace) -> Self {
+        let (parent, nested) = cell.parent();
         Self {
             id: cell.id,
             name: cell.name.clone(),
             spawned_at: cell.spawned_at.into(),
-            parent: cell.parent(),
+            parent,
+            nested,
             status,
             trace: Err(trace),
         }
@@ -197,6 +215,12 @@ impl TaskRecord {
     #[must_use]
     pub fn parent(&self) -> Option<TaskId> {
         self.parent
+    }
+
+    /// Whether its [`parent`](Self::parent) polls it: then it is no task of the executor's, but a future inside of one.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        self.nested
     }
 
     /// What it was doing when the dump came to it, and for how long; of a task that did not answer, when the dump ended.
