@@ -79,19 +79,7 @@ impl DumpText {
         }
         let taken_at = humantime::format_rfc3339_seconds(dump.taken_at());
         write!(f, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
-        match (dump.registered(), dump.alive()) {
-            (0, alive) => {
-                let of = alive.map(|alive| format!(" of {} tasks alive", Count(alive))).unwrap_or_default();
-                write!(
-                    f,
-                    "\n{note}NO TASK IS TRACED{of}: wrap what you spawn in traced(…), or spawn it with .traced(){note:#}"
-                )?;
-            }
-            (traced, Some(alive)) => {
-                write!(f, "\ntraced {} of {} alive", Count(traced), Plural(alive.max(traced), "task"))?;
-            }
-            (_, None) => {}
-        }
+        self.coverage(f, dump)?;
         if dump.is_partial() {
             let silent = tasks.iter().filter(|task| task.trace().is_err_and(NoTrace::is_for_want_of_time));
             write!(
@@ -99,6 +87,39 @@ impl DumpText {
                 "\n{note}partial: the deadline passed before {} answered{note:#}",
                 Plural(silent.count(), "task")
             )?;
+        }
+        Ok(())
+    }
+
+    /// How many of all tasks are traced, in a line of its own; loud if it is none.
+    fn coverage(&self, f: &mut impl fmt::Write, dump: &RawTaskDump) -> fmt::Result {
+        let note = self.text.colors().note;
+        // A future that another task polls is no task that a runtime counts; one that was never polled may never be.
+        let traced = dump.registered().saturating_sub(dump.nested() + dump.unpolled());
+        match (traced, dump.alive()) {
+            (0, alive) if dump.registered() == 0 || alive.is_some_and(|alive| alive > 0) => {
+                let of =
+                    alive.map(|alive| format!(" of {} alive", Plural(alive, "task"))).unwrap_or_default();
+                let then = "wrap what you spawn in traced(…), or spawn it with .traced()";
+                write!(f, "\n{note}NO TASK IS TRACED{of}: {then}{note:#}")?;
+            }
+            (_, None) => return Ok(()),
+            (traced, Some(alive)) if traced > alive => {
+                write!(f, "\ntraced {}; the runtime has {} alive", Plural(traced, "task"), Count(alive))?;
+                f.write_str(", so some are not its own")?;
+            }
+            (traced, Some(alive)) => {
+                write!(f, "\ntraced {} of {} alive", Count(traced), Plural(alive, "task"))?;
+            }
+        }
+        let mut separator = "; not counted: ";
+        for (count, what) in
+            [(dump.nested(), "polled by other traced tasks"), (dump.unpolled(), "never polled")]
+        {
+            if count > 0 {
+                write!(f, "{separator}{} {what}", Count(count))?;
+                separator = ", ";
+            }
         }
         Ok(())
     }

@@ -80,7 +80,11 @@ pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
         tree.nodes.len() + tree.hidden.total(),
         "every node is shown or counted"
     );
-    merge_equals(contracted)
+    let (contracted, folded) = match detail {
+        Detail::User => fold_yields(contracted, &homes),
+        Detail::Library | Detail::Full => (contracted, Vec::new()),
+    };
+    merge_equals(contracted, &folded)
 }
 
 /// Which nodes [`Detail::User`] shows.
@@ -150,34 +154,42 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
         /// For how many the hidden nodes between stand, each of which has the descendants. More than one only where the
         /// tree was filtered before.
         count: usize,
+        /// Of the last poll of another task between, the return address.
+        entered: Option<usize>,
+        /// Whether the task's own poll is above.
+        is_inside: bool,
     }
-    const NONE: Heir =
-        Heir { node: None, marks: Marks { truncated: false, foreign: false, is_yield: false }, count: 1 };
+    let none = Heir { node: None, marks: Marks::default(), count: 1, entered: None, is_inside: false };
     let mut new = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
     let mut heirs: Vec<Heir> = Vec::with_capacity(tree.nodes.len());
     let mut was_leaf = Vec::new();
     for (at, node) in tree.nodes.iter().enumerate() {
-        let above = node.parent.map_or(NONE, |parent| heirs[parent]);
+        let above = node.parent.map_or(none, |parent| heirs[parent]);
         if visible[at] {
             let marks = node.marks.or(above.marks);
             let count = node.count * above.count;
             was_leaf.push(node.children.is_empty());
-            let node = Node { parent: above.node, children: Vec::new(), marks, count, ..node.clone() };
-            heirs.push(Heir { node: Some(new.push(node, above.node)), ..NONE });
+            let entered = node.entered.iter().copied().chain(above.entered).collect();
+            let node =
+                Node { parent: above.node, children: Vec::new(), marks, count, entered, ..node.clone() };
+            heirs.push(Heir { node: Some(new.push(node, above.node)), is_inside: true, ..none });
             continue;
         }
         new.hidden.count(classes[at]);
         let count = node.count * above.count;
+        let is_hook = classes[at] == Class::Hook;
+        let entered = if is_hook && above.is_inside { Some(node.place.address) } else { above.entered };
+        let heir = Heir { count, entered, is_inside: above.is_inside || !is_hook, ..above };
         match above.node {
             // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
             Some(parent) => {
-                let heir = &mut new.nodes[parent];
-                heir.ends += node.ends;
-                heir.waits = heir.waits.max(node.waits);
-                heir.marks.is_yield |= node.marks.is_yield;
-                heirs.push(Heir { node: Some(parent), count, ..NONE });
+                let parent = &mut new.nodes[parent];
+                parent.ends += node.ends;
+                parent.waits = parent.waits.max(node.waits);
+                parent.marks.is_yield |= node.marks.is_yield;
+                heirs.push(heir);
             }
-            None => heirs.push(Heir { node: None, marks: node.marks.or(above.marks), count }),
+            None => heirs.push(Heir { marks: node.marks.or(above.marks), ..heir }),
         }
     }
     for (node, was_leaf) in new.nodes.iter_mut().zip(was_leaf) {
@@ -194,12 +206,48 @@ impl Marks {
             truncated: self.truncated || other.truncated,
             foreign: self.foreign || other.foreign,
             is_yield: self.is_yield || other.is_yield,
+            also_yields: self.also_yields || other.also_yields,
         }
     }
 }
 
-/// Makes siblings one that look alike, with everything below them.
-fn merge_equals(mut tree: Tree) -> Tree {
+/// A library's function that stored the waker, and at another of its lines woke it, is one wait that says so: a
+/// `FuturesUnordered` does that when it has polled all its children, which being asked makes it do. The other line is counted as
+/// hidden. Gives the nodes that are gone.
+fn fold_yields(mut tree: Tree, homes: &Homes<'_>) -> (Tree, Vec<usize>) {
+    let mut folded = Vec::new();
+    for at in 0..tree.nodes.len() {
+        let node = &tree.nodes[at];
+        if !node.marks.is_yield || !node.children.is_empty() || Class::of(&node.frame, homes).is_users() {
+            continue;
+        }
+        let Some(function) = &node.frame.function else { continue };
+        let siblings = node.parent.map_or(&tree.roots, |parent| &tree.nodes[parent].children);
+        let twin = siblings.iter().copied().find(|&sibling| {
+            let twin = &tree.nodes[sibling];
+            let same = twin.frame.function.as_ref().is_some_and(|other| other.path == function.path);
+            let marks = Marks { also_yields: false, ..twin.marks };
+            same && twin.children.is_empty() && marks == Marks { is_yield: false, ..node.marks }
+        });
+        let Some(twin) = twin else { continue };
+        let (parent, ends, waits) = (node.parent, node.ends, node.waits);
+        let siblings = match parent {
+            Some(parent) => &mut tree.nodes[parent].children,
+            None => &mut tree.roots,
+        };
+        siblings.retain(|&sibling| sibling != at);
+        let twin = &mut tree.nodes[twin];
+        twin.ends += ends;
+        twin.waits = twin.waits.max(waits);
+        twin.marks.also_yields = true;
+        tree.hidden.library += 1;
+        folded.push(at);
+    }
+    (tree, folded)
+}
+
+/// Makes siblings one that look alike, with everything below them. Leaves out those that are gone, which nobody has as a child.
+fn merge_equals(mut tree: Tree, gone: &[usize]) -> Tree {
     /// What makes two nodes look alike: what is printed, and the same for the callees, in order.
     #[derive(PartialEq, Eq, Hash)]
     struct Looks<'a> {
@@ -214,6 +262,9 @@ fn merge_equals(mut tree: Tree) -> Tree {
     let mut known: HashMap<Looks<'_>, usize> = HashMap::new();
     let mut looks = vec![0; tree.nodes.len()];
     let mut twins = Twins::new(&tree);
+    for &at in gone {
+        twins.tallies[at].gone = true;
+    }
     // From the leaves up; children stand after their parents.
     for (at, node) in tree.nodes.iter().enumerate().rev() {
         twins.kept[at] = twins.merge(&node.children, &looks);
@@ -230,7 +281,8 @@ fn merge_equals(mut tree: Tree) -> Tree {
     twins.merge(&roots, &looks);
     let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
     let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
-    for (node, Tally { ends, waits, count, gone }) in tree.nodes.into_iter().zip(twins.tallies) {
+    for (node, tally) in tree.nodes.into_iter().zip(twins.tallies) {
+        let Tally { ends, waits, count, entered, gone } = tally;
         let parent = node.parent.map(|parent| indices[parent]);
         // Below a twin everything is gone too.
         if gone || parent == Some(None) {
@@ -238,7 +290,7 @@ fn merge_equals(mut tree: Tree) -> Tree {
             continue;
         }
         let parent = parent.flatten();
-        let node = Node { parent, children: Vec::new(), ends, waits, count, ..node };
+        let node = Node { parent, children: Vec::new(), ends, waits, count, entered, ..node };
         indices.push(Some(merged.push(node, parent)));
     }
     merged
@@ -255,13 +307,16 @@ struct Tally {
     ends: usize,
     waits: usize,
     count: usize,
+    entered: Vec<usize>,
     gone: bool,
 }
 
 impl Twins {
     fn new(tree: &Tree) -> Self {
-        let tally =
-            |node: &Node| Tally { ends: node.ends, waits: node.waits, count: node.count, gone: false };
+        let tally = |node: &Node| {
+            let Node { ends, waits, count, ref entered, .. } = *node;
+            Tally { ends, waits, count, entered: entered.clone(), gone: false }
+        };
         Self { tallies: tree.nodes.iter().map(tally).collect(), kept: vec![Vec::new(); tree.nodes.len()] }
     }
 
@@ -289,6 +344,8 @@ impl Twins {
         while let Some((into, twin)) = pairs.pop() {
             self.tallies[into].ends += self.tallies[twin].ends;
             self.tallies[into].waits = self.tallies[into].waits.max(self.tallies[twin].waits);
+            let entered = std::mem::take(&mut self.tallies[twin].entered);
+            self.tallies[into].entered.extend(entered);
             pairs.extend(self.kept[into].iter().copied().zip(self.kept[twin].iter().copied()));
         }
     }

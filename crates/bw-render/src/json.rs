@@ -12,12 +12,14 @@
 //! | `partial` | whether the deadline passed before all had answered |
 //! | `tasks_alive` | how many tasks the runtime said are alive, traced or not |
 //! | `tasks_registered` | how many traced tasks there were, whether they passed the filter or not |
+//! | `tasks_nested`, `tasks_unpolled` | how many of those others poll, and how many were never polled |
 //! | `groups` | tasks that look alike, the oldest group first |
 //! | `groups[].count`, `.state`, `.oldest_s`, `.youngest_s` | how many they are, what they do, and for how long |
 //! | `groups[].trace`, `.no_trace` | as of a task |
 //! | `groups[].ids` | the ids of the first ten |
 //! | `tasks` | every task, by id |
 //! | `tasks[].id`, `.name`, `.parent` | numbers are unique in the process |
+//! | `tasks[].nested` | whether its parent polls it: then it is no task of the runtime's |
 //! | `tasks[].spawned_at` | `file`, `line`, `column` |
 //! | `tasks[].polls`, `.age_s` | polls that have returned; seconds since it was wrapped |
 //! | `tasks[].state`, `.in_state_s` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`, and for how long |
@@ -57,6 +59,8 @@ struct Dump<'a> {
     partial: bool,
     tasks_alive: Option<usize>,
     tasks_registered: usize,
+    tasks_nested: usize,
+    tasks_unpolled: usize,
     groups: Vec<Group>,
     tasks: Vec<Task<'a>>,
     traces: Vec<Trace<'a>>,
@@ -78,6 +82,7 @@ struct Task<'a> {
     id: u64,
     name: Option<&'a str>,
     parent: Option<u64>,
+    nested: bool,
     spawned_at: SpawnedAt<'a>,
     polls: u64,
     age_s: Option<f64>,
@@ -168,6 +173,8 @@ impl<'a> Dump<'a> {
             partial: dump.is_partial(),
             tasks_alive: dump.alive(),
             tasks_registered: dump.registered(),
+            tasks_nested: dump.nested(),
+            tasks_unpolled: dump.unpolled(),
             groups: groups.collect(),
             tasks: dump.tasks().iter().map(|task| Task::new(task, number(task))).collect(),
             traces,
@@ -187,6 +194,7 @@ impl<'a> Task<'a> {
             id: task.id().get(),
             name: task.name(),
             parent: task.parent().map(bw_core::TaskId::get),
+            nested: task.is_nested(),
             spawned_at: SpawnedAt { file: at.file(), line: at.line(), column: at.column() },
             polls: status.polls,
             age_s: status.age.map(seconds),

@@ -42,6 +42,7 @@ mod dump_text;
 mod escape;
 mod filter;
 mod groups;
+mod host;
 pub mod json;
 mod origin;
 mod path;

@@ -1,12 +1,13 @@
 //! The tasks of a dump as a tree: children below the task in whose poll they are polled, or else were wrapped.
 
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use bw_core::TaskId;
 
 use crate::dump_text::DumpText;
 use crate::groups::{Groups, Looks};
+use crate::host::Hosts;
 use crate::task_trees::TaskTrees;
 
 /// Levels of tasks that are indented. Deeper ones stand at the same column.
@@ -19,7 +20,14 @@ impl DumpText {
     /// Groups when it is made, which allocates; printing allocates little.
     #[must_use]
     pub fn tree<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
-        TaskTree { settings: self, family: Family::new(trees), groups: trees.groups(self.text()) }
+        let groups = trees.groups(self.text());
+        let mut group_of = vec![0; trees.dump().tasks().len()];
+        for (number, group) in groups.iter().enumerate() {
+            for &at in group.indices() {
+                group_of[at] = number;
+            }
+        }
+        TaskTree { settings: self, family: Family::new(trees), groups, group_of }
     }
 }
 
@@ -70,116 +78,154 @@ impl Family {
 struct TaskTree<'a> {
     settings: &'a DumpText,
     groups: Groups<'a>,
+    /// For each task, the group it is of.
+    group_of: Vec<usize>,
     family: Family,
 }
 
-/// What is still to be printed: tasks that stand together, the text before their lines, and whether they are the last there.
-struct Ahead {
-    tasks: Vec<usize>,
-    prefix: String,
-    level: usize,
-    is_last: bool,
+/// What is still to be printed, and what stands before its lines.
+enum Ahead {
+    /// Tasks that stand together, and whether they are the last there.
+    Tasks { tasks: Vec<usize>, prefix: String, level: usize, is_last: bool },
+    /// Of what a task prints, that which comes after some of its children.
+    Lines { lines: String, prefix: String },
+}
+
+/// Some lines of what a task prints, and the children below them.
+#[derive(Default)]
+struct Part {
+    lines: String,
+    /// What stands before those of the children.
+    room: String,
+    children: Vec<Vec<usize>>,
 }
 
 impl fmt::Display for TaskTree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.settings.summary(f, self.groups.trees.dump())?;
-        // By the group a task is of.
-        let mut group_of = vec![0; self.groups.trees.dump().tasks().len()];
-        for (number, group) in self.groups.iter().enumerate() {
-            for &at in group.indices() {
-                group_of[at] = number;
-            }
-        }
-        let together = |tasks: &[usize]| {
-            let mut sets: Vec<Vec<usize>> = Vec::new();
-            let mut known: HashMap<usize, usize> = HashMap::new();
-            for &at in tasks {
-                if !self.family.children[at].is_empty() {
-                    sets.push(vec![at]);
+        let (text, trees) = (self.settings.text(), self.groups.trees);
+        self.settings.summary(f, trees.dump())?;
+        let branch = text.colors().branch;
+        let [_, inner, last, through, nothing] = text.branches();
+        let mut hosts = Hosts::new(trees, text.how_detailed());
+        let roots = self.together(self.family.roots.iter().map(|&at| (at, None)));
+        let root = |(tasks, _)| Ahead::Tasks { tasks, prefix: String::new(), level: 0, is_last: true };
+        let mut ahead: Vec<Ahead> = roots.into_iter().rev().map(root).collect();
+        while let Some(next) = ahead.pop() {
+            let (tasks, prefix, level, is_last) = match next {
+                Ahead::Tasks { tasks, prefix, level, is_last } => (tasks, prefix, level, is_last),
+                Ahead::Lines { lines, prefix } => {
+                    for line in lines.lines() {
+                        write!(f, "\n{branch}{prefix}{branch:#}{line}")?;
+                    }
                     continue;
                 }
-                let set = *known.entry(group_of[at]).or_insert_with(|| {
-                    sets.push(Vec::new());
-                    sets.len() - 1
-                });
-                sets[set].push(at);
-            }
-            sets
-        };
-        let mut ahead: Vec<Ahead> = Vec::new();
-        for tasks in together(&self.family.roots).into_iter().rev() {
-            ahead.push(Ahead { tasks, prefix: String::new(), level: 0, is_last: true });
-        }
-        while let Some(Ahead { tasks, prefix, level, is_last }) = ahead.pop() {
-            let Some(&first) = tasks.first() else { continue };
-            f.write_str(if level == 0 { "\n\n" } else { "\n" })?;
-            let [root, inner, last, through, nothing] = self.settings.text().branches();
-            let edge = match (level, is_last) {
-                (0, _) => "",
-                (_, true) => last,
-                (_, false) => inner,
             };
-            write!(f, "{prefix}{edge}")?;
-            let below = match (level, is_last) {
-                (0, _) => prefix,
-                _ if level > INDENTED_LEVELS => prefix,
-                (_, true) => prefix + nothing,
-                (_, false) => prefix + through,
+            let (edge, more) = match (level, is_last) {
+                (0, _) => ("", ""),
+                (_, true) => (last, nothing),
+                (_, false) => (inner, through),
             };
-            let mut body = String::new();
-            self.body(&mut body, &tasks, group_of[first])?;
-            let mut lines = body.lines();
-            f.write_str(lines.next().unwrap_or_default())?;
-            let mut last_line = "";
-            for line in lines {
-                write!(f, "\n{below}{line}")?;
-                last_line = line;
-            }
-            // The children stand under the await, where the tree has only one.
-            let print = match self.groups.groups[group_of[first]].looks {
-                Looks::Print(print) => self.groups.prints.texts[print].as_str(),
-                Looks::NoTrace(_) => "",
-            };
-            let is_path = !print.contains(inner.trim_end());
-            let edge = last_line.chars().position(|c| root.starts_with(c));
-            let column = edge.filter(|_| is_path).map_or(1, |edge| if edge == 0 { 1 } else { edge + 2 });
-            let padding = if level < INDENTED_LEVELS { " ".repeat(column) } else { String::new() };
-            let sets = together(&self.family.children[first]);
-            let count = sets.len();
-            for (n, tasks) in sets.into_iter().enumerate().rev() {
-                ahead.push(Ahead {
-                    tasks,
-                    prefix: format!("{below}{padding}"),
-                    level: level + 1,
-                    is_last: n + 1 == count,
-                });
+            write!(f, "{}{branch}{prefix}{edge}{branch:#}", if level == 0 { "\n\n" } else { "\n" })?;
+            self.heading(f, &tasks)?;
+            let is_indented = level < INDENTED_LEVELS;
+            let below = if is_indented { prefix + more } else { prefix };
+            for Part { lines, room, children } in self.parts(&tasks, &mut hosts).into_iter().rev() {
+                let prefix = format!("{below}{}", if is_indented { &*room } else { "" });
+                for (n, tasks) in children.into_iter().rev().enumerate() {
+                    let prefix = prefix.clone();
+                    ahead.push(Ahead::Tasks { tasks, prefix, level: level + 1, is_last: n == 0 });
+                }
+                ahead.push(Ahead::Lines { lines, prefix: below.clone() });
             }
         }
-        self.groups.prints.footer(f, self.settings.text())
+        self.groups.prints.footer(f, text)
     }
 }
 
 impl TaskTree<'_> {
-    /// The lines of tasks that stand together.
-    fn body(&self, body: &mut String, tasks: &[usize], group: usize) -> fmt::Result {
-        let all = self.groups.trees.dump().tasks();
-        let group = &self.groups.groups[group];
-        if let [only] = tasks {
-            self.settings.heading(body, &all[*only])?;
-        } else {
-            let ages = || tasks.iter().filter_map(|&at| all[at].status().in_state);
-            write!(body, "{} ", crate::dump_text::Plural(tasks.len(), "task"))?;
-            self.settings.state(body, &all[tasks[0]].status().state, ages().min(), ages().max())?;
-            body.write_str(": ")?;
-            self.settings.samples_of(body, tasks.iter().map(|&at| &all[at]))?;
-            body.write_str(", ")?;
-            self.settings.spawned_at(body, &all[tasks[0]])?;
+    /// Puts those together that stand at the same place, look alike, and have no children of their own.
+    fn together(
+        &self,
+        tasks: impl Iterator<Item = (usize, Option<usize>)>,
+    ) -> Vec<(Vec<usize>, Option<usize>)> {
+        let mut sets: Vec<(Vec<usize>, Option<usize>)> = Vec::new();
+        let mut known: HashMap<(usize, Option<usize>), usize> = HashMap::new();
+        for (at, room) in tasks {
+            if !self.family.children[at].is_empty() {
+                sets.push((vec![at], room));
+                continue;
+            }
+            let set = *known.entry((self.group_of[at], room)).or_insert_with(|| {
+                sets.push((Vec::new(), room));
+                sets.len() - 1
+            });
+            sets[set].0.push(at);
         }
-        body.write_char('\n')?;
-        match group.looks {
-            Looks::Print(print) => body.write_str(&self.groups.prints.texts[print]),
-            Looks::NoTrace(reason) => self.settings.no_trace(body, reason),
+        sets
+    }
+
+    /// The first line of tasks that stand together.
+    fn heading(&self, f: &mut impl fmt::Write, tasks: &[usize]) -> fmt::Result {
+        let all = self.groups.trees.dump().tasks();
+        if let &[only] = tasks {
+            return self.settings.heading(f, &all[only]);
+        }
+        let ages = || tasks.iter().filter_map(|&at| all[at].status().in_state);
+        let function = self.settings.text().colors().function;
+        write!(f, "{function}{}{function:#} ", crate::dump_text::Plural(tasks.len(), "task"))?;
+        self.settings.state(f, &all[tasks[0]].status().state, ages().min(), ages().max())?;
+        f.write_str(": ")?;
+        self.settings.samples_of(f, tasks.iter().map(|&at| &all[at]))?;
+        f.write_str(", ")?;
+        self.settings.spawned_at(f, &all[tasks[0]])
+    }
+
+    /// The other lines, and the children.
+    fn parts(&self, tasks: &[usize], hosts: &mut Hosts<'_>) -> Vec<Part> {
+        let Some(&first) = tasks.first() else { return Vec::new() };
+        let all = self.groups.trees.dump().tasks();
+        let children = &self.family.children[first];
+        if children.is_empty() {
+            return vec![Part { lines: self.body(first), ..Part::default() }];
+        }
+        let records: Vec<_> = children.iter().map(|&at| &all[at]).collect();
+        let seats = hosts.seats(&all[first], &records);
+        let sets = self.together(children.iter().copied().zip(seats.rooms));
+        let mut by_room: HashMap<Option<usize>, Vec<Vec<usize>>> = HashMap::new();
+        for (tasks, room) in sets {
+            by_room.entry(room).or_default().push(tasks);
+        }
+        let rooms = by_room.keys().copied().flatten().collect();
+        let pieces = match hosts.tree(&all[first]) {
+            Some(tree) => self.settings.text().pieces(tree, &rooms, &seats.replaced),
+            None => Vec::new(),
+        };
+        let mut parts: Vec<_> = pieces
+            .into_iter()
+            .map(|piece| {
+                let (at, room) = piece.room.unzip();
+                let children = at.and_then(|at| by_room.remove(&Some(at))).unwrap_or_default();
+                Part { lines: piece.lines, room: room.unwrap_or_default(), children }
+            })
+            .collect();
+        if parts.is_empty() {
+            parts.push(Part { lines: self.body(first), ..Part::default() });
+        }
+        if let Some(children) = by_room.remove(&None) {
+            parts.push(Part { children, ..Part::default() });
+        }
+        parts
+    }
+
+    /// What a task without children prints.
+    fn body(&self, at: usize) -> String {
+        match self.groups.groups[self.group_of[at]].looks {
+            Looks::Print(print) => self.groups.prints.texts[print].clone(),
+            Looks::NoTrace(reason) => {
+                let mut body = String::new();
+                let _never_fails = self.settings.no_trace(&mut body, reason);
+                body
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The tree as text.
 
-use std::fmt::{self, Write as _};
+use std::collections::HashSet;
+use std::fmt;
 
 use anstyle::Style;
 
@@ -165,6 +166,10 @@ impl Text {
         }
     }
 
+    pub(crate) fn how_detailed(&self) -> Detail {
+        self.detail
+    }
+
     pub(crate) fn colors(&self) -> &Palette {
         &self.palette
     }
@@ -180,6 +185,40 @@ impl Text {
     #[must_use]
     pub fn render<'a>(&'a self, tree: &'a Tree) -> impl fmt::Display + 'a {
         Rendered { text: self, tree }
+    }
+}
+
+/// Some lines of a tree.
+pub(crate) struct Piece {
+    pub(crate) lines: String,
+    /// The node below which more is to be drawn after them, and what stands before the lines of that.
+    pub(crate) room: Option<(usize, String)>,
+}
+
+impl Text {
+    /// A tree that was filtered before, cut where more is to be drawn below some of its nodes, after their callees. Without
+    /// the nodes that are `replaced`, and what is below them.
+    pub(crate) fn pieces(
+        &self,
+        tree: &Tree,
+        rooms: &HashSet<usize>,
+        replaced: &HashSet<usize>,
+    ) -> Vec<Piece> {
+        let (mut pieces, mut lines) = (Vec::new(), String::new());
+        let rendered = Rendered { text: self, tree };
+        let _never_fails = rendered.nodes(&mut lines, tree, rooms, replaced, |lines, at, prefix| {
+            let lines = std::mem::take(lines);
+            pieces.push(Piece { lines, room: Some((at, prefix.to_owned())) });
+        });
+        if !lines.is_empty() {
+            pieces.push(Piece { lines, room: None });
+        }
+        for piece in &mut pieces {
+            if piece.lines.starts_with('\n') {
+                piece.lines.remove(0);
+            }
+        }
+        pieces
     }
 }
 
@@ -200,7 +239,8 @@ impl fmt::Display for Rendered<'_> {
                  wake it){note:#}"
             );
         }
-        self.nodes(f, &tree)?;
+        let none = HashSet::new();
+        self.nodes(f, &tree, &none, &none, |_, _, _| {})?;
         // Where there is no tree, the lines below it are all there is to say.
         if *footer || tree.roots.is_empty() {
             let mut separator = if tree.roots.is_empty() { "" } else { "\n" };
@@ -241,17 +281,47 @@ impl fmt::Display for Rendered<'_> {
 }
 
 impl Rendered<'_> {
-    /// Depth first, with a stack of our own.
-    fn nodes(&self, f: &mut fmt::Formatter<'_>, tree: &Tree) -> fmt::Result {
+    /// Depth first, with a stack of our own. Where more is to be drawn, says below which node, and after what.
+    fn nodes<W: fmt::Write>(
+        &self,
+        f: &mut W,
+        tree: &Tree,
+        rooms: &HashSet<usize>,
+        replaced: &HashSet<usize>,
+        mut at_room: impl FnMut(&mut W, usize, &str),
+    ) -> fmt::Result {
+        /// What is still to be drawn, and how deep.
+        enum Ahead {
+            Node {
+                at: usize,
+                depth: usize,
+                is_last: bool,
+            },
+            /// Below a node of the level above.
+            Room {
+                at: usize,
+                depth: usize,
+            },
+        }
         let branch = self.text.palette.branch;
         let [root, inner, last, through, nothing] = self.text.branches();
         let mut first = true;
         // What is drawn before a node's children, and how long it is for each level above.
         let mut prefix = String::new();
         let mut lengths = Vec::new();
-        // Nodes ahead, with their depth and whether they are the last of their siblings.
-        let mut ahead: Vec<_> = tree.roots.iter().rev().map(|&root| (root, 0, true)).collect();
-        while let Some((at, depth, is_last)) = ahead.pop() {
+        let is_shown = |at: &&usize| !replaced.contains(at);
+        let roots = tree.roots.iter().rev().filter(is_shown);
+        let mut ahead: Vec<_> = roots.map(|&at| Ahead::Node { at, depth: 0, is_last: true }).collect();
+        while let Some(next) = ahead.pop() {
+            let (at, depth, is_last) = match next {
+                Ahead::Node { at, depth, is_last } => (at, depth, is_last),
+                Ahead::Room { at, depth } => {
+                    lengths.truncate(depth.min(INDENTED_LEVELS));
+                    prefix.truncate(lengths.last().copied().unwrap_or(0));
+                    at_room(f, at, &prefix);
+                    continue;
+                }
+            };
             if !std::mem::take(&mut first) {
                 f.write_char('\n')?;
             }
@@ -276,19 +346,21 @@ impl Rendered<'_> {
                 lengths.push(prefix.len());
             }
             self.node(f, node)?;
-            let children = &node.children;
-            ahead.extend(
-                children
-                    .iter()
-                    .enumerate()
-                    .rev()
-                    .map(|(n, &child)| (child, depth + 1, n + 1 == children.len())),
-            );
+            let depth = depth + 1;
+            let mut is_last = true;
+            if rooms.contains(&at) {
+                ahead.push(Ahead::Room { at, depth });
+                is_last = false;
+            }
+            for &at in node.children.iter().rev().filter(is_shown) {
+                ahead.push(Ahead::Node { at, depth, is_last });
+                is_last = false;
+            }
         }
         Ok(())
     }
 
-    fn node(&self, f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
+    fn node(&self, f: &mut impl fmt::Write, node: &Node) -> fmt::Result {
         let Palette { function, location, note, .. } = self.text.palette;
         let ellipsis = self.text.ellipsis();
         let short = |text| Shortened { text, most: NAME_BYTES, ellipsis };
@@ -321,6 +393,7 @@ impl Rendered<'_> {
         }
         for (mark, text) in [
             (node.marks.is_yield, "woke itself"),
+            (node.marks.also_yields, "and woke itself"),
             (node.marks.foreign, "on another thread"),
             (node.marks.truncated, "callers missing: the walk ended before the root"),
         ] {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bw_core::StackFlags;
 use bw_symbolize::{Frame, Location, ModuleOffset, PhysicalFrame, SymbolizedStack, SymbolizedTrace};
 
 use crate::filter::{Detail, Hidden};
@@ -39,6 +40,8 @@ pub struct Node {
     pub(crate) waits: usize,
     pub(crate) count: usize,
     pub(crate) marks: Marks,
+    /// Return addresses in polls of other traced tasks that a filter left out between its parent and this.
+    pub(crate) entered: Vec<usize>,
 }
 
 /// Where the code of a node is.
@@ -59,6 +62,9 @@ pub struct Marks {
     pub foreign: bool,
     /// A leaf that woke its own task (a yield), instead of waiting to be woken.
     pub is_yield: bool,
+    /// A leaf that waits to be woken, and in the same poll woke its own task as well, elsewhere in the same function. Only in
+    /// a tree that was [filtered](Tree::filtered) for users, and of libraries' functions.
+    pub also_yields: bool,
 }
 
 impl Node {
@@ -231,7 +237,8 @@ struct Growing<'a> {
 
 impl<'a> Growing<'a> {
     fn add(&mut self, stack: &'a SymbolizedStack) {
-        let top = Marks { truncated: stack.flags.truncated, foreign: stack.flags.foreign, is_yield: false };
+        let StackFlags { truncated, foreign, .. } = stack.flags;
+        let top = Marks { truncated, foreign, ..Marks::default() };
         let mut at = None;
         for physical in stack.frames.iter().rev() {
             for frame in physical.frames.iter().skip(1).rev() {
@@ -266,8 +273,8 @@ impl<'a> Growing<'a> {
         let tree = &mut self.tree;
         let index = *self.known.entry((parent, marks, key)).or_insert_with(|| {
             let (frame, place) = (frame.clone(), place.clone());
-            let node =
-                Node { frame, place, parent, children: Vec::new(), ends: 0, waits: 0, count: 1, marks };
+            let (children, entered) = (Vec::new(), Vec::new());
+            let node = Node { frame, place, parent, children, ends: 0, waits: 0, count: 1, marks, entered };
             tree.push(node, parent)
         });
         // A function inlined into several stacks is where the first of them is, whichever was recorded first.

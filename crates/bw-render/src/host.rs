@@ -1,0 +1,156 @@
+//! The tree of a task that has children, and where in it they stand.
+
+use std::collections::{HashMap, HashSet};
+
+use bw_core::{RawTrace, ReturnAddress, TaskRecord};
+
+use crate::filter::Detail;
+use crate::task_trees::TaskTrees;
+use crate::tree::{Node, Tree};
+
+/// The tree of a task, filtered, and what has to be known of it to put children into it, or it into another.
+struct Host {
+    tree: Tree,
+    /// For each node, whether it, or one above it, is of another task, which is polled in the poll of this one.
+    is_others: Vec<bool>,
+    /// The deepest node that all stacks of the task's own have in common.
+    common: Option<usize>,
+    /// The only place where futures are polled with wakers that are not the task's.
+    sub_executor: Option<usize>,
+    /// Where the task's own stacks begin: return addresses in its poll.
+    begins: HashSet<usize>,
+}
+
+/// The trees of a dump's tasks, to put children into them. Each is filtered when it is needed, and once.
+pub(crate) struct Hosts<'a> {
+    trees: TaskTrees<'a>,
+    detail: Detail,
+    of: HashMap<usize, Host>,
+}
+
+/// Where the children of a task stand in its tree.
+#[derive(Default)]
+pub(crate) struct Seats {
+    /// For each child, the node below which it stands; `None` is below everything.
+    pub(crate) rooms: Vec<Option<usize>>,
+    /// Nodes which the children say themselves, all that is below them included.
+    pub(crate) replaced: HashSet<usize>,
+}
+
+impl<'a> Hosts<'a> {
+    pub(crate) fn new(trees: TaskTrees<'a>, detail: Detail) -> Self {
+        Self { trees, detail, of: HashMap::new() }
+    }
+
+    /// The filtered tree of a task.
+    pub(crate) fn tree(&mut self, task: &TaskRecord) -> Option<&Tree> {
+        Some(&self.host(task)?.tree)
+    }
+
+    fn host(&mut self, task: &TaskRecord) -> Option<&Host> {
+        let (tree, trace) = (self.trees.tree_of(task)?, self.trees.dump().trace_of(task)?);
+        let number = task.trace().ok()?;
+        Some(self.of.entry(number).or_insert_with(|| Host::new(tree.filtered(self.detail), trace)))
+    }
+
+    /// Where children stand below that task.
+    ///
+    /// One that the task awaits stands where its own stacks begin in those of the task, and instead of them. One that it polls
+    /// with another waker, so that its stacks are not among those of the task, stands at the sub-executor, if there is only
+    /// one. All others, those that were spawned among them, stand below the last frame that all stacks have in common.
+    pub(crate) fn seats(&mut self, parent: &TaskRecord, children: &[&TaskRecord]) -> Seats {
+        // All of them first: they cannot be borrowed one by one while others are made.
+        for task in children.iter().copied().filter(|child| child.is_nested()).chain([parent]) {
+            self.host(task);
+        }
+        let host = |task: &TaskRecord| self.of.get(&task.trace().ok()?);
+        let Some(into) = host(parent) else {
+            return Seats { rooms: vec![None; children.len()], replaced: HashSet::new() };
+        };
+        let mut seats = Seats::default();
+        let mut known: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
+        let mut takers: HashMap<usize, usize> = HashMap::new();
+        for &child in children {
+            if !child.is_nested() {
+                seats.rooms.push(into.common);
+                continue;
+            }
+            let begins = known
+                .entry(child.trace().ok())
+                .or_insert_with(|| host(child).map(|child| into.beginnings_of(child)).unwrap_or_default());
+            for &node in &*begins {
+                *takers.entry(node).or_default() += 1;
+            }
+            seats.rooms.push(match begins.first() {
+                Some(&node) => into.tree.nodes[node].parent,
+                None => into.sub_executor.or(into.common),
+            });
+        }
+        // Where some that wait there are not among the children, nothing is taken away.
+        seats.replaced = takers
+            .into_iter()
+            .filter(|&(node, takers)| takers >= into.tree.nodes[node].count)
+            .map(|(node, _)| node)
+            .collect();
+        seats
+    }
+}
+
+impl Host {
+    fn new(tree: Tree, trace: &RawTrace) -> Self {
+        let mut is_others: Vec<bool> = Vec::with_capacity(tree.nodes.len());
+        for node in &tree.nodes {
+            let above = node.parent.is_some_and(|parent| is_others[parent]);
+            is_others.push(above || !node.entered.is_empty());
+        }
+        let own = |siblings: &[usize]| match siblings {
+            &[only] if !is_others[only] => Some(only),
+            _ => None,
+        };
+        let mut common = own(&tree.roots);
+        while let Some(at) = common
+            && tree.nodes[at].ends == 0
+            && let Some(next) = own(&tree.nodes[at].children)
+        {
+            common = Some(next);
+        }
+        let whole = trace.stacks().filter(|stack| !stack.is_truncated() && !stack.is_foreign());
+        let begins = whole.filter_map(|stack| stack.addresses().next_back()).map(ReturnAddress::get);
+        let (begins, sub_executor) = (begins.collect(), only_sub_executor(&tree, &is_others));
+        Self { tree, is_others, common, sub_executor, begins }
+    }
+
+    /// The nodes at which the stacks of a task begin that is polled in the poll of this one.
+    ///
+    /// The address alone is that of all futures of one type, and boxed ones are: so what they begin with must look the same.
+    fn beginnings_of(&self, child: &Self) -> Vec<usize> {
+        let begins_with =
+            |node: &Node| child.tree.roots.iter().any(|&root| child.tree.nodes[root].frame == node.frame);
+        let is_it = |&(_, node): &(usize, &Node)| {
+            let is_direct = !node.parent.is_some_and(|parent| self.is_others[parent]);
+            let entered = node.entered.iter().any(|address| child.begins.contains(address));
+            is_direct && entered && begins_with(node)
+        };
+        self.tree.nodes.iter().enumerate().filter(is_it).map(|(at, _)| at).collect()
+    }
+}
+
+/// The node that polls a `FuturesUnordered`, on which all combinators are built that poll with wakers of their own; or, if it
+/// shows at several places of one function, that function's caller. `None` if there are others.
+fn only_sub_executor(tree: &Tree, is_others: &[bool]) -> Option<usize> {
+    let is_it = |at: usize| {
+        let function = tree.nodes[at].frame.function.as_ref();
+        !is_others[at]
+            && function.is_some_and(|it| it.path.contains("::futures_unordered::FuturesUnordered<"))
+    };
+    // Those inside of its own functions are not meant.
+    let outermost = |&at: &usize| is_it(at) && !tree.nodes[at].parent.is_some_and(is_it);
+    let mut found = (0..tree.nodes.len()).filter(outermost);
+    let first = found.next()?;
+    let parent = tree.nodes[first].parent;
+    let mut others = found.peekable();
+    if others.peek().is_none() {
+        return (tree.nodes[first].count == 1).then_some(first);
+    }
+    others.all(|other| tree.nodes[other].parent == parent).then_some(parent)?
+}
