@@ -92,6 +92,41 @@ fn a_traced_task_is_one_allocation() {
     drop((named, more));
 }
 
+/// How many allocations `f` makes when the lists that it adds to need not grow.
+fn fewest<T>(mut f: impl FnMut() -> T) -> usize {
+    (0..20).map(|_| allocations(&mut f).0).min().expect("twenty are more than none")
+}
+
+#[test]
+fn spawning_traced_is_one_allocation_more_and_a_name_of_ones_own_another() {
+    use backtrace_waker::tokio::{JoinSet, spawn, spawn_named, spawn_on};
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _inside = runtime.enter();
+    let bare = fewest(|| tokio::spawn(async {}));
+    assert!(bare > 0, "nothing was counted");
+    assert_eq!(fewest(|| spawn(async {})), bare + 1, "where it was spawned costs nothing");
+    assert_eq!(fewest(|| spawn_on(runtime.handle(), async {})), bare + 1);
+    assert_eq!(fewest(|| spawn_named("a constant", async {})), bare + 1, "nor does a constant name");
+    let (mut theirs, mut ours) = (tokio::task::JoinSet::new(), JoinSet::new());
+    let bare_in_set = fewest(|| theirs.spawn(async {}));
+    assert_eq!(fewest(|| ours.spawn(async {})), bare_in_set + 1);
+    assert_eq!(fewest(|| ours.spawn_named("a constant", async {})), bare_in_set + 1);
+    let name = String::from("a name of its own");
+    // The name itself is made outside.
+    let mut names: Vec<_> = (0..20).map(|_| name.clone()).collect();
+    assert_eq!(fewest(|| spawn_named(names.pop().unwrap(), async {})), bare + 2);
+}
+
+#[test]
+fn an_executors_name_costs_no_allocation_for_each_task() {
+    use backtrace_waker::TracedExecutor;
+    let (bare, traced) = (smol::Executor::new(), TracedExecutor::new(smol::Executor::new()));
+    let bare = fewest(|| bare.spawn(async {}));
+    assert_eq!(fewest(|| traced.spawn(async {})), bare + 1);
+    let named = TracedExecutor::new(smol::Executor::new()).named(format!("name {}", 1));
+    assert_eq!(fewest(|| named.spawn(async {})), bare + 1);
+}
+
 #[test]
 fn a_poll_nobody_asked_about_allocates_nothing() {
     let (task, _handle) = traced(poll_fn(|_| Poll::<()>::Pending));

@@ -65,19 +65,26 @@
 //! | [`bw_render`] | the tree, and how it is printed |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]
+mod executor;
 mod handle;
 mod task_dump;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod trace;
 
 pub use bw_core::{
     CaptureError, NoTrace, PollingThread, RawTaskDump, RawTrace, Registry, SpawnedAt, TaskFilter, TaskId,
-    TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask,
+    TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask, Tracer,
 };
 pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, TaskTrees, Text, Tree};
 pub use bw_symbolize::{SymbolizedTrace, Symbolizer};
 pub use {bw_core, bw_render, bw_symbolize};
 
+#[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]
+pub use executor::TracedExecutor;
 pub use handle::{Backtrace, TraceHandle, traced, traced_as};
 pub use task_dump::{DumpRequest, TaskDump};
 pub use trace::{Trace, symbolizer};

@@ -49,7 +49,7 @@ impl TaskDump {
 
     /// Asks every task of a registry.
     pub fn of(registry: &Registry) -> DumpRequest {
-        DumpRequest { dump: registry.dump(), alive: None }
+        DumpRequest { dump: registry.dump(), alive: Alive::Unknown }
     }
 
     /// A dump of addresses of this process.
@@ -121,7 +121,17 @@ impl fmt::Debug for TaskDump {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct DumpRequest {
     dump: Dump,
-    alive: Option<usize>,
+    alive: Alive,
+}
+
+/// How many tasks are alive, traced or not.
+#[derive(Debug)]
+enum Alive {
+    Unknown,
+    Number(usize),
+    /// That runtime knows.
+    #[cfg(feature = "tokio")]
+    In(::tokio::runtime::Handle),
 }
 
 impl DumpRequest {
@@ -143,17 +153,33 @@ impl DumpRequest {
         self
     }
 
-    /// Has the dump say how many of the tasks that are alive are traced. The number is the runtime's: tokio's is
-    /// `Handle::current().metrics().num_alive_tasks()`.
+    /// Has the dump say how many of the tasks that are alive are traced, such as `traced 812 of 1,040 tasks alive`. The number is
+    /// the runtime's, which has to be asked right before; with the feature `tokio`, `alive_in` does that.
+    ///
+    /// Traced futures which other traced tasks poll (in a `FuturesUnordered`, say) are no tasks of the runtime's, and those
+    /// that were never polled may not be: the line counts both apart. Whether the others are this runtime's is not known. So if
+    /// more are traced than are alive, it says that some are not; if fewer, some may still not be.
     pub fn alive(mut self, tasks: usize) -> Self {
-        self.alive = Some(tasks);
+        self.alive = Alive::Number(tasks);
+        self
+    }
+
+    /// As [`alive`](Self::alive), with the number of tasks that are alive in a tokio runtime when the dump begins. Feature
+    /// `tokio`.
+    ///
+    /// tokio counts the tasks that were spawned on the runtime: not the future of `block_on`, nor those of a `LocalSet`, nor
+    /// blocking ones.
+    #[cfg(feature = "tokio")]
+    pub fn alive_in(mut self, runtime: &::tokio::runtime::Handle) -> Self {
+        self.alive = Alive::In(runtime.clone());
         self
     }
 
     /// Waits for the dump on this thread: best one that runs no tasks. See [`Dump::blocking`].
     #[must_use]
     pub fn blocking(self) -> TaskDump {
-        let Self { dump, alive } = self;
+        let Self { dump, mut alive } = self;
+        let alive = alive.count();
         with_alive(dump.blocking(), alive)
     }
 }
@@ -162,8 +188,22 @@ impl Future for DumpRequest {
     type Output = TaskDump;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskDump> {
-        let alive = self.alive;
+        let alive = self.alive.count();
         Pin::new(&mut self.dump).poll(cx).map(|raw| with_alive(raw, alive))
+    }
+}
+
+impl Alive {
+    /// Asks the runtime the first time: when the dump begins.
+    fn count(&mut self) -> Option<usize> {
+        #[cfg(feature = "tokio")]
+        if let Self::In(runtime) = self {
+            *self = Self::Number(runtime.metrics().num_alive_tasks());
+        }
+        match self {
+            Self::Number(tasks) => Some(*tasks),
+            _ => None,
+        }
     }
 }
 

@@ -1,0 +1,65 @@
+//! Children that are tasks of their own: they stand below the last frame that all stacks of the task that spawned them have in
+//! common.
+
+use backtrace_waker::TracedExt;
+use backtrace_waker::tokio as traced_tokio;
+use insta::assert_snapshot;
+
+use crate::{tree_of, wait};
+
+#[test]
+fn children_of_tokios_join_set() {
+    async fn supervise() {
+        let mut workers = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            workers.spawn(wait().traced_as("worker"));
+        }
+        while workers.join_next().await.is_some() {}
+    }
+    assert_snapshot!(tree_of(4, || supervise().traced_as("supervisor")));
+}
+
+#[test]
+fn children_of_our_join_set() {
+    async fn supervise() {
+        let mut workers = traced_tokio::JoinSet::new();
+        workers.spawn(wait());
+        for n in 0..3 {
+            workers.spawn_named(format!("worker {n}"), wait());
+        }
+        while workers.join_next().await.is_some() {}
+    }
+    assert_snapshot!(tree_of(5, || supervise().traced_as("supervisor")));
+}
+
+#[test]
+fn children_of_a_task_that_waits_for_several_things() {
+    async fn supervise() {
+        let mut workers = traced_tokio::JoinSet::new();
+        for _ in 0..3 {
+            workers.spawn_named("worker", wait());
+        }
+        tokio::select! {
+            _ = workers.join_next() => {}
+            () = wait() => {}
+        }
+    }
+    assert_snapshot!(tree_of(4, || supervise().traced_as("supervisor")));
+}
+
+#[test]
+fn children_of_a_task_that_was_spawned_by_another() {
+    async fn accept() {
+        for n in 0..2 {
+            traced_tokio::spawn_named(format!("connection {n}"), serve());
+        }
+        wait().await;
+    }
+    async fn serve() {
+        traced_tokio::spawn_named("flush", wait());
+        wait().await;
+    }
+    assert_snapshot!(tree_of(5, || async {
+        traced_tokio::spawn_named("accept", accept());
+    }));
+}
