@@ -1,9 +1,10 @@
 //! Wakers that count, gates that open, and an executor of one's own hands.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -109,4 +110,21 @@ pub(crate) fn only_stack(trace: &RawTrace) -> Vec<usize> {
     assert!(!stack.is_truncated() && !stack.is_foreign(), "{trace:?}");
     assert!(stack.len() >= 2, "at least the hook and the root: {trace:?}");
     stack.addresses().map(bw_core::ReturnAddress::get).collect()
+}
+
+thread_local!(static ON_PANIC: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) });
+
+/// Does something in the panic hook, when this thread panics, instead of printing. Panics of other threads are printed.
+pub(crate) fn on_panic(deed: impl FnMut() + 'static) {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            ON_PANIC.with_borrow_mut(|deed| match deed {
+                Some(deed) => deed(),
+                None => usual(info),
+            });
+        }));
+    });
+    ON_PANIC.set(Some(Box::new(deed)));
 }

@@ -9,6 +9,7 @@ mod dumping;
 mod ending;
 mod family;
 mod harness;
+mod hostile;
 mod nesting;
 mod polling;
 mod shape;

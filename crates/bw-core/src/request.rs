@@ -67,14 +67,15 @@ impl Request {
         let fresh = cx.waker().clone();
         let mut state = self.state.lock();
         let State::Waiting(waker) = &mut *state else {
-            // Answered meanwhile. `fresh` is dropped after the guard, that is outside the lock.
+            // Answered meanwhile.
             let answer = Self::fetch(&mut state);
             drop(state);
+            wake::discard(fresh);
             return answer.map_or(Poll::Pending, Poll::Ready);
         };
         let stale = waker.replace(fresh);
         drop(state);
-        drop(stale);
+        wake::discard(stale);
         Poll::Pending
     }
 
@@ -95,8 +96,8 @@ impl Request {
     /// Ends the request: its requester is gone.
     pub(crate) fn withdraw(&self) {
         let over = std::mem::replace(&mut *self.state.lock(), State::Over);
-        // Holds a waker or a trace: dropped here, outside the lock.
-        drop(over);
+        // Holds a waker or a trace: dropped here, outside the lock, and perhaps by a requester that unwinds.
+        wake::discard(over);
     }
 
     fn fetch(state: &mut State) -> Option<Answer> {

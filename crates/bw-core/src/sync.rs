@@ -10,6 +10,10 @@ pub(crate) use self::real::*;
 mod real {
     pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use parking_lot::{Condvar, Mutex};
+
+    pub(crate) use crate::stack::thread;
+    /// What tells running threads apart.
+    pub(crate) type Thread = usize;
     use std::time::Instant;
 
     /// Waits until notified or `deadline`; `None` waits without end. Spurious returns are allowed.
@@ -28,6 +32,7 @@ mod real {
 #[cfg(bw_loom)]
 mod modelled {
     pub(crate) use loom::sync::Condvar;
+    pub(crate) type Thread = loom::thread::ThreadId;
     pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
 
@@ -43,6 +48,10 @@ mod modelled {
         pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
         }
+    }
+
+    pub(crate) fn thread() -> Thread {
+        loom::thread::current().id()
     }
 
     /// Models have no clock: deadlines are modelled by a thread that expires the request.

@@ -14,14 +14,16 @@
 //! | `Empty` | never polled, or over | `attend`: held |
 //! | `Held` | the waker of the last poll | a requester takes it out to wake: lent · `attend` with another · `end`: empty |
 //! | `Lent` | a requester is waking through it, outside the lock | that requester gives it back: held · `attend`, `end` |
-//! | `Lent` again | as before, and a later request needs a wake too | that requester wakes once more |
+//! | `Lent`, noted | as before, and a later request needs a wake too | that requester wakes once more |
 //!
 //! Loans are numbered. A requester may come back when its waker was replaced, and the new one lent out in turn; it must
 //! not take that loan for its own and put the old waker in its place.
 //!
 //! A requester that finds the waker lent leaves a note instead of cloning it: the clone would be the executor's code
 //! under our lock. The one that has it wakes again after every such note, so no request is without a wake that came
-//! after it.
+//! after it. But for one case: a waker that itself asks this task, whenever it is woken (or panics, in a program whose panic
+//! hook takes dumps), would be woken for ever. A note of the thread that has the waker can only come from inside the wake, and
+//! is good for one more wake, not for another after that.
 //!
 //! # Why no request is lost
 //!
@@ -47,7 +49,7 @@ use crate::request::{Answer, Request};
 use crate::slot::Slot;
 use crate::stamp::StampRef;
 use crate::state::{TaskState, TaskStatus};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Thread, thread};
 use crate::thread_slot::{self, Polling};
 use crate::wake;
 
@@ -96,7 +98,15 @@ struct Shared {
 enum WakerSlot {
     Empty,
     Held(Waker),
-    Lent { loan: usize, again: bool },
+    Lent { loan: usize, to: Thread, note: Note },
+}
+
+/// What a requester left that found the waker lent.
+enum Note {
+    None,
+    /// The one that has the waker left it itself, from inside the wake.
+    OfItself,
+    Left,
 }
 
 impl WakerSlot {
@@ -184,7 +194,10 @@ impl TaskCell {
         }
         shared.askers.push(asker);
         let number = shared.loan.wrapping_add(1);
-        match std::mem::replace(&mut shared.waker, WakerSlot::Lent { loan: number, again: false }) {
+        match std::mem::replace(
+            &mut shared.waker,
+            WakerSlot::Lent { loan: number, to: thread(), note: Note::None },
+        ) {
             WakerSlot::Held(waker) => {
                 shared.loan = number;
                 if shared.woken == Tick::default() {
@@ -197,10 +210,14 @@ impl TaskCell {
                 shared.waker = WakerSlot::Empty;
                 None
             }
-            WakerSlot::Lent { loan, .. } => {
+            WakerSlot::Lent { loan, to, note } => {
                 // Before the other requester can see the note: the wake that it asks for must come after the bump.
                 generation::bump();
-                shared.waker = WakerSlot::Lent { loan, again: true };
+                let note = match note {
+                    Note::None | Note::OfItself if to == thread() => Note::OfItself,
+                    _ => Note::Left,
+                };
+                shared.waker = WakerSlot::Lent { loan, to, note };
                 None
             }
         }
@@ -208,14 +225,20 @@ impl TaskCell {
 
     /// Requester: wakes the task, and gives the waker back.
     pub(crate) fn wake(&self, Loan { waker, number }: Loan) {
+        let mut woken_for_itself = false;
         loop {
             wake::wake_by_ref(&waker);
             let mut shared = self.shared.lock();
             match &mut shared.waker {
-                WakerSlot::Lent { loan, again: again @ true } if *loan == number => *again = false,
-                WakerSlot::Lent { loan, again: false } if *loan == number => {
-                    shared.waker = WakerSlot::Held(waker);
-                    return;
+                WakerSlot::Lent { loan, note, .. } if *loan == number => {
+                    match std::mem::replace(note, Note::None) {
+                        Note::Left => {}
+                        Note::OfItself if !woken_for_itself => woken_for_itself = true,
+                        Note::OfItself | Note::None => {
+                            shared.waker = WakerSlot::Held(waker);
+                            return;
+                        }
+                    }
                 }
                 // Replaced by a poll, which took every request before it, or cleared by the end.
                 _ => {
@@ -259,7 +282,7 @@ impl TaskCell {
             Stage::Unpolled | Stage::Panicked => shared.stage = Stage::Alive,
             Stage::Finished | Stage::Dropped => {
                 drop(shared);
-                drop(fresh);
+                wake::discard(fresh);
                 return None;
             }
         }

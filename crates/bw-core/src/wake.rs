@@ -16,8 +16,11 @@ pub(crate) fn wake(waker: Waker) {
     contain(move || waker.wake());
 }
 
-/// Drops a waker; a panic in its vtable ends here.
-pub(crate) fn discard(waker: Option<Waker>) {
+/// Drops a waker, or what may hold one; a panic in its vtable ends here.
+///
+/// Also where nothing but the caller would be told of it: it may be unwinding already, and the process ends when a second
+/// panic leaves a destructor then.
+pub(crate) fn discard<T>(waker: T) {
     contain(move || drop(waker));
 }
 
@@ -59,6 +62,6 @@ mod tests {
         let waker = Waker::from(Arc::new(Panics));
         wake_by_ref(&waker);
         wake(waker);
-        discard(None);
+        discard(None::<Waker>);
     }
 }

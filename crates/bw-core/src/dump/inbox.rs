@@ -87,7 +87,8 @@ impl Inbox {
         state.closed = true;
         let rest = (std::mem::take(&mut state.answers), state.waker.take());
         drop(state);
-        drop(rest);
+        // Perhaps by a requester that unwinds.
+        wake::discard(rest);
     }
 
     /// Collector that blocks: waits until as many answers as wanted are there. `false` when the deadline has passed.
@@ -110,12 +111,12 @@ impl Inbox {
         let mut state = self.state.lock();
         if state.expired || state.wanted == usize::MAX || state.answers.len() >= state.wanted {
             drop(state);
-            drop(fresh);
+            wake::discard(fresh);
             return Poll::Ready(());
         }
         let stale = state.waker.replace(fresh);
         drop(state);
-        drop(stale);
+        wake::discard(stale);
         Poll::Pending
     }
 }
