@@ -114,7 +114,7 @@ fn who_does_not_answer_by_the_deadline_is_there_with_its_state() {
 }
 
 #[test]
-fn a_task_that_ends_during_the_dump_is_finished() {
+fn no_dump_deadlocks_because_a_task_ended_during_it() {
     let registry = Registry::new();
     let gate = Gate::default();
     let mut finishes = Box::pin(registry.traced(gate.clone()).0);

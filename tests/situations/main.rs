@@ -11,6 +11,7 @@ mod family;
 mod harness;
 mod hostile;
 mod nesting;
+mod places;
 mod polling;
 mod shape;
 mod status;

@@ -16,7 +16,7 @@ fn two_deep() -> (impl Future<Output = ()>, TraceHandle, TraceHandle, Gate) {
 }
 
 #[test]
-fn the_outer_one_is_asked() {
+fn nested_traced_futures_do_not_lose_the_outer_one() {
     let (outer, outer_handle, inner_handle, gate) = two_deep();
     let mut outer = pin!(outer);
     let (_, waker) = Bell::new();
@@ -41,7 +41,7 @@ fn the_inner_one_is_asked() {
 }
 
 #[test]
-fn both_are_asked_at_once() {
+fn the_outer_of_two_nested_traced_tasks_asked_together_lives() {
     let (outer, outer_handle, inner_handle, gate) = two_deep();
     let mut outer = pin!(outer);
     let ((_, waker), (_, requester)) = (Bell::new(), Bell::new());

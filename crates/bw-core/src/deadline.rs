@@ -4,14 +4,18 @@
 //! executor, and most of all on one that is wedged. Captures come and go far more often than deadlines pass, so it is not
 //! told when one goes: it sleeps until the time it last meant to look, which the clock's next tick bounds, and a new
 //! deadline later than that costs no wake.
+//!
+//! A child that was forked has everything but the thread. Whoever needs a deadline there, or takes a dump, finds that the
+//! number of the process is another, and starts it again. The lock and the condition are the standard library's: where
+//! `fork` is, they are plain numbers that survive it, while `parking_lot` has a list of who waits, and the thread that is gone
+//! would stay on it. A fork in the moment in which another thread holds the lock, or any other, is what POSIX says it is.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use parking_lot::{Condvar, Mutex};
 
 use crate::clock;
 use crate::dump::Inbox;
@@ -19,7 +23,7 @@ use crate::request::Request;
 use crate::task_cell::TaskCell;
 
 static TIMER: Timer = Timer {
-    queue: Mutex::new(Queue { entries: BTreeMap::new(), next: 0, looks_at: None }),
+    queue: Mutex::new(Queue { entries: BTreeMap::new(), next: 0, looks_at: None, process: 0 }),
     earlier: Condvar::new(),
     thread: AtomicU8::new(UNTRIED),
 };
@@ -45,6 +49,8 @@ struct Queue {
     next: u64,
     /// When the thread will look again without being told; `None` before it looked first.
     looks_at: Option<Instant>,
+    /// The process in which the thread was started.
+    process: u32,
 }
 
 /// Names a scheduled deadline.
@@ -80,10 +86,20 @@ pub(crate) fn start() {
 #[cold]
 #[inline(never)]
 fn first_start() {
-    let _queue = TIMER.queue.lock();
+    let mut queue = TIMER.lock();
     if TIMER.thread.load(Ordering::Relaxed) == UNTRIED {
-        let _ = TIMER.spawn();
+        let _ = TIMER.spawn(&mut queue);
     }
+}
+
+/// Starts the thread if it is not running, and again in a child that was forked. One system call, which asks for the number
+/// of the process.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub(crate) fn make_sure() -> io::Result<()> {
+    TIMER.make_sure(&mut TIMER.lock())
 }
 
 /// Expires the request at `at`, unless it is cancelled before.
@@ -110,10 +126,8 @@ pub(crate) fn schedule_dump(at: Instant, inbox: &Arc<Inbox>) -> io::Result<Key> 
 }
 
 fn insert(at: Instant, entry: Entry) -> io::Result<Key> {
-    let mut queue = TIMER.queue.lock();
-    if TIMER.thread.load(Ordering::Relaxed) != RUNNING {
-        TIMER.spawn()?;
-    }
+    let mut queue = TIMER.lock();
+    TIMER.make_sure(&mut queue)?;
     let key = (at, queue.next);
     queue.next += 1;
     queue.entries.insert(key, entry);
@@ -126,14 +140,27 @@ fn insert(at: Instant, entry: Entry) -> io::Result<Key> {
 
 /// Forgets a deadline. Does nothing if it has passed.
 pub(crate) fn cancel(key: Key) {
-    let entry = TIMER.queue.lock().entries.remove(&key);
+    let entry = TIMER.lock().entries.remove(&key);
     // May hold the last reference to a cell: dropped here, outside the lock.
     drop(entry);
 }
 
 impl Timer {
-    /// With the queue locked.
-    fn spawn(&'static self) -> io::Result<()> {
+    /// Nothing that can panic runs under the lock, so it is never poisoned.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make_sure(&'static self, queue: &mut Queue) -> io::Result<()> {
+        if self.thread.load(Ordering::Relaxed) == RUNNING && queue.process == process::id() {
+            return Ok(());
+        }
+        self.spawn(queue)
+    }
+
+    fn spawn(&'static self, queue: &mut Queue) -> io::Result<()> {
+        queue.process = process::id();
+        queue.looks_at = None;
         // So that the first task's times are known.
         clock::advance();
         let spawned = std::thread::Builder::new().name("bw-timer".into()).spawn(|| self.run());
@@ -145,7 +172,7 @@ impl Timer {
     }
 
     fn run(&self) {
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock();
         loop {
             let tick = clock::advance();
             let due = queue.entries.first_key_value().map(|(&(at, _), _)| at);
@@ -154,12 +181,13 @@ impl Timer {
                     drop(queue);
                     entry.expire();
                     drop(entry);
-                    queue = self.queue.lock();
+                    queue = self.lock();
                 }
             } else {
                 let next = due.map_or(tick, |at| at.min(tick));
                 queue.looks_at = Some(next);
-                self.earlier.wait_until(&mut queue, next);
+                let wait = next.saturating_duration_since(Instant::now());
+                queue = self.earlier.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0;
             }
         }
     }
@@ -183,7 +211,7 @@ mod tests {
         let key = schedule(now + hour, hour, &cell, &cancelled).unwrap();
         schedule(now, ms(0), &cell, &soon).unwrap();
         cancel(key);
-        assert!(!TIMER.queue.lock().entries.contains_key(&key));
+        assert!(!TIMER.lock().entries.contains_key(&key));
         assert!(soon.wait(None).unwrap().unwrap_err().is_deadline());
         assert!(late.wait(None).unwrap().unwrap_err().is_deadline());
         assert!(cancelled.wait(Some(Instant::now())).is_none());

@@ -9,6 +9,7 @@ use super::inbox::Inbox;
 use super::raw_task_dump::RawTaskDump;
 use super::task_record::{NoTrace, TaskRecord};
 use crate::asker::Asker;
+use crate::deadline;
 use crate::generation;
 use crate::id::TaskId;
 use crate::raw_trace::RawTrace;
@@ -48,6 +49,8 @@ pub(super) struct Collector {
 
 impl Collector {
     pub(super) fn begin(registry: &Registry, filter: TaskFilter, at_once: usize, blocks: bool) -> Self {
+        // For its clock, which stands still in a child that was forked. Without it nothing is lost but times.
+        let _ = deadline::make_sure();
         let (taken_at, began) = (SystemTime::now(), Instant::now());
         let cells = registry.cells();
         Self {
