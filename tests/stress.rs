@@ -1,4 +1,5 @@
 //! Many tasks come and go in every way there is, while many ask: every request is answered, truthfully, and every task ends.
+//! The program `stress` does that with dumps, for as long as one likes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -93,4 +94,15 @@ fn every_request_is_answered_while_tasks_finish_panic_and_are_aborted() {
             .map(|counter| counter.load(Ordering::Relaxed));
     assert_eq!(traces + finished + dropped + panicked, 3 * TASKS + asked_inside);
     assert!(dropped > 0 && panicked > 0 && finished > 0, "{finished} {dropped} {panicked}");
+}
+
+#[test]
+fn two_seconds_of_dumps_at_full_speed_harm_nobody() {
+    // Optimized or not, so fewer tasks than it has by itself.
+    let mut stress = std::process::Command::new(env!("CARGO_BIN_EXE_stress"));
+    let output = stress.args(["--seconds", "2", "--tasks", "5000"]).output().unwrap();
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains(" 0 not answered in time"), "{said}");
+    print!("{said}");
 }
