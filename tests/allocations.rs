@@ -188,3 +188,31 @@ fn memory_stays_flat_over_captures_and_deadlines() {
     assert!(grown < 100_000, "{grown} bytes more");
     drop(never);
 }
+
+#[test]
+fn no_trace_is_owned_by_a_waker_clone_so_memory_stays_flat() {
+    const DUMPS: usize = 5_000;
+    let registry = bw_core::Registry::new();
+    // A leaf that keeps every clone it ever made.
+    let mut kept = Vec::with_capacity(DUMPS + 1_000);
+    let (task, _handle) = registry.traced(poll_fn(|cx| {
+        kept.push(cx.waker().clone());
+        Poll::<()>::Pending
+    }));
+    let mut task = pin!(task);
+    let (waker, requester) = (waker(), waker());
+    assert!(poll(task.as_mut(), &waker).is_pending());
+    let mut round = || {
+        let mut dump = pin!(registry.dump().deadline(Duration::from_secs(60)));
+        assert!(poll(dump.as_mut(), &requester).is_pending());
+        assert!(poll(task.as_mut(), &waker).is_pending());
+        let Poll::Ready(dump) = poll(dump, &requester) else { panic!("not answered") };
+        assert_eq!(dump.traces().len(), 1);
+    };
+    (0..900).for_each(|_| round());
+    let before = LIVE_BYTES.load(Ordering::Relaxed);
+    (0..DUMPS).for_each(|_| round());
+    let grown = LIVE_BYTES.load(Ordering::Relaxed) - before;
+    // Other tests of this program run meanwhile; a trace is more than a hundred bytes.
+    assert!(grown < 100_000, "{grown} bytes more");
+}

@@ -31,6 +31,13 @@ fn the_users_functions_are_inlined_into_the_root_frame() {
     }
 }
 
+#[test]
+fn no_trace_is_empty_or_loses_user_functions_boxed_or_not() {
+    // As it is, boxed, and behind `dyn`: see the harness.
+    waits!(leaf(), ["async fn self::leaf"]);
+    waits!(outer(Box::pin(leaf())), ["async fn self::outer", "async fn self::leaf"]);
+}
+
 /// A future whose poll is nothing but the poll of another one.
 struct Forward(Boxed);
 
