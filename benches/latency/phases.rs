@@ -1,0 +1,250 @@
+//! The phases, in turn, and what came of them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use backtrace_waker::TaskDump;
+use benches::median;
+use tokio::runtime::{Builder, Handle};
+
+use crate::args::{Args, CLIENT};
+use crate::open_files;
+use crate::percentiles::Percentiles;
+use crate::server::{self, App};
+
+/// What happens besides the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Without,
+    Dump,
+    DumpAndText,
+}
+
+const KINDS: [Kind; 3] = [Kind::Without, Kind::Dump, Kind::DumpAndText];
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Without => "no dump",
+            Self::Dump => "a dump every second",
+            Self::DumpAndText => "the same, printed in groups",
+        }
+    }
+}
+
+/// Seconds of one phase. Longer is steadier; but what else the machine does should fall on all kinds alike.
+const PHASE: u32 = 3;
+
+/// See `main`.
+pub(crate) fn measure(args: &Args) -> Result<(), String> {
+    if cfg!(debug_assertions) {
+        eprintln!("latency: this is a debug build, so the figures mean nothing; use --release");
+    }
+    open_files::allow(args.connections)?;
+    let failed = |error: std::io::Error| error.to_string();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let app = App::new();
+    let router = server::router(app.clone());
+    let _server = runtime.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+        server::serve(listener, router).await
+    });
+
+    let mut client = Client::start(&address.to_string(), args)?;
+    // Warm, and what a first dump costs, which opens the program's debug information, told apart from the rest.
+    client.load(PHASE)?;
+    let start = Instant::now();
+    let dump = TaskDump::take().alive(runtime.metrics().num_alive_tasks()).blocking();
+    let text = dump.to_string();
+    println!("the first dump, printed: {:.0} ms\n\n{}\n", millis(start.elapsed()), cut(&text));
+    drop((dump, text));
+    client.load(PHASE)?;
+
+    let rounds = (args.seconds / PHASE / 3).max(1);
+    let mut taken: Vec<(Kind, Percentiles, Dumps)> = Vec::new();
+    println!("phase                        p50 ms   p99 ms p99.9 ms   max ms  requests");
+    for round in 0..rounds {
+        for turn in 0..3 {
+            // Each begins in turn.
+            let kind = KINDS[((round + turn) % 3) as usize];
+            let dumper = (kind != Kind::Without).then(|| Dumper::start(kind, runtime.handle()));
+            let load = client.load(PHASE);
+            let dumps = dumper.map_or_else(|| Ok(Dumps::default()), Dumper::stop)?;
+            let load = load?;
+            println!("{}", row(kind.name(), load, load.requests));
+            if load.errors > 0 {
+                return Err(format!("{} requests failed", load.errors));
+            }
+            taken.push((kind, load, dumps));
+        }
+    }
+    app.tell();
+    drop(client);
+    sum_up(&taken, args);
+    runtime.shutdown_background();
+    Ok(())
+}
+
+fn sum_up(taken: &[(Kind, Percentiles, Dumps)], args: &Args) {
+    println!(
+        "\nmedians over the phases; {} connections besides, {} requests a second\n",
+        args.connections, args.rate
+    );
+    println!("                             p50 ms   p99 ms p99.9 ms   max ms  requests");
+    let of = |kind| taken.iter().filter(move |phase| phase.0 == kind);
+    let medians = KINDS.map(|kind| {
+        let middle = |part: fn(&Percentiles) -> f64| median(of(kind).map(|phase| part(&phase.1)).collect());
+        let requests = of(kind).map(|phase| phase.1.requests).sum();
+        let medians = Percentiles {
+            p50: middle(|phase| phase.p50),
+            p99: middle(|phase| phase.p99),
+            p999: middle(|phase| phase.p999),
+            max: middle(|phase| phase.max),
+            requests,
+            errors: 0,
+        };
+        println!("{}", row(kind.name(), medians, requests));
+        medians
+    });
+    println!();
+    for (kind, with) in KINDS.into_iter().zip(medians).skip(1) {
+        let dumps: Vec<_> = of(kind).flat_map(|phase| &phase.2.took).collect();
+        let tasks = of(kind).map(|phase| phase.2.tasks).max().unwrap_or(0);
+        let partial: usize = of(kind).map(|phase| phase.2.partial).sum();
+        let took = |part: fn(&(f64, f64)) -> f64| median(dumps.iter().map(|took| part(took)).collect());
+        println!(
+            "{}: {:+.2} ms p99, {:+.2} ms p50; {} dumps of {tasks} tasks ({partial} partial), \
+             {:.1} ms each to capture, {:.1} ms to print",
+            kind.name(),
+            with.p99 - medians[0].p99,
+            with.p50 - medians[0].p50,
+            dumps.len(),
+            took(|took| took.0),
+            took(|took| took.1)
+        );
+    }
+}
+
+fn row(name: &str, of: Percentiles, requests: usize) -> String {
+    let Percentiles { p50, p99, p999, max, .. } = of;
+    format!("{name:<27} {p50:8.2} {p99:8.2} {p999:8.2} {max:8.2} {requests:9}")
+}
+
+/// The beginning of a long text.
+fn cut(text: &str) -> String {
+    const LINES: usize = 60;
+    let mut lines: Vec<_> = text.lines().take(LINES).collect();
+    let rest = text.lines().count() - lines.len();
+    let rest = format!("… and {rest} lines more");
+    if text.lines().count() > LINES {
+        lines.push(&rest);
+    }
+    lines.join("\n")
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// What the dumps of one phase took.
+#[derive(Default)]
+struct Dumps {
+    /// Milliseconds to capture, and to print.
+    took: Vec<(f64, f64)>,
+    /// In the largest.
+    tasks: usize,
+    /// How many of them their deadline ended: the machine had other things to do.
+    partial: usize,
+}
+
+/// A thread that takes a dump every second.
+struct Dumper {
+    thread: JoinHandle<Dumps>,
+    stop: Sender<()>,
+}
+
+impl Dumper {
+    fn start(kind: Kind, runtime: &Handle) -> Self {
+        let metrics = runtime.metrics();
+        let (stop, stopped) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let mut dumps = Dumps::default();
+            let mut wait = Duration::from_millis(500);
+            while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                let start = Instant::now();
+                let dump = TaskDump::take().alive(metrics.num_alive_tasks()).blocking();
+                let captured = start.elapsed();
+                dumps.partial += usize::from(dump.raw().is_partial());
+                let text = if kind == Kind::DumpAndText { dump.to_string() } else { String::new() };
+                let printed = start.elapsed();
+                dumps.took.push((millis(captured), millis(printed.saturating_sub(captured))));
+                dumps.tasks = dumps.tasks.max(dump.raw().tasks().len());
+                drop((dump, text));
+                wait = Duration::from_secs(1).saturating_sub(start.elapsed());
+            }
+            dumps
+        });
+        Self { thread, stop }
+    }
+
+    fn stop(self) -> Result<Dumps, String> {
+        drop(self.stop);
+        self.thread.join().map_err(|_| "the thread that takes dumps panicked".to_owned())
+    }
+}
+
+/// The client's process; dropped, it is waited for.
+struct Client {
+    process: Child,
+    tell: Option<ChildStdin>,
+    said: BufReader<ChildStdout>,
+}
+
+impl Client {
+    fn start(address: &str, args: &Args) -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("the client does not start: {error}");
+        let mut process = Command::new(std::env::current_exe().map_err(failed)?)
+            .args([CLIENT, address])
+            .args(["--connections", &args.connections.to_string(), "--rate", &args.rate.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let (Some(tell), Some(said)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err("the client has no pipes".into());
+        };
+        let mut client = Self { process, tell: Some(tell), said: BufReader::new(said) };
+        match client.hear()?.as_str() {
+            "ready" => Ok(client),
+            other => Err(format!("the client said {other:?}")),
+        }
+    }
+
+    /// So many seconds of load.
+    fn load(&mut self, seconds: u32) -> Result<Percentiles, String> {
+        let tell = self.tell.as_mut().ok_or("the client was told to stop")?;
+        writeln!(tell, "{seconds}").map_err(|error| format!("the client is gone: {error}"))?;
+        self.hear()?.parse()
+    }
+
+    fn hear(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        self.said.read_line(&mut line).map_err(|error| format!("the client is gone: {error}"))?;
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // The end of its input is its end.
+        drop(self.tell.take());
+        let _ = self.process.wait();
+    }
+}
