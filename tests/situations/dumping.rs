@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::mpsc;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, mpsc};
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use bw_core::{NoTrace, RawTaskDump, Registry, TaskFilter, TaskRecord, TaskState, TracedTask};
 
-use crate::harness::{Bell, FOREVER, Gate, only_stack, poll};
+use crate::harness::{Bell, FOREVER, Gate, Inline, only_stack, poll};
 
 /// Polls the dump, the tasks, and so on, until the dump is there.
 fn dump_of<F: Future>(dump: bw_core::Dump, tasks: &mut [Pin<Box<TracedTask<F>>>]) -> RawTaskDump {
@@ -111,6 +111,20 @@ fn who_does_not_answer_by_the_deadline_is_there_with_its_state() {
     assert!(!dump_of(registry.dump(), &mut tasks).is_partial());
     let asynchronous = futures::executor::block_on(registry.dump().deadline(Duration::from_millis(1)));
     assert!(asynchronous.is_partial());
+}
+
+#[test]
+fn a_dump_ends_by_its_deadline_however_fast_its_tasks_answer() {
+    let registry = Registry::new();
+    let tasks: Vec<_> = (0..20).map(|_| Inline::new(registry.traced(Gate::default()).0)).collect();
+    for task in &tasks {
+        Arc::clone(task).wake();
+    }
+    // Whoever is asked has answered when the dump comes to look.
+    let dump = registry.dump().at_once(1).deadline(Duration::ZERO).blocking();
+    assert_eq!(why(&dump)[..2], [None, Some(NoTrace::NotAsked)]);
+    assert!(dump.is_partial());
+    assert!(!registry.dump().at_once(1).deadline(FOREVER).blocking().is_partial());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use bw_core::{CaptureError, RawTrace, TraceHandle};
+use bw_core::{CaptureError, RawTrace, TraceHandle, TracedTask};
 
 /// Long enough for any machine; reached only when something is broken.
 pub(crate) const FOREVER: Duration = Duration::from_secs(60);
@@ -75,6 +75,31 @@ impl Future for Gate {
 
 pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(waker))
+}
+
+/// An executor that polls in its wake, on the thread of whoever wakes.
+pub(crate) struct Inline {
+    pub(crate) task: Mutex<Option<Pin<Box<TracedTask<Gate>>>>>,
+    pub(crate) polls: Mutex<usize>,
+}
+
+impl Inline {
+    pub(crate) fn new(task: TracedTask<Gate>) -> Arc<Self> {
+        Arc::new(Self { task: Mutex::new(Some(Box::pin(task))), polls: Mutex::new(0) })
+    }
+}
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        let Ok(mut task) = self.task.try_lock() else { return };
+        if let Some(running) = task.as_mut() {
+            *self.polls.lock().unwrap() += 1;
+            let waker = Waker::from(Arc::clone(&self));
+            if poll(running.as_mut(), &waker).is_ready() {
+                *task = None;
+            }
+        }
+    }
 }
 
 /// Asks, polls the task once, and takes the answer that poll must have given.

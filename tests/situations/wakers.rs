@@ -7,7 +7,7 @@ use std::task::{Poll, Wake, Waker};
 
 use bw_core::{TraceHandle, TracedTask, traced};
 
-use crate::harness::{Bell, FOREVER, Gate, ask, ask_with, only_stack, poll};
+use crate::harness::{Bell, FOREVER, Gate, Inline, ask, ask_with, only_stack, poll};
 
 #[test]
 fn cloned_on_another_thread_during_the_poll() {
@@ -161,30 +161,11 @@ fn a_task_waker_that_panics_when_dropped_does_not_harm_the_task() {
     assert!(handle.capture_blocking(FOREVER).unwrap_err().is_finished());
 }
 
-/// An executor that polls in its wake, on the thread of whoever wakes.
-struct Inline {
-    task: Mutex<Option<Pin<Box<TracedTask<Gate>>>>>,
-    polls: Mutex<usize>,
-}
-
-impl Wake for Inline {
-    fn wake(self: Arc<Self>) {
-        let Ok(mut task) = self.task.try_lock() else { return };
-        if let Some(running) = task.as_mut() {
-            *self.polls.lock().unwrap() += 1;
-            let waker = Waker::from(Arc::clone(&self));
-            if poll(running.as_mut(), &waker).is_ready() {
-                *task = None;
-            }
-        }
-    }
-}
-
 #[test]
 fn an_executor_that_polls_in_its_wake() {
     let gate = Gate::default();
     let (task, handle) = traced(gate.clone());
-    let executor = Arc::new(Inline { task: Mutex::new(Some(Box::pin(task))), polls: Mutex::new(0) });
+    let executor = Inline::new(task);
     Arc::clone(&executor).wake();
     only_stack(&handle.capture_blocking(FOREVER).unwrap());
     only_stack(&handle.capture_blocking(FOREVER).unwrap());

@@ -91,15 +91,16 @@ impl Inbox {
         wake::discard(rest);
     }
 
-    /// Collector that blocks: waits until as many answers as wanted are there. `false` when the deadline has passed.
+    /// Collector that blocks: waits until as many answers as wanted are there. `false` when the deadline has passed, also if
+    /// they are: who answers fast enough would keep it going for ever.
     pub(super) fn wait(&self, deadline: Option<Instant>) -> bool {
         let mut state = self.state.lock();
         loop {
-            if state.answers.len() >= state.wanted || state.wanted == usize::MAX {
-                return true;
-            }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return false;
+            }
+            if state.answers.len() >= state.wanted || state.wanted == usize::MAX {
+                return true;
             }
             wait(&self.arrived, &mut state, deadline);
         }
