@@ -5,30 +5,31 @@
 //! told when one goes: it sleeps until the time it last meant to look, which the clock's next tick bounds, and a new
 //! deadline later than that costs no wake.
 //!
-//! A child that was forked has everything but the thread. Whoever needs a deadline there, or takes a dump, finds that the
-//! number of the process is another, and starts it again. The lock and the condition are the standard library's: where
-//! `fork` is, they are plain numbers that survive it, while `parking_lot` has a list of who waits, and the thread that is gone
-//! would stay on it. A fork in the moment in which another thread holds the lock, or any other, is what POSIX says it is.
+//! A child that was forked has everything but the thread. The C library tells us, and whoever wraps a task there, needs a
+//! deadline or takes a dump starts it again. (To ask for the number of the process each time would cost as much as half a
+//! capture.) The lock and the condition are the standard library's: where `fork` is, they are plain numbers that survive
+//! it, while `parking_lot` has a list of who waits, and the thread that is gone would stay on it. A fork in the moment in which
+//! another thread holds the lock, or any other, is what POSIX says it is.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::dump::Inbox;
+use crate::os_thread;
 use crate::request::Request;
 use crate::task_cell::TaskCell;
 
 static TIMER: Timer = Timer {
-    queue: Mutex::new(Queue { entries: BTreeMap::new(), next: 0, looks_at: None, process: 0 }),
+    queue: Mutex::new(Queue { entries: BTreeMap::new(), next: 0, looks_at: None, hears_of_forks: false }),
     earlier: Condvar::new(),
     thread: AtomicU8::new(UNTRIED),
 };
 
-/// No thread yet.
+/// No thread yet, or, in a child that was forked, no more.
 const UNTRIED: u8 = 0;
 /// The thread runs.
 const RUNNING: u8 = 1;
@@ -39,7 +40,7 @@ struct Timer {
     queue: Mutex<Queue>,
     /// Told when the thread has to look earlier than it meant to.
     earlier: Condvar,
-    /// Changed with the queue locked.
+    /// Changed with the queue locked, or where there is no other thread.
     thread: AtomicU8,
 }
 
@@ -49,8 +50,8 @@ struct Queue {
     next: u64,
     /// When the thread will look again without being told; `None` before it looked first.
     looks_at: Option<Instant>,
-    /// The process in which the thread was started.
-    process: u32,
+    /// Whether a child that is forked will know that it is one.
+    hears_of_forks: bool,
 }
 
 /// Names a scheduled deadline.
@@ -92,8 +93,7 @@ fn first_start() {
     }
 }
 
-/// Starts the thread if it is not running, and again in a child that was forked. One system call, which asks for the number
-/// of the process.
+/// Starts the thread if it is not running: it could not be started before, or this is a child that was forked.
 ///
 /// # Errors
 ///
@@ -146,20 +146,24 @@ pub(crate) fn cancel(key: Key) {
 }
 
 impl Timer {
+    /// In a child that was forked, before anything else runs there. A signal handler may do as much.
+    extern "C" fn forked() {
+        TIMER.thread.store(UNTRIED, Ordering::Relaxed);
+    }
+
     /// Nothing that can panic runs under the lock, so it is never poisoned.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn make_sure(&'static self, queue: &mut Queue) -> io::Result<()> {
-        if self.thread.load(Ordering::Relaxed) == RUNNING && queue.process == process::id() {
-            return Ok(());
-        }
-        self.spawn(queue)
+        if self.thread.load(Ordering::Relaxed) == RUNNING { Ok(()) } else { self.spawn(queue) }
     }
 
     fn spawn(&'static self, queue: &mut Queue) -> io::Result<()> {
-        queue.process = process::id();
+        if !queue.hears_of_forks {
+            queue.hears_of_forks = os_thread::call_in_children(Self::forked);
+        }
         queue.looks_at = None;
         // So that the first task's times are known.
         clock::advance();
