@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use backtrace_waker::{TaskDump, TracedExt};
+use backtrace_waker::tokio::{JoinSet, spawn_named};
+use backtrace_waker::{TaskDump, TaskRecord, TracedExt};
 use futures::stream::{self, FuturesUnordered, StreamExt};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
 
 /// Asks several backends at once, and waits for the first to answer.
 async fn fan_out() -> u32 {
@@ -25,7 +26,7 @@ async fn supervise() {
     let mut workers = JoinSet::new();
     let permits: &'static Semaphore = Box::leak(Box::new(Semaphore::new(0)));
     for _ in 0..4 {
-        workers.spawn(work(permits).traced_as("worker"));
+        workers.spawn_named("worker", work(permits));
     }
     while workers.join_next().await.is_some() {}
 }
@@ -51,14 +52,15 @@ async fn listen(mut messages: mpsc::Receiver<u32>) {
 #[tokio::main]
 async fn main() {
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(fan_out().traced_as("fan out"));
-    tokio::spawn(supervise().traced_as("supervisor"));
-    tokio::spawn(download_all().traced_as("downloads"));
-    tokio::spawn(listen(receiver).traced_as("listener"));
+    spawn_named("fan out", fan_out());
+    spawn_named("supervisor", supervise());
+    spawn_named("downloads", download_all());
+    spawn_named("listener", listen(receiver));
     let unborn = std::future::ready(()).traced_as("never spawned");
 
-    let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let first = settled(alive).await;
+    // Not traced: it is only counted among those that are alive.
+    tokio::spawn(download(0));
+    let first = settled().await;
     if std::env::args().nth(1).as_deref() == Some("--json") {
         println!("{}", first.trees().to_json(true));
         return;
@@ -68,20 +70,18 @@ async fn main() {
 
     drop((sender, unborn));
     for _ in 0..2 {
-        tokio::spawn(download(11).traced_as("late"));
+        spawn_named("late", download(11));
     }
-    let second = settled(alive).await;
+    let second = settled().await;
     println!("\n--- what changed\n\n{}", second.since(&first));
 }
 
 /// A dump after everything that runs has come to wait.
-async fn settled(alive: usize) -> TaskDump {
+async fn settled() -> TaskDump {
     loop {
-        let dump = TaskDump::take().alive(alive).await;
-        let polled = |task: &backtrace_waker::TaskRecord| {
-            task.status().polls > 0 || task.name() == Some("never spawned")
-        };
-        let gone = |task: &backtrace_waker::TaskRecord| task.status().state.is_over();
+        let dump = TaskDump::take().alive_in(&Handle::current()).await;
+        let polled = |task: &TaskRecord| task.status().polls > 0 || task.name() == Some("never spawned");
+        let gone = |task: &TaskRecord| task.status().state.is_over();
         if dump.raw().tasks().iter().all(|task| polled(task) && !gone(task)) && dump.raw().tasks().len() > 10
         {
             return dump;

@@ -4,9 +4,9 @@ use backtrace_waker::tokio::{JoinSet, spawn, spawn_local};
 use backtrace_waker::{Registry, TaskDump, TracedExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
-use tokio::task::{LocalSet, yield_now};
+use tokio::task::yield_now;
 
-use crate::{alone, block_on, wait};
+use crate::{alone, block_on, on_local_set, wait};
 
 /// The line, of which there must be one.
 async fn coverage(of: &Registry) -> String {
@@ -79,14 +79,14 @@ fn none_is_loud() {
 
 #[test]
 fn a_local_sets_tasks_are_not_the_runtimes() {
-    block_on(LocalSet::new().run_until(async {
+    on_local_set(async {
         spawn(wait());
         for _ in 0..2 {
             spawn_local(wait());
         }
         let said = "traced 3 tasks; the runtime has 1 alive, so some are not its own";
         assert_eq!(in_all().await, said);
-    }));
+    });
 }
 
 #[test]

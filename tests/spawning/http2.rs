@@ -20,6 +20,18 @@ async fn answer_late(_request: Request<Incoming>) -> Result<Response<Empty<Bytes
 }
 
 #[test]
+fn hyper_utils_builders_take_it() {
+    block_on(async {
+        let executor = TracedExecutor::new(TokioExecutor::new());
+        let (_near, far) = tokio::io::duplex(4096);
+        let server = hyper_util::server::conn::auto::Builder::new(executor.clone());
+        drop(server.serve_connection(TokioIo::new(far), service_fn(answer_late)));
+        let client = hyper_util::client::legacy::Client::builder(executor).build_http::<Empty<Bytes>>();
+        drop(client);
+    });
+}
+
+#[test]
 fn streams_and_connections_of_http2_are_traced() {
     block_on(async {
         let (near, far) = tokio::io::duplex(4096);

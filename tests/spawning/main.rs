@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use backtrace_waker::Registry;
 use tokio::runtime;
+use tokio::task::LocalSet;
 
 /// Longer than any test runs.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -33,6 +34,11 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let _alone = alone();
     runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// The same, on a `LocalSet`, which is gone with its tasks when the next test begins.
+pub(crate) fn on_local_set<T>(future: impl Future<Output = T>) -> T {
+    block_on(async { LocalSet::new().run_until(future).await })
 }
 
 /// The name of every traced task, and the place it was spawned at, by id.

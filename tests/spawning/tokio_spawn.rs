@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use backtrace_waker::tokio::{spawn, spawn_local, spawn_local_named, spawn_named, spawn_on, spawn_on_named};
 use tokio::runtime::Handle;
-use tokio::task::LocalSet;
 
-use crate::{block_on, name_of_the_one_spawned_at, traced, wait};
+use crate::{block_on, name_of_the_one_spawned_at, on_local_set, traced, wait};
 
 #[test]
 fn spawn_is_tokios_with_the_place_of_the_call() {
@@ -36,7 +35,7 @@ fn spawn_on_is_the_handles_with_the_place_of_the_call() {
 
 #[test]
 fn spawn_local_takes_what_is_not_send() {
-    block_on(LocalSet::new().run_until(async {
+    on_local_set(async {
         let shared = Rc::new(42);
         let task = spawn_local({
             let shared = Rc::clone(&shared);
@@ -47,7 +46,7 @@ fn spawn_local_takes_what_is_not_send() {
         let task = spawn_local_named("local", async move { shared });
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1).unwrap(), "local");
         assert_eq!(*task.await.unwrap(), 42);
-    }));
+    });
 }
 
 #[test]

@@ -47,11 +47,29 @@
 //! debug = 1
 //! ```
 //!
+//! # All tasks at once
+//!
+//! [`TaskDump::take`] asks every traced task where it waits, and prints those that look alike once. It needs no handles, so
+//! there are shorter ways to get tasks in. All off by default but the first:
+//!
+//! | feature | instead of | write |
+//! |---|---|---|
+//! | | `spawn(future)` | `spawn(future.traced())` or `spawn(future.traced_as("name"))`, with [`TracedExt`] |
+//! | `tokio` | `tokio::spawn(future)`, `JoinSet`, ... | [`backtrace_waker::tokio::spawn(future)`](tokio/index.html), `backtrace_waker::tokio::JoinSet`, ... |
+//! | `hyper` | an executor for hyper or hyper-util | [`TracedExecutor::new(executor)`](struct.TracedExecutor.html) |
+//! | `futures` | a `futures::task::Spawn` or `LocalSpawn` | the same |
+//! | `smol` | `Executor::new()`, `LocalExecutor::new()` | `TracedExecutor::new(Executor::new())`, ... |
+//!
+//! With `tokio`, [`TaskDump::take().alive_in(&Handle::current())`](struct.DumpRequest.html#method.alive_in) also says how many of
+//! the runtime's tasks are traced. Whatever is wrapped inside of a traced task (the children of a `FuturesUnordered`, say, or what
+//! it spawned) is printed below it by [`TaskDump::tree`].
+//!
 //! # What it is not for
 //!
 //! * A future that never touches its waker, such as `std::future::pending()`, leaves nothing to record. Its trace says so.
 //! * Sub-executors (`FuturesUnordered`, `JoinSet`) poll their children with wakers of their own, and only those that were
-//!   woken. The trace ends there; wrap the children to see them.
+//!   woken. The trace ends there; wrap the children to see them. (When all its children were asked, a `FuturesUnordered` has
+//!   polled them all and then wakes itself; its line says so.)
 //! * Executors and futures that look at the waker's data or vtable (embassy does) see ours during a traced poll.
 //! * The task's last waker is kept until the task is over. On an executor that drops tasks which nobody can wake any more,
 //!   such a task stays.

@@ -72,7 +72,8 @@ impl TaskDump {
         TaskTrees::new(&self.raw, trees)
     }
 
-    /// Children below the await of their parents. Symbolizes as [`trees`](Self::trees) does; allocates.
+    /// Every task below the await of the task that polls it, as a `FuturesUnordered` does, or that spawned it. See
+    /// [`DumpText::tree`]. Symbolizes as [`trees`](Self::trees) does; allocates.
     #[must_use]
     pub fn tree(&self) -> String {
         DumpText::new(user_text()).tree(self.trees()).to_string()

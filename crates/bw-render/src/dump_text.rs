@@ -29,7 +29,7 @@ impl DumpText {
     /// Prints trees with these settings.
     #[must_use]
     pub fn new(text: Text) -> Self {
-        Self { text: text.footer(false), samples: 5 }
+        Self { text: text.footer(false).of_dump(), samples: 5 }
     }
 
     /// How many tasks of each group are named; 5 unless told.

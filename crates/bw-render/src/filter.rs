@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use bw_symbolize::Location;
 
@@ -165,21 +166,23 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
     let mut was_leaf = Vec::new();
     for (at, node) in tree.nodes.iter().enumerate() {
         let above = node.parent.map_or(none, |parent| heirs[parent]);
+        let is_hook = classes[at] == Class::Hook;
+        let is_inside = above.is_inside || !is_hook;
         if visible[at] {
             let marks = node.marks.or(above.marks);
             let count = node.count * above.count;
             was_leaf.push(node.children.is_empty());
-            let entered = node.entered.iter().copied().chain(above.entered).collect();
+            let itself = (is_hook && above.is_inside).then_some(node.place.address);
+            let entered = node.entered.iter().copied().chain(above.entered).chain(itself).collect();
             let node =
                 Node { parent: above.node, children: Vec::new(), marks, count, entered, ..node.clone() };
-            heirs.push(Heir { node: Some(new.push(node, above.node)), is_inside: true, ..none });
+            heirs.push(Heir { node: Some(new.push(node, above.node)), is_inside, ..none });
             continue;
         }
         new.hidden.count(classes[at]);
         let count = node.count * above.count;
-        let is_hook = classes[at] == Class::Hook;
         let entered = if is_hook && above.is_inside { Some(node.place.address) } else { above.entered };
-        let heir = Heir { count, entered, is_inside: above.is_inside || !is_hook, ..above };
+        let heir = Heir { count, entered, is_inside, ..above };
         match above.node {
             // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
             Some(parent) => {
@@ -213,41 +216,45 @@ impl Marks {
 
 /// A library's function that stored the waker, and at another of its lines woke it, is one wait that says so: a
 /// `FuturesUnordered` does that when it has polled all its children, which being asked makes it do. The other line is counted as
-/// hidden. Gives the nodes that are gone.
-fn fold_yields(mut tree: Tree, homes: &Homes<'_>) -> (Tree, Vec<usize>) {
-    let mut folded = Vec::new();
-    for at in 0..tree.nodes.len() {
-        let node = &tree.nodes[at];
-        if !node.marks.is_yield || !node.children.is_empty() || Class::of(&node.frame, homes).is_users() {
-            continue;
-        }
-        let Some(function) = &node.frame.function else { continue };
-        let siblings = node.parent.map_or(&tree.roots, |parent| &tree.nodes[parent].children);
-        let twin = siblings.iter().copied().find(|&sibling| {
-            let twin = &tree.nodes[sibling];
-            let same = twin.frame.function.as_ref().is_some_and(|other| other.path == function.path);
-            let marks = Marks { also_yields: false, ..twin.marks };
-            same && twin.children.is_empty() && marks == Marks { is_yield: false, ..node.marks }
-        });
-        let Some(twin) = twin else { continue };
-        let (parent, ends, waits) = (node.parent, node.ends, node.waits);
-        let siblings = match parent {
-            Some(parent) => &mut tree.nodes[parent].children,
-            None => &mut tree.roots,
-        };
-        siblings.retain(|&sibling| sibling != at);
+/// hidden. Tells which nodes are gone.
+fn fold_yields(mut tree: Tree, homes: &Homes<'_>) -> (Tree, Vec<bool>) {
+    if !tree.nodes.iter().any(|node| node.marks.is_yield) {
+        return (tree, Vec::new());
+    }
+    let is_leaf = |node: &Node| node.children.is_empty() && !Class::of(&node.frame, homes).is_users();
+    let leaves = tree.nodes.iter().enumerate().filter(|(_, node)| is_leaf(node));
+    // What a twin has in common: who calls it, which function it is, and where its stacks are from.
+    let key = |node: &Node| {
+        let function = node.frame.function.as_ref()?;
+        Some((node.parent, Arc::clone(&function.path), node.marks.foreign, node.marks.truncated))
+    };
+    let (yields, waits): (Vec<_>, Vec<_>) = leaves.partition(|(_, node)| node.marks.is_yield);
+    // The first of each kind: so from the last to the first.
+    let waits: HashMap<_, _> =
+        waits.into_iter().rev().filter_map(|(at, node)| Some((key(node)?, at))).collect();
+    let pairs: Vec<_> =
+        yields.into_iter().filter_map(|(at, node)| Some((at, *waits.get(&key(node)?)?))).collect();
+    let mut gone = vec![false; tree.nodes.len()];
+    for &(at, twin) in &pairs {
+        let Node { ends, waits, .. } = tree.nodes[at];
         let twin = &mut tree.nodes[twin];
         twin.ends += ends;
         twin.waits = twin.waits.max(waits);
         twin.marks.also_yields = true;
         tree.hidden.library += 1;
-        folded.push(at);
+        gone[at] = true;
     }
-    (tree, folded)
+    if !pairs.is_empty() {
+        for node in &mut tree.nodes {
+            node.children.retain(|&child| !gone[child]);
+        }
+        tree.roots.retain(|&root| !gone[root]);
+    }
+    (tree, gone)
 }
 
 /// Makes siblings one that look alike, with everything below them. Leaves out those that are gone, which nobody has as a child.
-fn merge_equals(mut tree: Tree, gone: &[usize]) -> Tree {
+fn merge_equals(mut tree: Tree, gone: &[bool]) -> Tree {
     /// What makes two nodes look alike: what is printed, and the same for the callees, in order.
     #[derive(PartialEq, Eq, Hash)]
     struct Looks<'a> {
@@ -262,8 +269,8 @@ fn merge_equals(mut tree: Tree, gone: &[usize]) -> Tree {
     let mut known: HashMap<Looks<'_>, usize> = HashMap::new();
     let mut looks = vec![0; tree.nodes.len()];
     let mut twins = Twins::new(&tree);
-    for &at in gone {
-        twins.tallies[at].gone = true;
+    for (tally, &gone) in twins.tallies.iter_mut().zip(gone) {
+        tally.gone = gone;
     }
     // From the leaves up; children stand after their parents.
     for (at, node) in tree.nodes.iter().enumerate().rev() {
@@ -274,7 +281,9 @@ fn merge_equals(mut tree: Tree, gone: &[usize]) -> Tree {
         let callees =
             twins.kept[at].iter().map(|&child| (looks[child], twins.tallies[child].count)).collect();
         let next = known.len();
-        looks[at] = *known.entry(Looks { name, location, place, marks: node.marks, callees }).or_insert(next);
+        // That one of several alike woke itself makes no difference.
+        let marks = Marks { also_yields: false, ..node.marks };
+        looks[at] = *known.entry(Looks { name, location, place, marks, callees }).or_insert(next);
     }
     drop(known);
     let roots = std::mem::take(&mut tree.roots);
@@ -282,7 +291,7 @@ fn merge_equals(mut tree: Tree, gone: &[usize]) -> Tree {
     let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
     let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
     for (node, tally) in tree.nodes.into_iter().zip(twins.tallies) {
-        let Tally { ends, waits, count, entered, gone } = tally;
+        let Tally { ends, waits, count, entered, also_yields, gone } = tally;
         let parent = node.parent.map(|parent| indices[parent]);
         // Below a twin everything is gone too.
         if gone || parent == Some(None) {
@@ -290,7 +299,8 @@ fn merge_equals(mut tree: Tree, gone: &[usize]) -> Tree {
             continue;
         }
         let parent = parent.flatten();
-        let node = Node { parent, children: Vec::new(), ends, waits, count, entered, ..node };
+        let marks = Marks { also_yields, ..node.marks };
+        let node = Node { parent, children: Vec::new(), ends, waits, count, entered, marks, ..node };
         indices.push(Some(merged.push(node, parent)));
     }
     merged
@@ -308,6 +318,7 @@ struct Tally {
     waits: usize,
     count: usize,
     entered: Vec<usize>,
+    also_yields: bool,
     gone: bool,
 }
 
@@ -315,7 +326,8 @@ impl Twins {
     fn new(tree: &Tree) -> Self {
         let tally = |node: &Node| {
             let Node { ends, waits, count, ref entered, .. } = *node;
-            Tally { ends, waits, count, entered: entered.clone(), gone: false }
+            let (entered, also_yields) = (entered.clone(), node.marks.also_yields);
+            Tally { ends, waits, count, entered, also_yields, gone: false }
         };
         Self { tallies: tree.nodes.iter().map(tally).collect(), kept: vec![Vec::new(); tree.nodes.len()] }
     }
@@ -346,6 +358,7 @@ impl Twins {
             self.tallies[into].waits = self.tallies[into].waits.max(self.tallies[twin].waits);
             let entered = std::mem::take(&mut self.tallies[twin].entered);
             self.tallies[into].entered.extend(entered);
+            self.tallies[into].also_yields |= self.tallies[twin].also_yields;
             pairs.extend(self.kept[into].iter().copied().zip(self.kept[twin].iter().copied()));
         }
     }

@@ -6,19 +6,19 @@ use bw_core::{RawTrace, ReturnAddress, TaskRecord};
 
 use crate::filter::Detail;
 use crate::task_trees::TaskTrees;
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 
 /// The tree of a task, filtered, and what has to be known of it to put children into it, or it into another.
 struct Host {
     tree: Tree,
-    /// For each node, whether it, or one above it, is of another task, which is polled in the poll of this one.
-    is_others: Vec<bool>,
     /// The deepest node that all stacks of the task's own have in common.
     common: Option<usize>,
     /// The only place where futures are polled with wakers that are not the task's.
     sub_executor: Option<usize>,
     /// Where the task's own stacks begin: return addresses in its poll.
     begins: HashSet<usize>,
+    /// By return address in the poll of another task: the nodes with which that one's stacks begin.
+    entered: HashMap<usize, Vec<usize>>,
 }
 
 /// The trees of a dump's tasks, to put children into them. Each is filtered when it is needed, and once.
@@ -59,9 +59,12 @@ impl<'a> Hosts<'a> {
     /// with another waker, so that its stacks are not among those of the task, stands at the sub-executor, if there is only
     /// one. All others, those that were spawned among them, stand below the last frame that all stacks have in common.
     pub(crate) fn seats(&mut self, parent: &TaskRecord, children: &[&TaskRecord]) -> Seats {
-        // All of them first: they cannot be borrowed one by one while others are made.
-        for task in children.iter().copied().filter(|child| child.is_nested()).chain([parent]) {
-            self.host(task);
+        // All of them first: they cannot be borrowed one by one while others are made. Those of children only where they may
+        // be compared.
+        if self.host(parent).is_some_and(|into| !into.entered.is_empty()) {
+            for child in children.iter().filter(|child| child.is_nested()) {
+                self.host(child);
+            }
         }
         let host = |task: &TaskRecord| self.of.get(&task.trace().ok()?);
         let Some(into) = host(parent) else {
@@ -98,9 +101,16 @@ impl<'a> Hosts<'a> {
 
 impl Host {
     fn new(tree: Tree, trace: &RawTrace) -> Self {
+        // For each node, whether it, or one above it, is of another task, which is polled in the poll of this one.
         let mut is_others: Vec<bool> = Vec::with_capacity(tree.nodes.len());
+        let mut entered: HashMap<usize, Vec<usize>> = HashMap::new();
         for node in &tree.nodes {
             let above = node.parent.is_some_and(|parent| is_others[parent]);
+            if !above {
+                for &address in &node.entered {
+                    entered.entry(address).or_default().push(is_others.len());
+                }
+            }
             is_others.push(above || !node.entered.is_empty());
         }
         let own = |siblings: &[usize]| match siblings {
@@ -117,21 +127,22 @@ impl Host {
         let whole = trace.stacks().filter(|stack| !stack.is_truncated() && !stack.is_foreign());
         let begins = whole.filter_map(|stack| stack.addresses().next_back()).map(ReturnAddress::get);
         let (begins, sub_executor) = (begins.collect(), only_sub_executor(&tree, &is_others));
-        Self { tree, is_others, common, sub_executor, begins }
+        Self { tree, common, sub_executor, begins, entered }
     }
 
     /// The nodes at which the stacks of a task begin that is polled in the poll of this one.
     ///
     /// The address alone is that of all futures of one type, and boxed ones are: so what they begin with must look the same.
     fn beginnings_of(&self, child: &Self) -> Vec<usize> {
-        let begins_with =
-            |node: &Node| child.tree.roots.iter().any(|&root| child.tree.nodes[root].frame == node.frame);
-        let is_it = |&(_, node): &(usize, &Node)| {
-            let is_direct = !node.parent.is_some_and(|parent| self.is_others[parent]);
-            let entered = node.entered.iter().any(|address| child.begins.contains(address));
-            is_direct && entered && begins_with(node)
+        let looks_alike = |&at: &usize| {
+            let mut roots = child.tree.roots.iter().map(|&root| &child.tree.nodes[root].frame);
+            roots.any(|frame| *frame == self.tree.nodes[at].frame)
         };
-        self.tree.nodes.iter().enumerate().filter(is_it).map(|(at, _)| at).collect()
+        let entered = child.begins.iter().filter_map(|address| self.entered.get(address));
+        let mut nodes: Vec<_> = entered.flatten().copied().filter(looks_alike).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Prints {
 
 impl Prints {
     pub(crate) fn new(trees: &[Tree], text: &Text) -> Self {
-        let text = text.clone().footer(false);
+        let text = text.clone().footer(false).of_dump();
         let mut prints =
             Self { texts: Vec::new(), of: Vec::new(), hidden: Hidden::default(), lacks_debug_info: false };
         let mut known: HashMap<String, usize> = HashMap::new();

@@ -10,12 +10,18 @@ use crate::groups::{Groups, Looks};
 use crate::host::Hosts;
 use crate::task_trees::TaskTrees;
 
-/// Levels of tasks that are indented. Deeper ones stand at the same column.
+/// Levels of tasks that are indented, while their lines begin with no more than so many bytes. Deeper ones stand at the same
+/// column.
 const INDENTED_LEVELS: usize = 30;
+const INDENTED_BYTES: usize = 1_000;
 
 impl DumpText {
     /// Tasks as a tree: below the await of each task stand its children. Children that look alike, and have none of their own,
     /// stand together. Tasks whose parents are not in the dump are roots.
+    ///
+    /// A child that the task awaits stands where it is polled, and its frames are printed once, as its own. One that is polled with
+    /// a waker of its own stands at the `FuturesUnordered` that does so; where there are several, or none is known, and if it was
+    /// spawned, below the last frame that all stacks of the task have in common.
     ///
     /// Groups when it is made, which allocates; printing allocates little.
     #[must_use]
@@ -127,7 +133,7 @@ impl fmt::Display for TaskTree<'_> {
             };
             write!(f, "{}{branch}{prefix}{edge}{branch:#}", if level == 0 { "\n\n" } else { "\n" })?;
             self.heading(f, &tasks)?;
-            let is_indented = level < INDENTED_LEVELS;
+            let is_indented = level < INDENTED_LEVELS && prefix.len() < INDENTED_BYTES;
             let below = if is_indented { prefix + more } else { prefix };
             for Part { lines, room, children } in self.parts(&tasks, &mut hosts).into_iter().rev() {
                 let prefix = format!("{below}{}", if is_indented { &*room } else { "" });

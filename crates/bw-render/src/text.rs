@@ -33,6 +33,7 @@ pub struct Text {
     whole_paths: Option<bool>,
     roots: Vec<String>,
     footer: bool,
+    of_dump: bool,
 }
 
 /// What the branches are drawn with.
@@ -90,6 +91,7 @@ impl Default for Text {
             whole_paths: None,
             roots: Vec::new(),
             footer: true,
+            of_dump: false,
         }
     }
 }
@@ -142,6 +144,13 @@ impl Text {
     #[must_use]
     pub fn footer(mut self, footer: bool) -> Self {
         self.footer = footer;
+        self
+    }
+
+    /// For trees of tasks that were all asked. A `FuturesUnordered` whose children were asked wakes itself: that it did says
+    /// nothing then, and depends on who was asked first. So it is not told, and only counted as hidden.
+    pub(crate) fn of_dump(mut self) -> Self {
+        self.of_dump = true;
         self
     }
 
@@ -393,7 +402,7 @@ impl Rendered<'_> {
         }
         for (mark, text) in [
             (node.marks.is_yield, "woke itself"),
-            (node.marks.also_yields, "and woke itself"),
+            (node.marks.also_yields && !self.text.of_dump, "and woke itself"),
             (node.marks.foreign, "on another thread"),
             (node.marks.truncated, "callers missing: the walk ended before the root"),
         ] {

@@ -40,7 +40,7 @@ pub struct Node {
     pub(crate) waits: usize,
     pub(crate) count: usize,
     pub(crate) marks: Marks,
-    /// Return addresses in polls of other traced tasks that a filter left out between its parent and this.
+    /// Return addresses in polls of other traced tasks, between its parent and this. Only in a filtered tree.
     pub(crate) entered: Vec<usize>,
 }
 
@@ -62,8 +62,8 @@ pub struct Marks {
     pub foreign: bool,
     /// A leaf that woke its own task (a yield), instead of waiting to be woken.
     pub is_yield: bool,
-    /// A leaf that waits to be woken, and in the same poll woke its own task as well, elsewhere in the same function. Only in
-    /// a tree that was [filtered](Tree::filtered) for users, and of libraries' functions.
+    /// A leaf that waits to be woken, and in the same poll woke its own task as well, elsewhere in the same function; or one
+    /// of those it stands for did. Only in a tree that was [filtered](Tree::filtered) for users, and of libraries' functions.
     pub also_yields: bool,
 }
 
