@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bw_core::{RawTrace, ReturnAddress, TaskRecord};
+use bw_symbolize::Frame;
 
 use crate::filter::Detail;
 use crate::task_trees::TaskTrees;
@@ -15,8 +16,8 @@ struct Host {
     common: Option<usize>,
     /// The only place where futures are polled with wakers that are not the task's.
     sub_executor: Option<usize>,
-    /// Where the task's own stacks begin: return addresses in its poll.
-    begins: HashSet<usize>,
+    /// Where the task's own stacks begin: return addresses in its poll, ascending.
+    begins: Vec<usize>,
     /// By return address in the poll of another task: the nodes with which that one's stacks begin.
     entered: HashMap<usize, Vec<usize>>,
 }
@@ -70,32 +71,64 @@ impl<'a> Hosts<'a> {
         let Some(into) = host(parent) else {
             return Seats { rooms: vec![None; children.len()], replaced: HashSet::new() };
         };
-        let mut seats = Seats::default();
-        let mut known: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
-        let mut takers: HashMap<usize, usize> = HashMap::new();
-        for &child in children {
-            if !child.is_nested() {
-                seats.rooms.push(into.common);
-                continue;
-            }
-            let begins = known
-                .entry(child.trace().ok())
-                .or_insert_with(|| host(child).map(|child| into.beginnings_of(child)).unwrap_or_default());
-            for &node in &*begins {
-                *takers.entry(node).or_default() += 1;
-            }
-            seats.rooms.push(match begins.first() {
-                Some(&node) => into.tree.nodes[node].parent,
-                None => into.sub_executor.or(into.common),
-            });
-        }
-        // Where some that wait there are not among the children, nothing is taken away.
-        seats.replaced = takers
-            .into_iter()
-            .filter(|&(node, takers)| takers >= into.tree.nodes[node].count)
-            .map(|(node, _)| node)
+        let mut kinds = Kinds::default();
+        let kind_of: Vec<_> = children
+            .iter()
+            .map(|child| kinds.kind(into, host(child).filter(|_| child.is_nested())?))
             .collect();
-        seats
+        let rooms = children.iter().zip(&kind_of).map(|(child, kind)| match kind {
+            Some(kind) => kinds.all[*kind].room,
+            None if child.is_nested() => into.sub_executor.or(into.common),
+            None => into.common,
+        });
+        Seats { rooms: rooms.collect(), replaced: kinds.replaced(into) }
+    }
+}
+
+/// Children of a task that cannot be told apart by how they are polled.
+struct Kind {
+    /// With which their stacks begin in those of the parent.
+    nodes: Vec<usize>,
+    /// How many children are of it.
+    children: usize,
+    room: Option<usize>,
+}
+
+/// All kinds, by what tells them apart: where their stacks begin, and with what.
+#[derive(Default)]
+struct Kinds<'a> {
+    all: Vec<Kind>,
+    known: HashMap<(&'a [usize], Vec<&'a Frame>), Option<usize>>,
+}
+
+impl<'a> Kinds<'a> {
+    /// The kind of a child, which is counted. `None` if no stack of the parent goes through it.
+    fn kind(&mut self, into: &Host, child: &'a Host) -> Option<usize> {
+        let first: Vec<_> = child.tree.roots.iter().map(|&root| &child.tree.nodes[root].frame).collect();
+        let kind = *self.known.entry((&child.begins, first)).or_insert_with(|| {
+            let nodes = into.beginnings_of(child);
+            let above = into.tree.nodes[*nodes.first()?].parent;
+            // At several places nothing tells which of them is at which.
+            let is_one = nodes.iter().all(|&node| into.tree.nodes[node].parent == above);
+            self.all.push(Kind { nodes, children: 0, room: if is_one { above } else { into.common } });
+            Some(self.all.len() - 1)
+        });
+        self.all[kind?].children += 1;
+        kind
+    }
+
+    /// The nodes that children say themselves: where all that are polled there are among the children, and stand there.
+    fn replaced(&self, into: &Host) -> HashSet<usize> {
+        let mut claims: HashMap<usize, usize> = HashMap::new();
+        for &node in self.all.iter().flat_map(|kind| &kind.nodes) {
+            *claims.entry(node).or_default() += 1;
+        }
+        let is_whole = |kind: &&Kind| {
+            let polled: usize = kind.nodes.iter().map(|&node| into.tree.nodes[node].count).sum();
+            let stands_there = |node: &usize| into.tree.nodes[*node].parent == kind.room && claims[node] == 1;
+            kind.children >= polled && kind.nodes.iter().all(stands_there)
+        };
+        self.all.iter().filter(is_whole).flat_map(|kind| kind.nodes.iter().copied()).collect()
     }
 }
 
@@ -126,7 +159,10 @@ impl Host {
         }
         let whole = trace.stacks().filter(|stack| !stack.is_truncated() && !stack.is_foreign());
         let begins = whole.filter_map(|stack| stack.addresses().next_back()).map(ReturnAddress::get);
-        let (begins, sub_executor) = (begins.collect(), only_sub_executor(&tree, &is_others));
+        let mut begins: Vec<_> = begins.collect();
+        begins.sort_unstable();
+        begins.dedup();
+        let sub_executor = only_sub_executor(&tree, &is_others);
         Self { tree, common, sub_executor, begins, entered }
     }
 

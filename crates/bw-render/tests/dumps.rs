@@ -68,7 +68,8 @@ fn all() -> RawTaskDump {
         state(12, TaskState::Finished, 0, Err(NoTrace::Over)).with_parent(id(3)),
         task(13, 0, Err(NoTrace::NotAsked)),
     ])
-    .with_registered(1_200, 120, 40)
+    .with_registered(1_200)
+    .with_uncounted(120, 40)
     .with_alive(1_040_000)
 }
 
@@ -148,7 +149,7 @@ fn the_order_in_which_traces_arrived_does_not_matter() {
         Err(reason) => Err(reason),
     };
     let turned = tasks.tasks().iter().map(|task| task.clone().with_trace(other(task.trace()))).collect();
-    let turned = dump(turned).with_registered(1_200, 120, 40).with_alive(1_040_000);
+    let turned = dump(turned).with_registered(1_200).with_uncounted(120, 40).with_alive(1_040_000);
     let print = |dump: &RawTaskDump, trees: &[Tree]| {
         let trees = TaskTrees::new(dump, trees);
         [

@@ -130,6 +130,38 @@ fn frames_of_a_child_stay_where_not_all_such_children_are_in_the_dump() {
     assert_eq!(both.print(Text::new()).matches("async fn app::awaited").count(), 1);
 }
 
+/// Of two that begin alike and go on differently, one is missing: what is printed for it must not go either.
+#[test]
+fn frames_of_a_child_that_begins_as_another_stay_where_that_is_missing() {
+    let run = user(10, "run", 20);
+    let frames = |name| [user(21, "awaited", 70), user(22, name, 80)];
+    let child = |at, name| {
+        let [first, second] = frames(name);
+        own(1, &[Arc::clone(&run), branch(at), poll_of(4), first, second], 51)
+    };
+    let parent = vec![child(30, "left"), child(31, "right")];
+    let trace = |name| vec![own(4, &frames(name), 51)];
+    let tasks = vec![task(1, 0), task(2, 1).with_poller(id(1)), task(3, 2).with_poller(id(1))];
+    let traces = vec![parent, trace("left"), trace("right")];
+    let one = Program::new(tasks[..2].to_vec(), traces.clone()).print(Text::new());
+    assert_eq!((one.matches("app::left").count(), one.matches("app::right").count()), (2, 1), "{one}");
+    let both = Program::new(tasks, traces).print(Text::new());
+    assert_eq!((both.matches("app::left").count(), both.matches("app::right").count()), (1, 1), "{both}");
+}
+
+/// Two of one type that look alike, awaited at two places: nothing tells which is where.
+#[test]
+fn children_that_may_stand_at_several_places_stand_above_them() {
+    let run = user(10, "run", 20);
+    let at = |name| own(1, &[Arc::clone(&run), user(11, name, 30), poll_of(4), user(21, "awaited", 70)], 51);
+    let other =
+        |name| own(1, &[Arc::clone(&run), user(12, name, 31), poll_of(4), user(21, "awaited", 70)], 51);
+    let parent = vec![at("left"), other("right")];
+    let awaited = vec![own(4, &[user(21, "awaited", 70)], 51)];
+    let tasks = vec![task(1, 0), task(2, 1).with_poller(id(1)), task(3, 1).with_poller(id(1))];
+    assert_snapshot!(Program::new(tasks, vec![parent, awaited]).print(Text::new()));
+}
+
 /// Boxed futures are of one type, and so their polls return to one address.
 #[test]
 fn a_child_that_looks_otherwise_than_what_is_polled_there_stands_elsewhere() {

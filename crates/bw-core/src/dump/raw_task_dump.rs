@@ -48,11 +48,18 @@ impl RawTaskDump {
         self
     }
 
-    /// The same dump, with how many tasks were registered, whether they passed the filter or not: all of them, those that
-    /// others [poll](TaskRecord::is_nested), and those that were never polled.
+    /// The same dump, with how many tasks were registered, whether they passed the filter or not.
     #[must_use]
-    pub fn with_registered(mut self, registered: usize, nested: usize, unpolled: usize) -> Self {
-        (self.registered, self.nested, self.unpolled) = (registered, nested, unpolled);
+    pub fn with_registered(mut self, registered: usize) -> Self {
+        self.registered = registered;
+        self
+    }
+
+    /// The same dump, with how many of the [registered](Self::registered) others [poll](Self::nested), and how many were never
+    /// [polled](Self::unpolled). Unless told, as many as are in it.
+    #[must_use]
+    pub fn with_uncounted(mut self, nested: usize, unpolled: usize) -> Self {
+        (self.nested, self.unpolled) = (nested, unpolled);
         self
     }
 
