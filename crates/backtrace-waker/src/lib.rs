@@ -69,7 +69,7 @@
 //! * A future that never touches its waker, such as `std::future::pending()`, leaves nothing to record. Its trace says so.
 //! * Sub-executors (`FuturesUnordered`, `JoinSet`) poll their children with wakers of their own, and only those that were
 //!   woken. The trace ends there; wrap the children to see them. (When all its children were asked, a `FuturesUnordered` has
-//!   polled them all and then wakes itself; its line says so.)
+//!   polled them all, and then wakes itself: `(and woke itself)`.)
 //! * Executors and futures that look at the waker's data or vtable (embassy does) see ours during a traced poll.
 //! * The task's last waker is kept until the task is over. On an executor that drops tasks which nobody can wake any more,
 //!   such a task stays.

@@ -1,4 +1,9 @@
-//! tokio's ways to spawn, traced: the same names, arguments and results. Feature `tokio`.
+//! tokio's ways to spawn, traced: the same names, arguments and results. Feature `tokio`:
+//!
+//! ```toml
+//! [dependencies]
+//! backtrace-waker = { version = "0.1", features = ["tokio"] }
+//! ```
 //!
 //! | instead of | write |
 //! |---|---|
