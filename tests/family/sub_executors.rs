@@ -33,6 +33,30 @@ fn children_of_for_each_concurrent_stand_below_its_poll() {
     assert_snapshot!(tree_of(4, || serve_all().traced_as("parent")));
 }
 
+/// Above 30 futures it is a `FuturesOrdered`.
+#[test]
+fn children_of_a_long_join_all_stand_below_what_polls_them() {
+    async fn join_many() {
+        tokio::select! {
+            _ = futures::future::join_all((0..40).map(|_| wait().traced())) => {}
+            () = wait() => {}
+        }
+    }
+    assert_snapshot!(tree_of(41, || join_many().traced_as("parent")));
+}
+
+#[test]
+fn children_of_buffered_stand_below_its_poll() {
+    async fn in_order() {
+        let pages = stream::iter(0..10).map(|_| wait().traced_as("page")).buffered(2);
+        tokio::select! {
+            () = pages.for_each(async |()| {}) => {}
+            () = wait() => {}
+        }
+    }
+    assert_snapshot!(tree_of(3, || in_order().traced_as("parent")));
+}
+
 /// Its stacks fork above the `FuturesUnordered`, and still the children stand below that.
 #[test]
 fn children_stand_below_the_branch_that_polls_them() {

@@ -164,6 +164,8 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
     let mut new = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
     let mut heirs: Vec<Heir> = Vec::with_capacity(tree.nodes.len());
     let mut was_leaf = Vec::new();
+    // Of the stacks that end at a node, those that wait to be woken.
+    let mut waiting: Vec<usize> = Vec::new();
     for (at, node) in tree.nodes.iter().enumerate() {
         let above = node.parent.map_or(none, |parent| heirs[parent]);
         let is_hook = classes[at] == Class::Hook;
@@ -172,6 +174,7 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
             let marks = node.marks.or(above.marks);
             let count = node.count * above.count;
             was_leaf.push(node.children.is_empty());
+            waiting.push(if node.marks.is_yield { 0 } else { node.ends });
             let itself = (is_hook && above.is_inside).then_some(node.place.address);
             let entered = node.entered.iter().copied().chain(above.entered).chain(itself).collect();
             let node =
@@ -186,16 +189,21 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
         match above.node {
             // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
             Some(parent) => {
+                waiting[parent] += if node.marks.is_yield { 0 } else { node.ends };
                 let parent = &mut new.nodes[parent];
                 parent.ends += node.ends;
                 parent.waits = parent.waits.max(node.waits);
                 parent.marks.is_yield |= node.marks.is_yield;
+                parent.marks.also_yields |= node.marks.also_yields;
                 heirs.push(heir);
             }
             None => heirs.push(Heir { marks: node.marks.or(above.marks), ..heir }),
         }
     }
-    for (node, was_leaf) in new.nodes.iter_mut().zip(was_leaf) {
+    for ((node, was_leaf), waiting) in new.nodes.iter_mut().zip(was_leaf).zip(waiting) {
+        if node.marks.is_yield && waiting > 0 {
+            (node.marks.is_yield, node.marks.also_yields) = (false, true);
+        }
         if node.children.is_empty() && !was_leaf {
             node.count *= node.waits.max(1);
         }

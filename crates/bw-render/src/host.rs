@@ -182,13 +182,19 @@ impl Host {
     }
 }
 
+/// What polls its children with wakers of its own.
+const SUB_EXECUTORS: &[&str] = &[
+    "::futures_unordered::FuturesUnordered<",
+    // Has one of those, which may be hidden.
+    "::futures_ordered::FuturesOrdered<",
+];
+
 /// The node that polls a `FuturesUnordered`, on which all combinators are built that poll with wakers of their own; or, if it
 /// shows at several places of one function, that function's caller. `None` if there are others.
 fn only_sub_executor(tree: &Tree, is_others: &[bool]) -> Option<usize> {
     let is_it = |at: usize| {
         let function = tree.nodes[at].frame.function.as_ref();
-        !is_others[at]
-            && function.is_some_and(|it| it.path.contains("::futures_unordered::FuturesUnordered<"))
+        !is_others[at] && function.is_some_and(|it| SUB_EXECUTORS.iter().any(|part| it.path.contains(part)))
     };
     // Those inside of its own functions are not meant.
     let outermost = |&at: &usize| is_it(at) && !tree.nodes[at].parent.is_some_and(is_it);

@@ -62,8 +62,9 @@ pub struct Marks {
     pub foreign: bool,
     /// A leaf that woke its own task (a yield), instead of waiting to be woken.
     pub is_yield: bool,
-    /// A leaf that waits to be woken, and in the same poll woke its own task as well, elsewhere in the same function; or one
-    /// of those it stands for did. Only in a tree that was [filtered](Tree::filtered) for users, and of libraries' functions.
+    /// A leaf that waits to be woken, and in the same poll woke its own task as well: in what a filter left out below it,
+    /// elsewhere in the same function of a library, or in one of several leaves that it stands for. Only in a
+    /// [filtered](Tree::filtered) tree.
     pub also_yields: bool,
 }
 

@@ -233,6 +233,16 @@ fn a_library_that_waits_and_wakes_itself_is_one_wait_that_says_so() {
     ]);
     let printed = users.to_string();
     assert!(printed.contains(":420:") && printed.contains(":557:5 (woke itself)"), "{printed}");
+    // Both in what is left out below another.
+    let first = tokio(15, "tokio::first", "first.rs");
+    let below = tree(vec![
+        own(1, &[Arc::clone(&run), Arc::clone(&first), futures_unordered(13, 420)], 50),
+        yields(&[Arc::clone(&run), first, futures_unordered(14, 557)], 51),
+    ]);
+    assert!(
+        below.to_string().contains("tokio::first at tokio-1.54.1/src/first.rs:7:5 (and woke itself)"),
+        "{below}"
+    );
     // What only yields does not wait.
     let only_yields = tree(vec![yields(&[run, futures_unordered(14, 557)], 51)]).to_string();
     assert!(only_yields.contains(":557:5 (woke itself)"), "{only_yields}");
