@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::Sampler;
-use crate::measure::{allocations, clones, first_capture, idle, request, two_threads};
+use crate::measure::dump::Part;
+use crate::measure::{allocations, clones, first_capture, idle, request, spawn, two_threads};
 
 /// One row of the scoreboard, and one object in its JSON.
 #[derive(Debug)]
@@ -47,6 +48,13 @@ pub enum Measure {
         /// What the process does; `None` for a name that takes no part.
         child: fn(&str) -> Option<f64>,
     },
+    /// Of suspended tasks, by processes that take all the parts in one go, as suspending the tasks takes long.
+    Dump {
+        /// How many tasks.
+        tasks: usize,
+        /// Which of what they take.
+        part: Part,
+    },
 }
 
 /// A contestant of one figure.
@@ -67,20 +75,31 @@ pub struct Effort {
     pub sample: Duration,
     /// Child processes for each contestant.
     pub children: usize,
+    /// The same, where each suspends many tasks.
+    pub dumps: usize,
+    /// The most tasks that contestants are asked about who take minutes for a hundred thousand.
+    pub slow_dumps: usize,
 }
 
 impl Effort {
-    /// For figures to quote: under three minutes.
-    pub const FULL: Self = Self { rounds: 151, sample: Duration::from_millis(4), children: 11 };
-    /// To see that everything runs: under twenty seconds.
-    pub const QUICK: Self = Self { rounds: 15, sample: Duration::from_millis(2), children: 3 };
+    /// For figures to quote: under four minutes.
+    pub const FULL: Self = Self {
+        rounds: 151,
+        sample: Duration::from_millis(4),
+        children: 11,
+        dumps: 3,
+        slow_dumps: usize::MAX,
+    };
+    /// To see that everything runs: under a minute.
+    pub const QUICK: Self =
+        Self { rounds: 15, sample: Duration::from_millis(2), children: 3, dumps: 1, slow_dumps: 1_000 };
 }
 
 /// Every row. To add one: a measurement in [`measure`](crate::measure), and a line here.
 #[must_use]
 pub fn figures() -> Vec<Figure> {
     use Measure::{Child, Here};
-    vec![
+    let mut figures = vec![
         Figure {
             key: "idle_hot_ns",
             about: "a poll nobody asked for, of one task",
@@ -185,7 +204,98 @@ pub fn figures() -> Vec<Figure> {
                 child: |name| allocations::count(allocations::Part::Trace, name),
             },
         },
+        Figure {
+            key: "spawn_2_threads_ns",
+            about: "to wrap a task and to drop an older one, on each of two threads at once",
+            target: Target::None,
+            measure: Here(|effort| {
+                let entrant = |&(name, make): &spawn::Kind| {
+                    let iterations = iterations(&mut make(), effort.sample);
+                    Entrant { name, round: Box::new(two_threads::nanos(make, iterations)) }
+                };
+                spawn::KINDS.iter().map(entrant).collect()
+            }),
+        },
+    ];
+    figures.extend(dumps());
+    figures
+}
+
+/// The rows of a dump: five for each number of tasks.
+fn dumps() -> impl Iterator<Item = Figure> {
+    let row = |tasks, part, key, about, target| Figure {
+        key,
+        about,
+        target,
+        measure: Measure::Dump { tasks, part },
+    };
+    let met = |tasks, most| if tasks == 100_000 { Target::AtMost(most) } else { Target::None };
+    [
+        (
+            1_000,
+            [
+                "dump_1k_grouped_first_ms",
+                "dump_1k_grouped_ms",
+                "dump_1k_capture_ms",
+                "dump_1k_full_ms",
+                "dump_1k_peak_mb",
+            ],
+        ),
+        (
+            10_000,
+            [
+                "dump_10k_grouped_first_ms",
+                "dump_10k_grouped_ms",
+                "dump_10k_capture_ms",
+                "dump_10k_full_ms",
+                "dump_10k_peak_mb",
+            ],
+        ),
+        (
+            100_000,
+            [
+                "dump_100k_grouped_first_ms",
+                "dump_100k_grouped_ms",
+                "dump_100k_capture_ms",
+                "dump_100k_full_ms",
+                "dump_100k_peak_mb",
+            ],
+        ),
     ]
+    .into_iter()
+    .flat_map(move |(tasks, [first, grouped, capture, full, peak])| {
+        [
+            row(
+                tasks,
+                Part::GroupedFirst,
+                first,
+                "all suspended tasks of two workers, request to text, the first in a process",
+                met(tasks, 200.0),
+            ),
+            row(tasks, Part::Grouped, grouped, "the same, later", met(tasks, 120.0)),
+            row(
+                tasks,
+                Part::Capture,
+                capture,
+                "the same without text; bare is every task woken and polled once",
+                met(tasks, 100.0),
+            ),
+            row(
+                tasks,
+                Part::Full,
+                full,
+                "as grouped, but every task with a text of its own",
+                met(tasks, 1_000.0),
+            ),
+            row(
+                tasks,
+                Part::Peak,
+                peak,
+                "by how much the first text raised resident memory, at most",
+                met(tasks, 64.0),
+            ),
+        ]
+    })
 }
 
 fn idle_polls(tasks: usize, effort: &Effort) -> Vec<Entrant> {

@@ -2,9 +2,13 @@
 
 pub mod allocations;
 pub mod clones;
+pub mod dump;
 pub mod first_capture;
 pub mod idle;
+pub mod memory;
 pub mod request;
+pub mod service;
+pub mod spawn;
 pub mod two_threads;
 
 /// What the contestants are called, in tables and in JSON.

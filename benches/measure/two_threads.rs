@@ -1,4 +1,4 @@
-//! Whether threads that capture at the same time hinder one another.
+//! Whether threads that do the same thing at the same time hinder one another.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ struct Worker {
 }
 
 struct Order {
-    captures: u64,
+    iterations: u64,
     /// How many threads have yet to arrive.
     missing: Arc<AtomicUsize>,
 }
@@ -35,20 +35,20 @@ struct Report {
 }
 
 impl Worker {
-    fn new(make: fn(usize) -> Sampler, frames: usize) -> Self {
+    fn new(make: impl FnOnce() -> Sampler + Send + 'static) -> Self {
         let (orders, ordered) = channel::<Order>();
         let (report, reports) = channel();
         // Ends when the worker is dropped.
         thread::spawn(move || {
-            let mut sampler = make(frames);
-            for Order { captures, missing } in ordered {
+            let mut sampler = make();
+            for Order { iterations, missing } in ordered {
                 missing.fetch_sub(1, Ordering::AcqRel);
                 // Awake when the other arrives: a thread that slept here would begin late.
                 while missing.load(Ordering::Acquire) > 0 {
                     std::hint::spin_loop();
                 }
                 let from = Instant::now();
-                let took = sampler(captures);
+                let took = sampler(iterations);
                 if report.send(Report { took, from, to: Instant::now() }).is_err() {
                     break;
                 }
@@ -62,10 +62,10 @@ impl Worker {
     }
 }
 
-fn at_once<const N: usize>(workers: [&Worker; N], captures: u64) -> [Report; N] {
+fn at_once<const N: usize>(workers: [&Worker; N], iterations: u64) -> [Report; N] {
     let missing = Arc::new(AtomicUsize::new(N));
     for worker in workers {
-        let order = Order { captures, missing: Arc::clone(&missing) };
+        let order = Order { iterations, missing: Arc::clone(&missing) };
         worker.orders.send(order).expect("a worker that runs");
     }
     workers.map(Worker::report)
@@ -74,7 +74,7 @@ fn at_once<const N: usize>(workers: [&Worker; N], captures: u64) -> [Report; N] 
 /// One round: the time of a capture on each of two threads at once, over that on one thread alone. 1 is ideal, 2 is
 /// what a lock around the whole capture gives at least. NaN where two threads did not run at the same time.
 pub fn ratio(make: fn(usize) -> Sampler, frames: usize, captures: u64) -> impl FnMut() -> f64 {
-    let [a, b] = [Worker::new(make, frames), Worker::new(make, frames)];
+    let [a, b] = [(); 2].map(|()| Worker::new(move || make(frames)));
     move || {
         let (mut both, mut alone, mut samples) = (f64::INFINITY, f64::INFINITY, 0);
         for _ in 0..TRIES {
@@ -92,6 +92,28 @@ pub fn ratio(make: fn(usize) -> Sampler, frames: usize, captures: u64) -> impl F
         }
         both / alone
     }
+}
+
+/// One round: the nanoseconds of an iteration on each of two threads at once. NaN where they did not run at the same time.
+pub fn nanos(make: fn() -> Sampler, iterations: u64) -> impl FnMut() -> f64 {
+    let [a, b] = [Worker::new(make), Worker::new(make)];
+    move || {
+        let reports = (0..TRIES).map(|_| at_once([&a, &b], iterations)).find(together);
+        let took = reports.map(|reports| reports.map(|report| report.took.as_secs_f64()).iter().sum::<f64>());
+        // Below 2^52, so exact.
+        #[allow(clippy::cast_precision_loss)]
+        took.map_or(f64::NAN, |took| took * 1e9 / 2.0 / iterations as f64)
+    }
+}
+
+/// Each of two threads does it so many times, and how long that took one of them on average. The fewer the times, the less of
+/// it they spend at the same time.
+#[must_use]
+pub fn on_both(make: fn() -> Sampler) -> Sampler {
+    let [a, b] = [Worker::new(make), Worker::new(make)];
+    Box::new(move |iterations| {
+        at_once([&a, &b], iterations).iter().map(|report| report.took).sum::<Duration>() / 2
+    })
 }
 
 fn together([a, b]: &[Report; 2]) -> bool {

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use benches::measure::dump::{self, PARTS};
 use benches::measure::name;
-use benches::{Effort, Entrant, Figure, Measure, Target, play};
+use benches::{Effort, Entrant, Figure, Measure, Target, median, play};
 
 use crate::args::CHILD;
 
@@ -12,6 +14,14 @@ use crate::args::CHILD;
 #[derive(Default)]
 pub(crate) struct Board {
     rows: Vec<Row>,
+    /// The dumps of the last number of tasks.
+    dumps: Option<Dumps>,
+}
+
+/// What the processes took that dumped so many tasks, by contestant and by part.
+struct Dumps {
+    tasks: usize,
+    taken: Vec<(&'static str, [Option<f64>; PARTS])>,
 }
 
 struct Row {
@@ -31,14 +41,21 @@ impl Board {
             Measure::Child { times, names, .. } => {
                 let entrant = |&name| {
                     // Once to see that it works, and so that the program is in memory.
-                    in_a_process(figure.key, name)?;
                     let key = figure.key;
+                    number_of_a_process(key, name)?;
                     // A process that worked once works again, or is left out.
-                    let round = move || in_a_process(key, name).unwrap_or(f64::NAN);
+                    let round = move || number_of_a_process(key, name).unwrap_or(f64::NAN);
                     Ok(Entrant { name, round: Box::new(round) })
                 };
                 let entrants = names().iter().map(entrant).collect::<Result<_, String>>()?;
                 play(entrants, times(effort))
+            }
+            Measure::Dump { tasks, part } => {
+                if self.dumps.as_ref().is_none_or(|dumps| dumps.tasks != tasks) {
+                    self.dumps = Some(Dumps::take(figure.key, tasks, effort));
+                }
+                let taken = self.dumps.iter().flat_map(|dumps| &dumps.taken);
+                taken.filter_map(|(name, parts)| Some((*name, parts[part as usize]?))).collect()
             }
         };
         self.rows.push(Row { figure, values });
@@ -54,15 +71,55 @@ impl Board {
     }
 }
 
-/// Starts this program again, to take one sample.
-fn in_a_process(key: &str, name: &str) -> Result<f64, String> {
+impl Dumps {
+    /// In turns. Who fails is left out from then on, with a word on the terminal; who takes long is not asked again.
+    fn take(key: &str, tasks: usize, effort: &Effort) -> Self {
+        const LONG: Duration = Duration::from_secs(10);
+        let mut entrants: Vec<_> =
+            dump::names(tasks, effort).into_iter().map(|name| (name, Vec::new(), true)).collect();
+        for _ in 0..effort.dumps {
+            for (name, samples, plays_on) in &mut entrants {
+                if !*plays_on {
+                    continue;
+                }
+                let began = Instant::now();
+                match in_a_process(key, name) {
+                    Ok(numbers) => samples.push(numbers),
+                    Err(error) => eprintln!("{error}"),
+                }
+                *plays_on = !samples.is_empty() && began.elapsed() < LONG;
+            }
+        }
+        let parts = |samples: &Vec<Vec<f64>>| {
+            std::array::from_fn(|part| {
+                let numbers = samples.iter().filter_map(|sample| sample.get(part).copied());
+                let middle = median(numbers.collect());
+                // Who failed has not a number; who does not do this gave one that is none.
+                (middle.is_finite() || samples.is_empty()).then_some(middle)
+            })
+        };
+        let taken = entrants.iter().map(|(name, samples, _)| (*name, parts(samples))).collect();
+        Self { tasks, taken }
+    }
+}
+
+fn number_of_a_process(key: &str, name: &str) -> Result<f64, String> {
+    match in_a_process(key, name)?[..] {
+        [number] => Ok(number),
+        ref numbers => Err(format!("the process for {key} of {name} gave {} numbers", numbers.len())),
+    }
+}
+
+/// Starts this program again, to take one sample: a number a line.
+fn in_a_process(key: &str, name: &str) -> Result<Vec<f64>, String> {
     let program = std::env::current_exe().map_err(|error| format!("cannot find itself: {error}"))?;
     let output = Command::new(program)
         .args([CHILD, key, name])
         .output()
         .map_err(|error| format!("cannot start itself: {error}"))?;
-    let number = String::from_utf8_lossy(&output.stdout).trim().parse().ok();
-    number.filter(|_| output.status.success()).ok_or_else(|| {
+    let numbers = String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect();
+    let numbers: Option<Vec<_>> = numbers;
+    numbers.filter(|_| output.status.success()).ok_or_else(|| {
         let stderr = String::from_utf8_lossy(&output.stderr);
         format!("the process for {key} of {name} failed ({}):\n{stderr}", output.status)
     })
@@ -137,6 +194,7 @@ impl Row {
 /// Three digits or so: more would be noise.
 fn number(value: f64) -> String {
     match value.abs() {
+        _ if value.is_nan() => "failed".into(),
         _ if value.fract() == 0.0 => format!("{value}"),
         0.0..10.0 => format!("{value:.2}"),
         10.0..100.0 => format!("{value:.1}"),

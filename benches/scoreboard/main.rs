@@ -14,6 +14,7 @@ mod board;
 use std::process::ExitCode;
 
 use args::{Args, Command};
+use benches::measure::dump;
 use benches::{Effort, Measure, figures};
 use board::Board;
 
@@ -57,13 +58,18 @@ fn measure(args: &Args) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What [`Board::take`] starts: measures once, and prints the number.
+/// What [`Board::take`] starts: measures once, and prints the number, or each on a line.
 fn child(key: &str, name: &str) -> ExitCode {
-    let child = figures().into_iter().find(|figure| figure.key == key).map(|figure| figure.measure);
-    if let Some(Measure::Child { child, .. }) = child
-        && let Some(value) = child(name)
-    {
-        println!("{value}");
+    let measure = figures().into_iter().find(|figure| figure.key == key).map(|figure| figure.measure);
+    let numbers = match measure {
+        Some(Measure::Child { child, .. }) => child(name).map(|value| vec![value]),
+        Some(Measure::Dump { tasks, .. }) => {
+            dump::take(tasks, name).map(|parts| parts.map(|part| part.unwrap_or(f64::NAN)).to_vec())
+        }
+        _ => None,
+    };
+    if let Some(numbers) = numbers {
+        numbers.iter().for_each(|number| println!("{number}"));
         return ExitCode::SUCCESS;
     }
     eprintln!("scoreboard: no process of its own measures {key:?} of {name:?}");

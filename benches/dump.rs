@@ -1,0 +1,25 @@
+//! A dump of a thousand suspended tasks on two workers, asked for from outside; see [`benches::measure::dump`].
+//!
+//! For regressions: the scoreboard has the others beside it, and more tasks.
+
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+
+use benches::measure::{dump, service};
+
+fn task_dump(criterion: &mut Criterion) {
+    let runtime = service::runtime();
+    let registry = dump::suspended(&runtime, 1_000);
+    let mut group = criterion.benchmark_group("dump");
+    group.bench_function("1k_capture", |bencher| bencher.iter_custom(timed(dump::capture(&registry))));
+    group.bench_function("1k_grouped", |bencher| bencher.iter_custom(timed(dump::grouped(&registry))));
+    group.finish();
+}
+
+fn timed(mut millis: impl FnMut() -> f64) -> impl FnMut(u64) -> Duration {
+    move |iterations| Duration::from_secs_f64((0..iterations).map(|_| millis()).sum::<f64>() / 1e3)
+}
+
+criterion_group!(benches, task_dump);
+criterion_main!(benches);
