@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::dump::Inbox;
-use crate::request::{Answer, Request};
+use crate::recorded::Outcome;
+use crate::request::Request;
 
 /// One who waits.
 pub(crate) enum Asker {
@@ -15,10 +16,10 @@ pub(crate) enum Asker {
 
 impl Asker {
     /// May wake whoever waits, whose panics end here.
-    pub(crate) fn answer(self, answer: Answer) {
+    pub(crate) fn answer(self, outcome: &Outcome<'_>) {
         match self {
-            Self::One(request) => request.answer(answer),
-            Self::Dump(inbox, number) => inbox.answer(number, answer),
+            Self::One(request) => request.answer(outcome.answer()),
+            Self::Dump(inbox, number) => inbox.answer(number, outcome),
         }
     }
 }
@@ -52,9 +53,9 @@ impl Askers {
         Some(self.rest.swap_remove(at))
     }
 
-    pub(crate) fn answer(self, answer: &Answer) {
+    pub(crate) fn answer(self, outcome: &Outcome<'_>) {
         for asker in self.first.into_iter().chain(self.rest) {
-            asker.answer(answer.clone());
+            asker.answer(outcome);
         }
     }
 }

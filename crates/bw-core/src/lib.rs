@@ -86,6 +86,7 @@ mod name;
 mod os_thread;
 mod pulse;
 mod raw_trace;
+mod recorded;
 mod registry;
 mod request;
 mod slot;

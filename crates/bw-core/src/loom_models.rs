@@ -267,12 +267,12 @@ fn loom_a_writer_that_is_late_is_counted_and_never_torn() {
             let slot = Arc::clone(&slot);
             move || slot.publish(0, &[7, 7])
         });
-        let early = slot.snapshot();
+        let early = slot.recorded().trace();
         for stack in early.stacks() {
             assert_eq!(words(stack), [7, 7]);
         }
         assert!(early.stacks().count() + early.dropped() <= 1);
         writer.join().unwrap();
-        assert_eq!(slot.snapshot().stacks().map(words).collect::<Vec<_>>(), [[7, 7]]);
+        assert_eq!(slot.recorded().trace().stacks().map(words).collect::<Vec<_>>(), [[7, 7]]);
     });
 }

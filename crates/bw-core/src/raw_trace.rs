@@ -45,6 +45,11 @@ impl RawTrace {
         Self { words }
     }
 
+    /// All of it, to be compared.
+    pub(crate) fn words(&self) -> &[usize] {
+        &self.words
+    }
+
     /// Builds a trace by hand: for tests of what reads traces, and for traces that came from elsewhere.
     ///
     /// Zero addresses are left out, since they are no addresses.

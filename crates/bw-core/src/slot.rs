@@ -16,9 +16,9 @@
 //! that later writers see a full slot and do not even walk.
 
 use crate::counters::Counters;
-use crate::raw_trace::{RawTrace, header};
+use crate::raw_trace::header;
+use crate::recorded::Recorded;
 use crate::sync::{AtomicUsize, Ordering};
-use std::sync::Arc;
 
 /// Collects the stacks of one poll.
 pub(crate) struct Slot {
@@ -115,27 +115,25 @@ impl Slot {
             // Ordering: Relaxed; the header's Release publishes it.
             word.store(address, Ordering::Relaxed);
         }
-        // Ordering: Release pairs with the Acquire load in `finish`: who sees the header sees the addresses.
+        // Ordering: Release pairs with the Acquire load in `published`: who sees the header sees the addresses.
         head.store(header::new(addresses.len(), flags), Ordering::Release);
     }
 
-    /// Copies what was recorded into one allocation of exactly its size, and empties the slot.
-    pub(crate) fn finish(&mut self) -> RawTrace {
-        let trace = self.snapshot();
-        self.reset();
-        trace
-    }
-
-    /// Copies every stack published so far.
-    pub(crate) fn snapshot(&self) -> RawTrace {
+    /// Every stack published so far.
+    pub(crate) fn recorded(&self) -> Recorded<'_> {
         let (published, lost) = self.published();
         // Ordering: Relaxed; see `drop_stack`.
         let dropped = self.dropped.load(Ordering::Relaxed) + lost;
-        let body = self.arena.get(..published).unwrap_or_default();
-        // Ordering: Relaxed; `published` acquired every header.
-        let body = body.iter().map(|word| word.load(Ordering::Relaxed));
-        // Both halves know their length, so this allocates once, exactly.
-        RawTrace::from_words(std::iter::once(dropped).chain(body).collect::<Arc<[usize]>>())
+        // `published` acquired every header.
+        Recorded::new(dropped, self.arena.get(..published).unwrap_or_default())
+    }
+
+    /// What was recorded, and an empty slot.
+    #[cfg(test)]
+    pub(crate) fn finish(&mut self) -> crate::raw_trace::RawTrace {
+        let trace = self.recorded().trace();
+        self.reset();
+        trace
     }
 
     /// How many words from the start are whole published stacks, and how many reserved stacks are not.

@@ -3,26 +3,38 @@
 use parking_lot::Mutex;
 
 use crate::slot::Slot;
+use crate::thread_slot::ThreadSlot;
 
-/// As many as workers are likely to trace at once; more are allocated and freed. None in models, where nothing may
-/// outlive an execution.
-const KEPT: usize = if cfg!(bw_loom) { 0 } else { 16 };
+/// Pools, so that workers which trace at once do not meet at one.
+const POOLS: usize = 8;
+
+/// As many as a worker needs that polls a traced task inside another; more are allocated and freed. None in models, where
+/// nothing may outlive an execution.
+const KEPT: usize = if cfg!(bw_loom) { 0 } else { 2 };
 
 /// Slots of the first size. Grown ones are not kept: one wide task must not hold memory for ever. So at most 512 KiB
 /// stay here.
-static POOL: Mutex<Vec<Slot>> = Mutex::new(Vec::new());
+static SLOTS: [Pool; POOLS] = [const { Pool(Mutex::new(Vec::new())) }; POOLS];
 
-/// An empty slot of at least so many words. Locks the pool for a moment; never called in the hook.
-pub(crate) fn take(words: usize) -> Slot {
-    let kept = if words <= Slot::WORDS { POOL.lock().pop() } else { None };
+/// On lines of its own: threads that use others do not slow it down.
+#[repr(align(128))]
+struct Pool(Mutex<Vec<Slot>>);
+
+fn of(thread: &ThreadSlot) -> &'static Mutex<Vec<Slot>> {
+    &SLOTS[thread.number() % POOLS].0
+}
+
+/// An empty slot of at least so many words. Locks the thread's pool for a moment; never called in the hook.
+pub(crate) fn take(words: usize, thread: &ThreadSlot) -> Slot {
+    let kept = if words <= Slot::WORDS { of(thread).lock().pop() } else { None };
     kept.unwrap_or_else(|| Slot::new(words.clamp(Slot::WORDS, Slot::MAX_WORDS)))
 }
 
-/// Gives a slot back, emptied. Locks the pool for a moment. A slot that a panic takes with it is just freed.
-pub(crate) fn put(mut slot: Slot) {
+/// Gives a slot back, and empties it. Locks the thread's pool for a moment. A slot that a panic takes with it is just freed.
+pub(crate) fn put(mut slot: Slot, thread: &ThreadSlot) {
     if slot.words() == Slot::WORDS {
         slot.reset();
-        let mut pool = POOL.lock();
+        let mut pool = of(thread).lock();
         if pool.len() < KEPT {
             pool.push(slot);
         }
@@ -32,19 +44,21 @@ pub(crate) fn put(mut slot: Slot) {
 #[cfg(all(test, not(bw_loom)))]
 mod tests {
     use super::*;
+    use crate::thread_slot;
 
     #[test]
     fn a_slot_that_comes_back_is_empty_and_a_grown_one_is_freed() {
-        let slot = take(0);
+        let thread = thread_slot::current_or_register();
+        let slot = take(0, thread);
         slot.publish(0, &[1]);
-        put(slot);
-        let mut slot = take(1);
+        put(slot, thread);
+        let mut slot = take(1, thread);
         assert!(slot.finish().is_empty());
-        put(slot);
-        let grown = take(Slot::WORDS + 1);
+        put(slot, thread);
+        let grown = take(Slot::WORDS + 1, thread);
         assert_eq!(grown.words(), Slot::WORDS + 1);
-        put(grown);
-        assert_eq!(take(Slot::WORDS).words(), Slot::WORDS);
-        assert_eq!(take(usize::MAX).words(), Slot::MAX_WORDS);
+        put(grown, thread);
+        assert_eq!(take(Slot::WORDS, thread).words(), Slot::WORDS);
+        assert_eq!(take(usize::MAX, thread).words(), Slot::MAX_WORDS);
     }
 }

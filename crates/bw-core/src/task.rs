@@ -17,8 +17,8 @@ use crate::error::CaptureError;
 use crate::handle::TraceHandle;
 use crate::hook::Hook;
 use crate::name::Name;
+use crate::recorded::Outcome;
 use crate::registry::Registry;
-use crate::request::Answer;
 use crate::slot_pool;
 use crate::stack;
 use crate::task_cell::{Batch, TaskCell};
@@ -125,7 +125,8 @@ fn poll_attended<F: Future>(
 ) -> Poll<F::Output> {
     let batch = beside.as_mut().attend(cx.waker());
     let thread = thread_slot::current_or_register();
-    let tracing = (!batch.is_empty()).then(|| (slot_pool::take(batch.slot_words), Answers(Some(batch))));
+    let tracing =
+        (!batch.is_empty()).then(|| (slot_pool::take(batch.slot_words, thread), Answers(Some(batch))));
     let (watch, depth) = Watch::begin(beside, thread);
     let poll = {
         // Not in the closure, which may have a frame of its own.
@@ -135,23 +136,23 @@ fn poll_attended<F: Future>(
         let waker = waker.as_deref().unwrap_or(cx.waker());
         future.poll(&mut Context::from_waker(waker))
     };
-    let Some((mut slot, answers)) = tracing else {
+    let Some((slot, answers)) = tracing else {
         return watch.end(thread, depth, false, poll);
     };
     counters::add(slot.counts());
-    let answer = if poll.is_ready() {
+    let outcome = if poll.is_ready() {
         // The task waits nowhere any more; what was recorded on the way is where it does *not* wait.
-        Err(CaptureError::finished())
+        Outcome::Over(CaptureError::finished())
     } else {
-        let trace = slot.finish();
-        if trace.dropped() > 0 {
+        let recorded = slot.recorded();
+        if recorded.dropped() > 0 {
             watch.cell().ask_for_more_room(slot.words());
         }
-        Ok(trace)
+        Outcome::Waits(recorded)
     };
     let poll = watch.end(thread, depth, true, poll);
-    slot_pool::put(slot);
-    answers.give(&answer);
+    answers.give(&outcome);
+    slot_pool::put(slot, thread);
     poll
 }
 
@@ -159,9 +160,9 @@ fn poll_attended<F: Future>(
 struct Answers(Option<Batch>);
 
 impl Answers {
-    fn give(mut self, answer: &Answer) {
+    fn give(mut self, outcome: &Outcome<'_>) {
         if let Some(batch) = self.0.take() {
-            batch.answer(answer);
+            batch.answer(outcome);
         }
     }
 }
@@ -169,7 +170,7 @@ impl Answers {
 impl Drop for Answers {
     fn drop(&mut self) {
         if let Some(batch) = self.0.take() {
-            batch.answer(&Err(CaptureError::panicked()));
+            batch.answer(&Outcome::Over(CaptureError::panicked()));
         }
     }
 }

@@ -44,8 +44,9 @@ use crate::error::CaptureError;
 use crate::generation;
 use crate::id::TaskId;
 use crate::name::Name;
+use crate::recorded::Outcome;
 use crate::registry::{PlaceInShard, Registry};
-use crate::request::{Answer, Request};
+use crate::request::Request;
 use crate::slot::Slot;
 use crate::stamp::StampRef;
 use crate::state::{TaskState, TaskStatus};
@@ -131,8 +132,8 @@ impl Batch {
     }
 
     /// Answers everybody. Wakes the requesters, whose panics end here.
-    pub(crate) fn answer(self, answer: &Answer) {
-        self.askers.answer(answer);
+    pub(crate) fn answer(self, outcome: &Outcome<'_>) {
+        self.askers.answer(outcome);
     }
 }
 
@@ -189,7 +190,7 @@ impl TaskCell {
         let mut shared = self.shared.lock();
         if let Some(over) = shared.stage.over() {
             drop(shared);
-            asker.answer(Err(over));
+            asker.answer(&Outcome::Over(over));
             return None;
         }
         shared.askers.push(asker);
@@ -334,7 +335,7 @@ impl TaskCell {
         if stage != Stage::Panicked {
             self.registry.remove(self);
         }
-        batch.answer(&Err(over));
+        batch.answer(&Outcome::Over(over));
         wake::discard(waker);
     }
 

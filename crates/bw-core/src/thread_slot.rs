@@ -23,6 +23,8 @@ const DEPTH: usize = 32;
 
 /// The tasks on one thread's stack.
 pub(crate) struct ThreadSlot {
+    /// From 0, in the order they were made.
+    number: usize,
     /// How many traced polls are on the stack; may exceed [`DEPTH`].
     depth: AtomicUsize,
     /// Outermost first; only the first `depth` mean anything.
@@ -53,7 +55,7 @@ pub(crate) struct Polling {
 static SLOTS: Mutex<Vec<&'static ThreadSlot>> = Mutex::new(Vec::new());
 
 /// For threads that are being torn down, and can own nothing any more. Nobody reads it.
-static NOWHERE: ThreadSlot = ThreadSlot::new();
+static NOWHERE: ThreadSlot = ThreadSlot::new(0);
 
 thread_local! {
     /// This thread's slot. No destructor, so that reading it is one load.
@@ -96,7 +98,7 @@ fn register() -> Option<&'static ThreadSlot> {
     let mut slots = SLOTS.lock();
     let vacant = slots.iter().copied().find(|slot| slot.thread.lock().is_none());
     let slot = vacant.unwrap_or_else(|| {
-        let slot = Box::leak(Box::new(ThreadSlot::new()));
+        let slot = Box::leak(Box::new(ThreadSlot::new(slots.len())));
         slots.push(slot);
         slot
     });
@@ -139,12 +141,18 @@ pub(crate) fn all_polling() -> Vec<Polling> {
 }
 
 impl ThreadSlot {
-    const fn new() -> Self {
+    const fn new(number: usize) -> Self {
         Self {
+            number,
             depth: AtomicUsize::new(0),
             entries: [const { Entry::VACANT }; DEPTH],
             thread: Mutex::new(None),
         }
+    }
+
+    /// No other thread that lives has the same, except those that are being torn down.
+    pub(crate) fn number(&self) -> usize {
+        self.number
     }
 
     /// Notes that this thread, whose slot this is, begins to poll a task. A few plain loads and stores.

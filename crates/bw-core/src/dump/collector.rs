@@ -1,20 +1,17 @@
 //! Asks the tasks of a dump, a window of them at a time, and puts their answers together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::filter::TaskFilter;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Said};
 use super::raw_task_dump::RawTaskDump;
 use super::task_record::{NoTrace, TaskRecord};
 use crate::asker::Asker;
 use crate::deadline;
 use crate::generation;
 use crate::id::TaskId;
-use crate::raw_trace::RawTrace;
 use crate::registry::Registry;
-use crate::request::Answer;
 use crate::state::{TaskState, TaskStatus};
 use crate::task_cell::{Loan, TaskCell};
 use crate::thread_slot::{self, Polling};
@@ -30,8 +27,6 @@ pub(super) struct Collector {
     at_once: usize,
     /// What the asking thread polls, if it blocks: none of that can answer.
     ours: Vec<TaskId>,
-    /// Who polled what when the last chunk was asked.
-    polling: HashMap<TaskId, Polling>,
     /// Those still to be asked.
     ahead: std::vec::IntoIter<Arc<TaskCell>>,
     asking: Option<NoTrace>,
@@ -41,10 +36,11 @@ pub(super) struct Collector {
     left_out: (usize, usize),
     asked: Vec<Option<Arc<TaskCell>>>,
     outstanding: usize,
-    traces: Traces,
     inbox: Arc<Inbox>,
     /// The vector that the inbox had before.
-    spare: Vec<(u32, Answer)>,
+    spare: Vec<(u32, Said)>,
+    /// Between chunks, empty.
+    loans: Vec<(Arc<TaskCell>, Loan)>,
 }
 
 impl Collector {
@@ -60,16 +56,15 @@ impl Collector {
             filter,
             at_once,
             ours: if blocks { thread_slot::polled_here() } else { Vec::new() },
-            polling: HashMap::new(),
             ahead: cells.into_iter(),
             asking: None,
             records: Vec::new(),
             left_out: (0, 0),
             asked: Vec::new(),
             outstanding: 0,
-            traces: Traces::default(),
             inbox: Arc::new(Inbox::new()),
             spare: Vec::new(),
+            loans: Vec::new(),
         }
     }
 
@@ -105,14 +100,19 @@ impl Collector {
     fn drain(&mut self) {
         let spare = std::mem::take(&mut self.spare);
         let mut answers = self.inbox.take(spare);
-        for (number, answer) in answers.drain(..) {
+        self.note(answers.drain(..));
+        self.spare = answers;
+    }
+
+    fn note(&mut self, answers: impl Iterator<Item = (u32, Said)>) {
+        for (number, said) in answers {
             let at = number as usize;
             let Some(Some(cell)) = self.asked.get_mut(at).map(Option::take) else { continue };
             self.outstanding -= 1;
             let Some(record) = self.records.get_mut(at) else { continue };
-            match answer {
+            match said {
                 Ok(trace) => {
-                    record.trace = Ok(self.traces.intern(trace));
+                    record.trace = Ok(trace);
                     // Who polls it is who did so just now.
                     (record.parent, record.nested) = cell.parent();
                 }
@@ -124,19 +124,17 @@ impl Collector {
                 }
             }
         }
-        self.spare = answers;
     }
 
     fn ask_chunk(&mut self) {
         let now = Instant::now();
-        self.polling =
-            thread_slot::all_polling().into_iter().map(|polling| (polling.task, polling)).collect();
-        let mut loans: Vec<(Arc<TaskCell>, Loan)> = Vec::with_capacity(CHUNK);
+        let who = Who::now();
+        let mut loans = std::mem::take(&mut self.loans);
         let most = CHUNK.min(self.at_once - self.outstanding);
         while loans.len() < most
             && let Some(cell) = self.ahead.next()
         {
-            let status = cell.status_at(now, |id| self.polling.get(&id).cloned());
+            let status = cell.status_at(now, |id| who.polls(id));
             if !self.filter.passes(&cell, &status) {
                 self.leave_out(&cell, &status);
                 continue;
@@ -168,9 +166,10 @@ impl Collector {
         if !loans.is_empty() {
             generation::bump();
         }
-        for (cell, loan) in loans {
+        for (cell, loan) in loans.drain(..) {
             cell.wake(loan);
         }
+        self.loans = loans;
     }
 
     fn leave_out(&mut self, cell: &TaskCell, status: &TaskStatus) {
@@ -180,24 +179,21 @@ impl Collector {
 
     /// Ends it, with what is known.
     pub(super) fn finish(mut self) -> RawTaskDump {
-        self.drain();
-        self.inbox.close();
-        let now = Instant::now();
-        let polling: HashMap<_, _> =
-            thread_slot::all_polling().into_iter().map(|polling| (polling.task, polling)).collect();
-        let who = |id: TaskId| polling.get(&id).cloned();
+        let (answers, traces) = self.inbox.close();
+        self.note(answers.into_iter());
+        let (now, who) = (Instant::now(), Who::now());
         // Those that did not answer: what they are doing now says why.
         for (record, asked) in self.records.iter_mut().zip(&mut self.asked) {
             if let Some(cell) = asked.take() {
                 cell.forget_dump(&self.inbox);
-                let status = cell.status_at(now, who);
+                let status = cell.status_at(now, |id| who.polls(id));
                 if !status.state.is_over() {
                     record.status = status;
                 }
             }
         }
         for cell in std::mem::take(&mut self.ahead) {
-            let status = cell.status_at(now, who);
+            let status = cell.status_at(now, |id| who.polls(id));
             if self.filter.passes(&cell, &status) {
                 self.records.push(TaskRecord::of(&cell, status, NoTrace::NotAsked));
             } else {
@@ -215,7 +211,7 @@ impl Collector {
             unpolled,
             alive: None,
             tasks: std::mem::take(&mut self.records),
-            traces: std::mem::take(&mut self.traces.distinct),
+            traces,
         }
     }
 }
@@ -230,25 +226,18 @@ impl Drop for Collector {
     }
 }
 
-/// Traces, each once.
-#[derive(Default)]
-struct Traces {
-    distinct: Vec<RawTrace>,
-    known: HashMap<RawTrace, u32>,
-    last: u32,
-}
+/// Who polls what at one moment, by task.
+struct Who(Vec<Polling>);
 
-impl Traces {
-    fn intern(&mut self, trace: RawTrace) -> u32 {
-        // Neighbours are often alike, and comparing is cheaper than hashing.
-        if self.distinct.get(self.last as usize) == Some(&trace) {
-            return self.last;
-        }
-        let next = u32::try_from(self.distinct.len()).unwrap_or(u32::MAX);
-        self.last = *self.known.entry(trace).or_insert_with_key(|trace| {
-            self.distinct.push(trace.clone());
-            next
-        });
-        self.last
+impl Who {
+    fn now() -> Self {
+        let mut polling = thread_slot::all_polling();
+        polling.sort_unstable_by_key(|polling| polling.task);
+        Self(polling)
+    }
+
+    fn polls(&self, task: TaskId) -> Option<Polling> {
+        let at = self.0.binary_search_by_key(&task, |polling| polling.task).ok()?;
+        self.0.get(at).cloned()
     }
 }

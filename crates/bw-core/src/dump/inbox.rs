@@ -1,12 +1,16 @@
 //! Where the answers of a dump arrive.
 //!
 //! Pollers put answers in, one lock each, and wake the collector only when it has enough to do: when so many are there as
-//! it said it waits for. The waker is cloned, woken and dropped outside the lock, as it is other people's code.
+//! it said it waits for. They say where they wait by number: a trace that the dump has is compared with what was recorded, in
+//! the poller's slot, and not copied. The waker is cloned, woken and dropped outside the lock, as it is other people's code.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::request::Answer;
+use super::traces::Traces;
+use crate::error::CaptureError;
+use crate::raw_trace::RawTrace;
+use crate::recorded::Outcome;
 use crate::sync::{Condvar, Mutex, wait};
 use crate::wake;
 
@@ -15,9 +19,13 @@ pub(crate) struct Inbox {
     arrived: Condvar,
 }
 
+/// What a task said: the number of its trace, or why there is none.
+pub(super) type Said = Result<u32, CaptureError>;
+
 struct State {
     /// Numbers of tasks, and what they said.
-    answers: Vec<(u32, Answer)>,
+    answers: Vec<(u32, Said)>,
+    traces: Traces,
     /// How many answers the collector waits for.
     wanted: usize,
     waker: Option<Waker>,
@@ -29,19 +37,31 @@ struct State {
 
 impl Inbox {
     pub(crate) fn new() -> Self {
-        let state = State { answers: Vec::new(), wanted: 1, waker: None, expired: false, closed: false };
+        let state = State {
+            answers: Vec::new(),
+            traces: Traces::default(),
+            wanted: 1,
+            waker: None,
+            expired: false,
+            closed: false,
+        };
         Self { state: Mutex::new(state), arrived: Condvar::new() }
     }
 
     /// Poller: the answer of one task.
-    pub(crate) fn answer(&self, number: u32, answer: Answer) {
+    pub(crate) fn answer(&self, number: u32, outcome: &Outcome<'_>) {
+        // Outside the lock.
+        let hashed = match outcome {
+            Outcome::Waits(recorded) => Ok((recorded, recorded.hash())),
+            Outcome::Over(error) => Err(error.clone()),
+        };
         let mut state = self.state.lock();
         if state.closed {
             drop(state);
-            // Here, outside the lock.
-            return drop(answer);
+            return drop(hashed);
         }
-        state.answers.push((number, answer));
+        let said = hashed.map(|(recorded, hash)| state.traces.number(recorded, hash));
+        state.answers.push((number, said));
         if state.answers.len() >= state.wanted {
             // Once, and not for each that comes until the collector runs.
             state.wanted = usize::MAX;
@@ -68,7 +88,7 @@ impl Inbox {
     }
 
     /// Collector: takes what has arrived. Gives it an empty vector for what comes next.
-    pub(super) fn take(&self, empty: Vec<(u32, Answer)>) -> Vec<(u32, Answer)> {
+    pub(super) fn take(&self, empty: Vec<(u32, Said)>) -> Vec<(u32, Said)> {
         std::mem::replace(&mut self.state.lock().answers, empty)
     }
 
@@ -81,14 +101,16 @@ impl Inbox {
         self.state.lock().expired
     }
 
-    /// Collector: no answer is of use any more.
-    pub(super) fn close(&self) {
+    /// Collector: no answer that comes later is of use. Gives the last ones, and the traces that all of them meant.
+    pub(super) fn close(&self) -> (Vec<(u32, Said)>, Vec<RawTrace>) {
         let mut state = self.state.lock();
         state.closed = true;
-        let rest = (std::mem::take(&mut state.answers), state.waker.take());
+        let rest = (std::mem::take(&mut state.answers), std::mem::take(&mut state.traces));
+        let waker = state.waker.take();
         drop(state);
         // Perhaps by a requester that unwinds.
-        wake::discard(rest);
+        wake::discard(waker);
+        (rest.0, rest.1.into_distinct())
     }
 
     /// Collector that blocks: waits until as many answers as wanted are there. `false` when the deadline has passed, also if
@@ -127,10 +149,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::error::CaptureError;
+    use crate::slot::Slot;
 
-    fn answer() -> Answer {
-        Err(CaptureError::finished())
+    fn over() -> Outcome<'static> {
+        Outcome::Over(CaptureError::finished())
     }
 
     #[test]
@@ -138,10 +160,10 @@ mod tests {
         let inbox = Inbox::new();
         let mut cx = Context::from_waker(Waker::noop());
         inbox.want(2);
-        inbox.answer(7, answer());
+        inbox.answer(7, &over());
         assert!(inbox.poll(&mut cx).is_pending());
         assert!(!inbox.wait(Some(Instant::now())));
-        inbox.answer(8, answer());
+        inbox.answer(8, &over());
         assert!(inbox.poll(&mut cx).is_ready());
         assert!(inbox.wait(None));
         let numbers: Vec<_> = inbox.take(Vec::new()).iter().map(|answer| answer.0).collect();
@@ -152,7 +174,7 @@ mod tests {
     fn an_answer_ends_a_wait() {
         let inbox = Inbox::new();
         std::thread::scope(|scope| {
-            scope.spawn(|| inbox.answer(0, answer()));
+            scope.spawn(|| inbox.answer(0, &over()));
             assert!(inbox.wait(Some(Instant::now() + Duration::from_secs(60))));
         });
     }
@@ -160,11 +182,28 @@ mod tests {
     #[test]
     fn a_closed_inbox_keeps_nothing() {
         let inbox = Inbox::new();
-        inbox.answer(0, answer());
-        inbox.close();
-        inbox.answer(1, answer());
+        inbox.answer(0, &over());
+        assert_eq!(inbox.close().0.len(), 1);
+        inbox.answer(1, &over());
         assert!(inbox.take(Vec::new()).is_empty());
         inbox.expire();
         assert!(inbox.is_expired());
+    }
+
+    #[test]
+    fn equal_traces_have_one_number() {
+        let inbox = Inbox::new();
+        let slots = [1, 2, 1].map(|word| {
+            let slot = Slot::new(16);
+            slot.publish(0, &[word]);
+            slot
+        });
+        for (number, slot) in (0..).zip(&slots) {
+            inbox.answer(number, &Outcome::Waits(slot.recorded()));
+        }
+        let (answers, traces) = inbox.close();
+        let said: Vec<_> = answers.into_iter().map(|(number, said)| (number, said.unwrap())).collect();
+        assert_eq!(said, [(0, 0), (1, 1), (2, 0)]);
+        assert_eq!(traces, [slots[0].recorded().trace(), slots[1].recorded().trace()]);
     }
 }

@@ -5,6 +5,7 @@ mod filter;
 mod inbox;
 mod raw_task_dump;
 mod task_record;
+mod traces;
 
 use core::fmt;
 use core::future::Future;
