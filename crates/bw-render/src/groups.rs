@@ -32,19 +32,19 @@ pub struct Group {
 }
 
 /// What tasks of a group have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Looks {
     /// What its tree prints, by number.
     Print(usize),
     NoTrace(NoTrace),
 }
 
+/// What tasks without a trace have in common.
 #[derive(PartialEq, Eq, Hash)]
 struct Key<'a> {
     state: &'static str,
-    looks: Looks,
-    /// Only without a trace.
-    spawned_at: Option<&'a SpawnedAt>,
+    reason: NoTrace,
+    spawned_at: &'a SpawnedAt,
     /// Only while it is polled: its index.
     polled: Option<usize>,
 }
@@ -53,20 +53,26 @@ impl<'a> Groups<'a> {
     pub(crate) fn new(trees: TaskTrees<'a>, text: &Text) -> Self {
         let prints = Prints::new(trees.all_trees(), text);
         let mut groups: Vec<Group> = Vec::new();
-        let mut found: HashMap<Key<'_>, usize> = HashMap::new();
-        let mut last: Option<(Key<'_>, usize)> = None;
+        // By print, and there by state, of which there are few; without a print, by all there is.
+        let mut of_print: Vec<Vec<(&'static str, usize)>> = vec![Vec::new(); prints.texts.len()];
+        let mut others: HashMap<Key<'_>, usize> = HashMap::new();
         for (at, task) in trees.dump().tasks().iter().enumerate() {
-            let key = Key::of(at, task, &prints.of);
-            // Neighbours are often alike, and comparing is cheaper than hashing.
-            let group = match &last {
-                Some((known, group)) if *known == key => *group,
-                _ => {
-                    let group = *found.entry(key).or_insert_with(|| {
-                        groups.push(Group::new(&Key::of(at, task, &prints.of)));
-                        groups.len() - 1
-                    });
-                    last = Some((Key::of(at, task, &prints.of), group));
-                    group
+            let mut new = |looks| {
+                groups.push(Group::new(looks));
+                groups.len() - 1
+            };
+            let state = task.status().state.name();
+            let group = match Looks::of(task, &prints) {
+                looks @ Looks::Print(print) => {
+                    let known = of_print[print].iter().find(|(of, _)| *of == state);
+                    known.map(|known| known.1).unwrap_or_else(|| {
+                        let group = new(looks);
+                        of_print[print].push((state, group));
+                        group
+                    })
+                }
+                looks @ Looks::NoTrace(reason) => {
+                    *others.entry(Key::of(at, task, reason)).or_insert_with(|| new(looks))
                 }
             };
             groups[group].add(at, task);
@@ -104,28 +110,27 @@ impl<'a> Groups<'a> {
     }
 }
 
-impl<'a> Key<'a> {
-    fn of(at: usize, task: &'a TaskRecord, prints_of: &[usize]) -> Self {
-        let looks = match task.trace() {
-            Ok(trace) => {
-                prints_of.get(trace).map_or(Looks::NoTrace(NoTrace::NotAsked), |&print| Looks::Print(print))
-            }
-            Err(reason) => Looks::NoTrace(reason),
-        };
-        let state = &task.status().state;
-        let has_trace = matches!(looks, Looks::Print(_));
-        Self {
-            state: state.name(),
-            looks,
-            spawned_at: (!has_trace).then(|| task.spawned_at()),
-            polled: (!has_trace && matches!(state, TaskState::Polling(_))).then_some(at),
+impl Looks {
+    fn of(task: &TaskRecord, prints: &Prints) -> Self {
+        match task.trace() {
+            // A trace without a tree is treated as if it were none.
+            Ok(trace) => prints.of.get(trace).map_or(Self::NoTrace(NoTrace::NotAsked), |&at| Self::Print(at)),
+            Err(reason) => Self::NoTrace(reason),
         }
     }
 }
 
+impl<'a> Key<'a> {
+    fn of(at: usize, task: &'a TaskRecord, reason: NoTrace) -> Self {
+        let state = &task.status().state;
+        let polled = matches!(state, TaskState::Polling(_)).then_some(at);
+        Self { state: state.name(), reason, spawned_at: task.spawned_at(), polled }
+    }
+}
+
 impl Group {
-    fn new(key: &Key<'_>) -> Self {
-        Self { tasks: Vec::new(), oldest: None, youngest: None, looks: key.looks }
+    fn new(looks: Looks) -> Self {
+        Self { tasks: Vec::new(), oldest: None, youngest: None, looks }
     }
 
     fn add(&mut self, at: usize, task: &TaskRecord) {

@@ -40,7 +40,7 @@ pub(super) struct Collector {
     /// The vector that the inbox had before.
     spare: Vec<(u32, Said)>,
     /// Between chunks, empty.
-    loans: Vec<(Arc<TaskCell>, Loan)>,
+    loans: Vec<(u32, Arc<TaskCell>, Loan)>,
 }
 
 impl Collector {
@@ -154,10 +154,13 @@ impl Collector {
                 self.asked.push(None);
                 continue;
             };
-            self.asked.push(Some(Arc::clone(&cell)));
             self.outstanding += 1;
-            if let Some(loan) = cell.ask(Asker::Dump(Arc::clone(&self.inbox), number)) {
-                loans.push((cell, loan));
+            match cell.ask(Asker::Dump(Arc::clone(&self.inbox), number)) {
+                Some(loan) => {
+                    self.asked.push(None);
+                    loans.push((number, cell, loan));
+                }
+                None => self.asked.push(Some(cell)),
             }
             if self.outstanding >= self.at_once {
                 break;
@@ -166,8 +169,12 @@ impl Collector {
         if !loans.is_empty() {
             generation::bump();
         }
-        for (cell, loan) in loans.drain(..) {
+        for (number, cell, loan) in loans.drain(..) {
             cell.wake(loan);
+            // Back before answers are looked at. The counter of references is in nobody's cache.
+            if let Some(asked) = self.asked.get_mut(number as usize) {
+                *asked = Some(cell);
+            }
         }
         self.loans = loans;
     }
