@@ -15,12 +15,18 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
+use crate::dump::Inbox;
 use crate::raw_trace::header;
+use crate::recorded::Outcome;
 use crate::request::Request;
 use crate::slot::Slot;
+use crate::thread_slot;
 use crate::{CaptureError, RawStack, RawTrace, ReturnAddress, TraceHandle, TracedTask, traced};
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
+    // Loom's threads are coroutines of this one, and a thread's first poll does not look at the generation: every execution
+    // must do the same.
+    thread_slot::current_or_register();
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(2));
     builder.check(f);
@@ -214,6 +220,29 @@ fn loom_a_deadline_and_an_answer_give_one_outcome() {
             Err(error) => assert!(error.is_deadline()),
         }
         drop(poller.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_a_dump_is_woken_for_the_last_answer_it_waits_for() {
+    model(|| {
+        let inbox = Arc::new(Inbox::new());
+        inbox.want(2);
+        let pollers = [1, 2].map(|number| {
+            let inbox = Arc::clone(&inbox);
+            thread::spawn(move || {
+                let slot = Slot::new(4);
+                slot.publish(0, &[7]);
+                inbox.answer(number, &Outcome::Waits(slot.recorded()));
+            })
+        });
+        block_on(std::future::poll_fn(|cx| inbox.poll(cx)));
+        let (answers, traces) = inbox.close();
+        assert_eq!(traces.len(), 1, "both wait at the same place");
+        assert_eq!(answers.into_iter().map(|(_, said)| said.unwrap()).collect::<Vec<_>>(), [0, 0]);
+        for poller in pollers {
+            poller.join().unwrap();
+        }
     });
 }
 

@@ -65,11 +65,14 @@ impl<'a> Groups<'a> {
             let group = match Looks::of(task, &prints) {
                 looks @ Looks::Print(print) => {
                     let known = of_print[print].iter().find(|(of, _)| *of == state);
-                    known.map(|known| known.1).unwrap_or_else(|| {
-                        let group = new(looks);
-                        of_print[print].push((state, group));
-                        group
-                    })
+                    match known {
+                        Some(&(_, group)) => group,
+                        None => {
+                            let group = new(looks);
+                            of_print[print].push((state, group));
+                            group
+                        }
+                    }
                 }
                 looks @ Looks::NoTrace(reason) => {
                     *others.entry(Key::of(at, task, reason)).or_insert_with(|| new(looks))

@@ -20,7 +20,7 @@ pub(crate) struct Inbox {
 }
 
 /// What a task said: the number of its trace, or why there is none.
-pub(super) type Said = Result<u32, CaptureError>;
+pub(crate) type Said = Result<u32, CaptureError>;
 
 struct State {
     /// Numbers of tasks, and what they said.
@@ -93,7 +93,7 @@ impl Inbox {
     }
 
     /// Collector: wants to be woken when so many answers are there.
-    pub(super) fn want(&self, answers: usize) {
+    pub(crate) fn want(&self, answers: usize) {
         self.state.lock().wanted = answers;
     }
 
@@ -102,7 +102,7 @@ impl Inbox {
     }
 
     /// Collector: no answer that comes later is of use. Gives the last ones, and the traces that all of them meant.
-    pub(super) fn close(&self) -> (Vec<(u32, Said)>, Vec<RawTrace>) {
+    pub(crate) fn close(&self) -> (Vec<(u32, Said)>, Vec<RawTrace>) {
         let mut state = self.state.lock();
         state.closed = true;
         let rest = (std::mem::take(&mut state.answers), std::mem::take(&mut state.traces));
@@ -129,7 +129,7 @@ impl Inbox {
     }
 
     /// Collector that is a future: ready when as many answers as wanted are there, or the deadline has passed.
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let fresh = cx.waker().clone();
         let mut state = self.state.lock();
         if state.expired || state.wanted == usize::MAX || state.answers.len() >= state.wanted {
