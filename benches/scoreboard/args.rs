@@ -11,7 +11,8 @@ Measures what tracing costs, ours and every peer's side by side, and prints one 
 
 usage: scoreboard [--quick] [--json FILE] [--only FIGURE]... [--help]
 
-  --quick         fewer and shorter samples: under 20 s, to see that everything runs
+  --quick         fewer and shorter samples, and nobody who takes minutes: under a minute, to
+                  see that everything runs
   --json FILE     write the figures to FILE as well
   --only FIGURE   measure this one only; may be given again
   --help          print this

@@ -72,7 +72,7 @@ impl Board {
 }
 
 impl Dumps {
-    /// In turns. Who fails is left out from then on, with a word on the terminal; who takes long is not asked again.
+    /// In turns. Who fails at first is left out, with a word on the terminal; who takes long is not asked again.
     fn take(key: &str, tasks: usize, effort: &Effort) -> Self {
         const LONG: Duration = Duration::from_secs(10);
         let mut entrants: Vec<_> =
@@ -245,5 +245,10 @@ manifest), since its traces are empty otherwise. Most of its time is spent in th
 async-backtrace, await-tree: one annotated level in idle_*; await-tree has every level annotated in request_to_raw_us,
 and answers with a copy of a tree it keeps up to date in every poll.
 backtrace: backtrace::trace without symbols, the walk that the peers build on.
-tokio: Trace::root and Trace::capture; only with --features taskdump and RUSTFLAGS=\"--cfg tokio_unstable\".
+tokio: Trace::root and Trace::capture, and Handle::dump in dump_*; only with --features taskdump and
+RUSTFLAGS=\"--cfg tokio_unstable\".
+dump_*: on two tokio workers, tasks of eight async levels at four different places, asked by a thread outside; each contestant
+in processes of its own. No peer groups tasks that look alike: its text is of every task, and stands beside grouped and full.
+Each of their texts is looked at and dropped; ours of every task is kept. Whoever takes longer than five seconds for the
+first text is not asked for another. In async-backtrace and await-tree every await is annotated. peak is resident memory.
 ";

@@ -191,6 +191,49 @@ fn two_dumps_at_once_are_both_whole() {
 }
 
 #[test]
+fn a_dump_and_who_asks_one_of_its_tasks_share_the_poll() {
+    let registry = Registry::new();
+    let (task, handle) = registry.traced(Gate::default());
+    let mut task = Box::pin(task);
+    assert!(poll(task.as_mut(), Waker::noop()).is_pending());
+    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut capture = pin!(handle.capture().deadline(FOREVER));
+    assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
+    assert!(poll(capture.as_mut(), Waker::noop()).is_pending());
+    assert!(poll(task.as_mut(), Waker::noop()).is_pending());
+    let Poll::Ready(dump) = poll(dump, Waker::noop()) else { panic!("it was polled") };
+    let Poll::Ready(trace) = poll(capture, Waker::noop()) else { panic!("it was polled") };
+    let trace = trace.unwrap();
+    only_stack(&trace);
+    assert_eq!(dump.traces(), [trace]);
+}
+
+#[test]
+fn tasks_that_wait_at_different_places_have_different_traces() {
+    async fn here(gate: Gate) {
+        gate.await;
+    }
+    async fn there(gate: Gate) {
+        gate.await;
+        std::hint::black_box(());
+    }
+    let registry = Registry::new();
+    let place = |number: usize| -> Pin<Box<dyn Future<Output = ()>>> {
+        if number % 2 == 0 { Box::pin(here(Gate::default())) } else { Box::pin(there(Gate::default())) }
+    };
+    let mut tasks: Vec<_> = (0..10).map(|number| Box::pin(registry.traced(place(number)).0)).collect();
+    for task in &mut tasks {
+        assert!(poll(task.as_mut(), Waker::noop()).is_pending());
+    }
+    // In two windows, so that the second finds what the first has left.
+    let dump = dump_of(registry.dump().at_once(5), &mut tasks);
+    assert_eq!(dump.traces().len(), 2);
+    let of: Vec<_> = dump.tasks().iter().map(|task| task.trace().unwrap()).collect();
+    assert_ne!(of[0], of[1]);
+    assert!(of.iter().skip(2).zip(&of).all(|(later, earlier)| later == earlier), "{of:?}");
+}
+
+#[test]
 fn a_dump_that_is_dropped_leaves_nothing_behind() {
     let registry = Registry::new();
     let mut tasks = suspended(&registry, 3);

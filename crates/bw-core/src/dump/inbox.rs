@@ -50,17 +50,32 @@ impl Inbox {
 
     /// Poller: the answer of one task.
     pub(crate) fn answer(&self, number: u32, outcome: &Outcome<'_>) {
-        // Outside the lock.
+        // Outside the lock, as it looks at every word.
         let hashed = match outcome {
             Outcome::Waits(recorded) => Ok((recorded, recorded.hash())),
             Outcome::Over(error) => Err(error.clone()),
         };
         let mut state = self.state.lock();
+        let said = match hashed {
+            Ok((recorded, hash)) => Ok(match state.traces.find(recorded, hash) {
+                Some(known) => known,
+                None => {
+                    drop(state);
+                    // Outside the lock again, for the same reason.
+                    recorded.trace();
+                    state = self.state.lock();
+                    if state.closed {
+                        return;
+                    }
+                    state.traces.number(recorded, hash)
+                }
+            }),
+            Err(error) => Err(error),
+        };
         if state.closed {
             drop(state);
-            return drop(hashed);
+            return drop(said);
         }
-        let said = hashed.map(|(recorded, hash)| state.traces.number(recorded, hash));
         state.answers.push((number, said));
         if state.answers.len() >= state.wanted {
             // Once, and not for each that comes until the collector runs.
@@ -185,7 +200,11 @@ mod tests {
         inbox.answer(0, &over());
         assert_eq!(inbox.close().0.len(), 1);
         inbox.answer(1, &over());
+        let slot = Slot::new(16);
+        slot.publish(0, &[1]);
+        inbox.answer(2, &Outcome::Waits(slot.recorded()));
         assert!(inbox.take(Vec::new()).is_empty());
+        assert!(inbox.close().1.is_empty());
         inbox.expire();
         assert!(inbox.is_expired());
     }

@@ -18,7 +18,16 @@ pub(super) struct Traces {
 const VACANT: u32 = u32::MAX;
 
 impl Traces {
-    /// The number of the trace with that [hash](Recorded::hash). Copies it if it is new.
+    /// The number of the trace with that [hash](Recorded::hash), if it is known.
+    pub(super) fn find(&self, recorded: &Recorded<'_>, hash: u64) -> Option<u32> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let number = self.table[self.place(hash, |known| recorded.is(known))];
+        (number != VACANT).then_some(number)
+    }
+
+    /// The same, and a number for it if it is new. Copies it then, unless it [was copied](Recorded::trace).
     pub(super) fn number(&mut self, recorded: &Recorded<'_>, hash: u64) -> u32 {
         if self.table.len() <= self.distinct.len() * 2 {
             self.grow();
@@ -88,6 +97,10 @@ mod tests {
                 assert_eq!(traces.number(&recorded, recorded.hash()) as usize, word - 1);
             }
         }
+        let (known, new) = (slot(500), slot(501));
+        assert_eq!(traces.find(&known.recorded(), known.recorded().hash()), Some(499));
+        assert_eq!(traces.find(&new.recorded(), new.recorded().hash()), None);
+        assert_eq!(Traces::default().find(&new.recorded(), 0), None);
         let distinct = traces.into_distinct();
         assert_eq!(distinct.len(), 500);
         assert!(slot(7).recorded().is(&distinct[6]));
