@@ -219,7 +219,11 @@ fn tasks_that_wait_at_different_places_have_different_traces() {
     }
     let registry = Registry::new();
     let place = |number: usize| -> Pin<Box<dyn Future<Output = ()>>> {
-        if number % 2 == 0 { Box::pin(here(Gate::default())) } else { Box::pin(there(Gate::default())) }
+        if number.is_multiple_of(2) {
+            Box::pin(here(Gate::default()))
+        } else {
+            Box::pin(there(Gate::default()))
+        }
     };
     let mut tasks: Vec<_> = (0..10).map(|number| Box::pin(registry.traced(place(number)).0)).collect();
     for task in &mut tasks {
