@@ -18,8 +18,7 @@
 //!
 //! # What it is not for
 //!
-//! Not for the moment of capture: it allocates, locks, opens files and blocks. Not for signal handlers. Not (yet)
-//! for addresses of other processes, for debug information in separate files, nor for split DWARF. It prints
+//! Not for the moment of capture: it allocates, locks, opens files and blocks. Not for signal handlers. It prints
 //! nothing: layout, filters and colours belong to `bw-render`.
 //!
 //! # Example
@@ -80,16 +79,24 @@
 //! # Unsafe code
 //!
 //! In two files, each with its reasons: `resolver/elf/loaded.rs` asks the dynamic loader for its modules,
-//! `resolver/elf/debug_source.rs` maps their files. Everything else denies it.
+//! `resolver/elf/file_bytes.rs` maps files. Everything else denies it.
 #![deny(unsafe_code)]
 
+mod build_id;
 mod cache;
 mod frame;
+mod module_map;
 mod name;
+mod problem;
 mod resolver;
+mod symbol_sources;
 mod symbolized_trace;
 mod symbolizer;
 
+pub use build_id::{BuildId, InvalidBuildId};
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
+pub use module_map::{Module, ModuleMap};
+pub use problem::Problem;
+pub use symbol_sources::SymbolSources;
 pub use symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 pub use symbolizer::Symbolizer;

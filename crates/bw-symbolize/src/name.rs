@@ -17,19 +17,11 @@ pub(crate) fn demangle(linkage: &str) -> Option<String> {
 }
 
 /// How many bodies (closures and the like) a demangled path ends with: how many scopes [`readable`] can use.
-#[cfg_attr(
-    not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))),
-    allow(dead_code, reason = "only our own reading of debug information finds scopes")
-)]
 pub(crate) fn trailing_bodies(path: &str) -> usize {
     segments(path).iter().rev().take_while(|segment| Body::parse(segment).is_some()).count()
 }
 
 /// The path that scope names from debug information make: innermost first in, outermost first out.
-#[cfg_attr(
-    not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))),
-    allow(dead_code, reason = "only our own reading of debug information finds scopes")
-)]
 pub(crate) fn path_of_scopes(scopes: &[String]) -> String {
     scopes.iter().rev().map(String::as_str).collect::<Vec<_>>().join("::")
 }

@@ -8,10 +8,13 @@ use parking_lot::RwLock;
 
 use crate::cache::Cache;
 use crate::frame::PhysicalFrame;
-use crate::resolver::{Generation, Resolver};
+use crate::module_map::ModuleMap;
+use crate::problem::Problem;
+use crate::resolver::{Backend, Generation, Recorded, Resolver};
+use crate::symbol_sources::SymbolSources;
 use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 
-/// Turns addresses of this process into functions, files and lines.
+/// Turns addresses of this process, or of another, into functions, files and lines.
 ///
 /// Lazy: making one opens nothing. A module's file is mapped and indexed when the first address in it is
 /// symbolized, and stays until [`clear`](Self::clear) or drop. Share one per process, by reference or in an
@@ -36,14 +39,34 @@ use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 /// belong to what is loaded now: symbolize before you unload.
 pub struct Symbolizer {
     cache: RwLock<Cache>,
-    resolver: Resolver,
+    backend: Backend,
 }
 
 impl Symbolizer {
-    /// Makes a symbolizer that has opened nothing yet. Does not allocate.
+    /// Makes a symbolizer that has opened nothing yet, and looks for debug information where debuggers do, without a
+    /// network. Does not allocate.
     #[must_use]
     pub fn new() -> Self {
-        Self { cache: RwLock::default(), resolver: Resolver::new() }
+        Self::with_sources(SymbolSources::new())
+    }
+
+    /// Makes a symbolizer that looks for debug information in these places. Does not allocate.
+    #[must_use]
+    pub fn with_sources(sources: SymbolSources) -> Self {
+        Self::of(Backend::ThisProcess(Resolver::new(sources)))
+    }
+
+    /// Makes a symbolizer for another process, here or elsewhere, now or long ago: one that had these modules. It takes
+    /// addresses of that process (AVMAs), and looks for debug information in these places.
+    ///
+    /// The rest of [the type's](Self) documentation holds for it, but for what it says of modules that come and go.
+    #[must_use]
+    pub fn for_modules(modules: ModuleMap, sources: SymbolSources) -> Self {
+        Self::of(Backend::Recorded(Recorded::new(modules, sources)))
+    }
+
+    fn of(backend: Backend) -> Self {
+        Self { cache: RwLock::default(), backend }
     }
 
     /// Symbolizes every stack of a trace. Equal addresses share one frame.
@@ -51,7 +74,7 @@ impl Symbolizer {
     /// Costs what [the type](Self) says for each address, and one allocation for each stack.
     #[must_use]
     pub fn symbolize(&self, trace: &RawTrace) -> SymbolizedTrace {
-        let generation = self.resolver.generation();
+        let generation = self.backend.generation();
         let stacks = trace
             .stacks()
             .map(|stack| SymbolizedStack {
@@ -76,7 +99,19 @@ impl Symbolizer {
     /// information and symbols yields its module and offset. See [the type](Self) for the cost.
     #[must_use]
     pub fn symbolize_address(&self, address: ReturnAddress) -> Arc<PhysicalFrame> {
-        self.frame(address, self.resolver.generation())
+        self.frame(address, self.backend.generation())
+    }
+
+    /// Why names or lines are missing in what was symbolized since the last [`clear`](Self::clear): each problem once,
+    /// in order. Empty where the `backtrace` crate does the work.
+    ///
+    /// May wait for a thread that opens a module.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.backend.problems();
+        problems.sort();
+        problems.dedup();
+        problems
     }
 
     /// Gives all memory back: the cached frames and every opened file. Frames handed out stay valid; the next
@@ -86,7 +121,7 @@ impl Symbolizer {
     /// is done.
     pub fn clear(&self) {
         self.cache.write().clear();
-        self.resolver.clear();
+        self.backend.clear();
     }
 
     fn frame(&self, address: ReturnAddress, generation: Generation) -> Arc<PhysicalFrame> {
@@ -101,14 +136,14 @@ impl Symbolizer {
         let cached = self.cache.read().get(address, generation);
         cached.unwrap_or_else(|| {
             // No lock is held here: resolving takes long, and takes locks of its own.
-            let (generation, frame) = self.resolver.resolve(address, generation);
+            let (generation, frame) = self.backend.resolve(address, generation);
             self.advance(generation);
             self.cache.write().insert(frame, generation)
         })
     }
 
     fn advance(&self, now: Generation) {
-        self.cache.write().advance(now, |frame, then, now| self.resolver.outlives(frame, then, now));
+        self.cache.write().advance(now, |frame, then, now| self.backend.outlives(frame, then, now));
     }
 }
 

@@ -98,6 +98,29 @@ fn the_same_address_gives_the_same_frame() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", not(bw_portable)))]
+fn a_recorded_process_is_symbolized_like_this_one() {
+    use bw_symbolize::{ModuleMap, SymbolSources};
+
+    let captured = call(|| capture(here!()));
+    let recorded = Symbolizer::for_modules(ModuleMap::of_this_process(), SymbolSources::new());
+    let live = Symbolizer::new();
+    let trace = RawTrace::from_stacks([(captured[0].addresses.iter().copied(), StackFlags::default())]);
+    assert_eq!(recorded.symbolize(&trace), live.symbolize(&trace));
+    recorded.clear();
+    assert_eq!(recorded.symbolize(&trace), live.symbolize(&trace));
+
+    let elsewhere = Symbolizer::for_modules(ModuleMap::of_this_process(), SymbolSources::none());
+    let symbolized = elsewhere.symbolize(&trace);
+    let frame = &symbolized.stacks[0].frames[0];
+    assert!(frame.module.is_some() && frame.frames.is_empty(), "{frame:?}");
+    let problems = elsewhere.problems();
+    let this = std::env::current_exe().unwrap();
+    let missing = problems.iter().filter(|problem| problem.module() == this.to_string_lossy()).count();
+    assert_eq!(missing, 1, "{problems:?}");
+}
+
+#[test]
 fn clear_forgets_and_the_next_call_finds_again() {
     let symbolizer = Symbolizer::new();
     let (address, first) = frame_of_this_program(&symbolizer);

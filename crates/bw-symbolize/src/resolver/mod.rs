@@ -2,23 +2,79 @@
 //!
 //! The contract of a backend, all of it callable from any number of threads:
 //!
-//! * `Resolver::new()` is `const`-cheap: nothing is opened.
+//! * `Resolver::new(sources)` opens nothing. The backend may look for debug information only where `sources` say.
 //! * `generation()` says which modules are loaded, as a [`Generation`], cheaply enough to ask at every use of a
 //!   cached frame.
 //! * `resolve(address, generation)` finds the frames of one address, and says for which generation they hold.
 //!   It may open files, block, and take long. It never fails: what is not known is left out.
 //! * `outlives(frame, then, now)` says whether a frame found in one generation still holds in a later one.
+//! * `problems()` says why names or lines are missing.
 //! * `clear()` gives memory back.
+//! * `modules_of_this_process()`, a function of its own, lists what is loaded.
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
+use bw_core::ReturnAddress;
+
+use crate::frame::PhysicalFrame;
+use crate::problem::Problem;
+
 mod elf;
+pub(crate) use elf::Recorded;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
-pub(crate) use elf::Resolver;
+pub(crate) use elf::{Resolver, modules_of_this_process};
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))))]
 mod portable;
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))))]
-pub(crate) use portable::Resolver;
+pub(crate) use portable::{Resolver, modules_of_this_process};
+
+/// The process whose addresses are asked for.
+pub(crate) enum Backend {
+    /// This one, as it is now.
+    ThisProcess(Resolver),
+    /// Another, as it was.
+    Recorded(Recorded),
+}
+
+impl Backend {
+    pub(crate) fn generation(&self) -> Generation {
+        match self {
+            Self::ThisProcess(resolver) => resolver.generation(),
+            Self::Recorded(_) => Generation::default(),
+        }
+    }
+
+    pub(crate) fn resolve(
+        &self,
+        address: ReturnAddress,
+        generation: Generation,
+    ) -> (Generation, PhysicalFrame) {
+        match self {
+            Self::ThisProcess(resolver) => resolver.resolve(address, generation),
+            Self::Recorded(recorded) => (generation, recorded.resolve(address)),
+        }
+    }
+
+    pub(crate) fn outlives(&self, frame: &PhysicalFrame, then: Generation, now: Generation) -> bool {
+        match self {
+            Self::ThisProcess(resolver) => resolver.outlives(frame, then, now),
+            Self::Recorded(_) => true,
+        }
+    }
+
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::ThisProcess(resolver) => resolver.problems(),
+            Self::Recorded(recorded) => recorded.problems(),
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        match self {
+            Self::ThisProcess(resolver) => resolver.clear(),
+            Self::Recorded(recorded) => recorded.clear(),
+        }
+    }
+}
 
 /// How often modules were loaded and unloaded in this process. Later is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

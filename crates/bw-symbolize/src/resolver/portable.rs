@@ -10,16 +10,25 @@ use std::sync::Arc;
 use bw_core::ReturnAddress;
 
 use crate::frame::{Frame, Function, Location, PhysicalFrame};
+use crate::module_map::Module;
 use crate::name;
+use crate::problem::Problem;
 use crate::resolver::Generation;
+use crate::symbol_sources::SymbolSources;
 
 /// See the contract in [`super`].
 #[derive(Debug)]
 pub(crate) struct Resolver;
 
 impl Resolver {
-    pub(crate) const fn new() -> Self {
+    /// The `backtrace` crate looks where it looks.
+    pub(crate) fn new(_: SymbolSources) -> Self {
         Self
+    }
+
+    /// Unknown: what is missing is missing silently here.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        Vec::new()
     }
 
     /// Always the same: unloaded modules go unnoticed here.
@@ -51,6 +60,11 @@ impl Resolver {
 
     /// Frees nothing: what the `backtrace` crate caches belongs to the whole process.
     pub(crate) fn clear(&self) {}
+}
+
+/// None: this backend does not know them.
+pub(crate) fn modules_of_this_process() -> Vec<Module> {
+    Vec::new()
 }
 
 fn function(symbol: &backtrace::Symbol) -> Option<Function> {

@@ -4,7 +4,6 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
-use std::ops::Deref;
 use std::sync::Arc;
 
 use gimli::{DW_LANG_Rust, EndianSlice, RunTimeEndian, Section as _, SectionId, UnitOffset};
@@ -13,6 +12,7 @@ use self_cell::self_cell;
 
 use crate::frame::{Frame, Function, Location};
 use crate::name;
+use crate::resolver::elf::file_bytes::FileBytes;
 use crate::resolver::elf::scopes::Scopes;
 use crate::resolver::elf::symbol_table::SymbolTable;
 
@@ -42,9 +42,6 @@ impl DebugInfo {
         self.with_dependent_mut(|_, parsed| parsed.frames(svma))
     }
 }
-
-/// The bytes of a file, however they are held.
-pub(super) type FileBytes = Box<dyn Deref<Target = [u8]> + Send>;
 
 /// The bytes of a file, and those of its sections that were compressed.
 pub(super) struct ObjectBytes {

@@ -1,90 +1,277 @@
-//! Where debug information comes from. The one file of this backend that opens files.
+//! Which files describe a module: the order, and the checks that none is of another build.
 //!
-//! Today that is the module's own file. Split DWARF, separate files by build id and `.gnu_debuglink` belong
-//! here, behind [`find`].
-//!
-//! Unsafe: mapping a file.
-#![allow(unsafe_code)]
+//! Opens files through [`Files`] only.
 
-use std::fs::File;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-use memmap2::Mmap;
-use object::{Object, ObjectSegment};
+use object::{Object, ObjectSection};
 
-use crate::resolver::elf::debug_info::FileBytes;
-use crate::resolver::elf::loaded::LoadedModule;
+use crate::build_id::BuildId;
+use crate::problem::Problem;
+use crate::resolver::elf::file_bytes::{FileBytes, Files};
+use crate::resolver::elf::identity::{Identity, Match};
+use crate::symbol_sources::SymbolSources;
 
-/// The bytes of the file that describes a module. `None` when there is none that can be read, or when the file
-/// is not what was loaded: wrong names would be worse than none.
-///
-/// Blocks on the disk.
-pub(super) fn find(path: &Path, loaded: &LoadedModule) -> Option<FileBytes> {
-    let file = map(path)?;
-    describes(&file, loaded).then(|| Box::new(file) as FileBytes)
+/// Where separate debug files of the system are.
+const SYSTEM: &str = "/usr/lib/debug";
+
+/// What describes a module.
+#[derive(Default)]
+#[allow(dead_code, reason = "split DWARF is read from the next commit on")]
+pub(super) struct Found {
+    /// The file with debug information; where none has any, the module's own.
+    pub(super) debug: Option<FileBytes>,
+    /// The module's own file where `debug` is another one: it may have symbols that the other lacks.
+    pub(super) own: Option<FileBytes>,
+    /// The `.dwp` files that may belong to it, the most likely first.
+    pub(super) packages: Vec<PathBuf>,
+    /// Where `.dwo` files may be that are not where the compiler put them.
+    pub(super) dwo_dirs: Vec<PathBuf>,
+    /// Whether there is debug information in `debug`.
+    pub(super) has_debug_info: bool,
 }
 
-fn map(path: &Path) -> Option<Mmap> {
-    let file = File::open(path).ok()?;
-    // Mapping anything but a regular file could block or fail later.
-    if !file.metadata().ok()?.is_file() {
-        return None;
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").field("has_debug_info", &self.has_debug_info).finish_non_exhaustive()
     }
-    // SAFETY: the map is private and read-only. It must not change while it is borrowed as bytes: the file is
-    // (or claims to be) the one that the loader itself has mapped for its code, and a process whose modules are
-    // overwritten in place is lost anyway; updates replace the file, and this map keeps the old one.
-    unsafe { Mmap::map(&file) }.ok()
 }
 
-/// Whether a file is what was loaded: it may have been replaced since, and under `ld.so program`, `/proc/self/exe`
-/// is the loader. Told by the build id where both have one, and always by the place of the segments.
-fn describes(file: &[u8], loaded: &LoadedModule) -> bool {
-    let Ok(object) = object::File::parse(file) else { return false };
-    if let (Some(in_memory), Ok(Some(in_file))) = (&loaded.build_id, object.build_id())
-        && in_memory != in_file
-    {
-        return false;
-    }
-    // Empty segments are not listed by every reader.
-    let in_file =
-        object.segments().map(|segment| (segment.address(), segment.size())).filter(|&(_, size)| size != 0);
-    let in_memory = loaded
-        .segments
-        .iter()
-        .map(|it| (it.range.start, it.range.end - it.range.start))
-        .filter(|&(_, size)| size != 0);
-    in_file.eq(in_memory)
+/// A search for one module's files.
+pub(super) struct Search<'a> {
+    pub(super) module: &'a Identity,
+    /// What to open for the module's own file.
+    pub(super) open: Option<&'a Path>,
+    /// Where that file is, or was.
+    pub(super) place: Option<&'a Path>,
+    pub(super) sources: &'a SymbolSources,
+    pub(super) files: &'a dyn Files,
+    pub(super) problems: &'a mut Vec<Problem>,
+    /// Named files of another build, under a name that says nothing: a problem if none fits.
+    doubtful: Vec<Problem>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::resolver::elf::loaded;
-
-    fn main_program() -> LoadedModule {
-        loaded::snapshot().modules.remove(0)
+impl<'a> Search<'a> {
+    pub(super) fn new(
+        module: &'a Identity,
+        open: Option<&'a Path>,
+        place: Option<&'a Path>,
+        sources: &'a SymbolSources,
+        files: &'a dyn Files,
+        problems: &'a mut Vec<Problem>,
+    ) -> Self {
+        Self { module, open, place, sources, files, problems, doubtful: Vec::new() }
     }
 
-    #[test]
-    fn this_program_is_what_was_loaded() {
-        assert!(find(Path::new("/proc/self/exe"), &main_program()).is_some());
+    /// Looks everywhere, until debug information is found. Blocks on the disk, and on the network where a server
+    /// was set.
+    pub(super) fn run(mut self) -> Found {
+        let mut found = Found { packages: self.packages(), dwo_dirs: self.dwo_dirs(), ..Found::default() };
+        let own = if self.sources.uses_module() {
+            self.open.and_then(|path| self.described_by(path, true))
+        } else {
+            None
+        };
+        let link = own.as_ref().and_then(debug_link);
+        let separate = self.named().or_else(|| match &own {
+            Some(own) if has_debug_info(own) => None,
+            _ => self.by_build_id().or_else(|| self.by_link(link)).or_else(|| self.by_server()),
+        });
+        match separate {
+            Some(separate) => {
+                found.has_debug_info = true;
+                found.debug = Some(separate);
+                found.own = own;
+            }
+            None => {
+                found.has_debug_info = own.as_ref().is_some_and(has_debug_info);
+                found.debug = own;
+            }
+        }
+        if !found.has_debug_info {
+            // A library that has none is no wonder, and the named files are for others.
+            if !self.module.path.contains(".so") {
+                self.problems.append(&mut self.doubtful);
+            }
+            self.problems.push(Problem::NoDebugInfo {
+                module: self.module.path.clone(),
+                build_id: self.module.build_id.clone(),
+            });
+        }
+        found
     }
 
-    #[test]
-    fn a_file_that_is_not_what_was_loaded_is_refused() {
-        let exe = Path::new("/proc/self/exe");
-        let other_build = LoadedModule { build_id: Some(vec![0; 20]), ..main_program() };
-        let has_build_id = main_program().build_id.is_some();
-        assert_eq!(find(exe, &other_build).is_none(), has_build_id);
-        let mut other_place = main_program();
-        other_place.segments[0].range.end += 1;
-        assert!(find(exe, &other_place).is_none());
+    /// The files somebody named, and those of this name in the folders somebody named.
+    ///
+    /// A named file is for whichever module it fits, so one of another build is a problem only where its name says
+    /// that it is meant for this module.
+    fn named(&mut self) -> Option<FileBytes> {
+        let sources = self.sources;
+        for file in sources.files() {
+            let is_meant = self.names().iter().any(|name| file.file_name() == Some(name));
+            if let Some(bytes) = self.debug_in(file, is_meant) {
+                return Some(bytes);
+            }
+        }
+        for dir in sources.dirs() {
+            let by_id = self.module.build_id.as_ref().map(|id| dir.join(build_id_path(id)));
+            let by_name = self.names().into_iter().map(|name| dir.join(name));
+            for file in by_id.into_iter().chain(by_name) {
+                if let Some(bytes) = self.debug_in(&file, true) {
+                    return Some(bytes);
+                }
+            }
+        }
+        None
     }
 
-    #[test]
-    fn what_cannot_be_read_is_nothing() {
-        for path in ["", "/", "/nowhere/at/all", "/dev/null", "/proc/self/maps", "/etc/passwd"] {
-            assert!(find(Path::new(path), &main_program()).is_none(), "{path}");
+    fn by_build_id(&mut self) -> Option<FileBytes> {
+        let id = self.module.build_id.as_ref().filter(|_| self.sources.uses_system())?;
+        self.debug_in(&Path::new(SYSTEM).join(build_id_path(id)), true)
+    }
+
+    fn by_link(&mut self, link: Option<(OsString, u32)>) -> Option<FileBytes> {
+        let (name, wanted) = link?;
+        let place = self.place?.to_owned();
+        let folder = place.parent()?;
+        let mut candidates = vec![folder.join(&name), folder.join(".debug").join(&name)];
+        if self.sources.uses_system() {
+            candidates.push(Path::new(SYSTEM).join(folder.strip_prefix("/").unwrap_or(folder)).join(&name));
+        }
+        candidates.extend(self.sources.dirs().map(|dir| dir.join(&name)));
+        // A link to the module itself leads nowhere.
+        candidates.retain(|candidate| *candidate != place);
+        for file in candidates {
+            let Some(bytes) = self.read(&file) else { continue };
+            let checksum = crc32fast::hash(&bytes);
+            if checksum != wanted {
+                let module = self.module.path.clone();
+                self.problems.push(Problem::WrongChecksum { module, file, wanted, found: checksum });
+            } else if self.check(&bytes, &file, true) && has_debug_info(&bytes) {
+                return Some(bytes);
+            }
+        }
+        None
+    }
+
+    fn by_server(&mut self) -> Option<FileBytes> {
+        None
+    }
+
+    /// A file, if it has debug information of this module. When it is of another build, `is_meant` makes that a
+    /// problem.
+    fn debug_in(&mut self, file: &Path, is_meant: bool) -> Option<FileBytes> {
+        self.described_by(file, is_meant).filter(has_debug_info)
+    }
+
+    fn described_by(&mut self, file: &Path, is_meant: bool) -> Option<FileBytes> {
+        let bytes = self.read(file)?;
+        self.check(&bytes, file, is_meant).then_some(bytes)
+    }
+
+    fn read(&mut self, file: &Path) -> Option<FileBytes> {
+        match self.files.open(file) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if is_absence(&error) => None,
+            Err(error) => {
+                self.problems.push(Problem::Unreadable {
+                    module: self.module.path.clone(),
+                    file: file.to_owned(),
+                    reason: error.to_string(),
+                });
+                None
+            }
         }
     }
+
+    /// Whether a file is of the build that was loaded: wrong names would be worse than none.
+    fn check(&mut self, bytes: &FileBytes, file: &Path, is_meant: bool) -> bool {
+        let module = self.module.path.clone();
+        let file = file.to_owned();
+        let problem = match self.module.compare(bytes) {
+            Match::Same => return true,
+            Match::NoObject => {
+                Problem::Unreadable { module, file, reason: "not an ELF file that can be read".to_owned() }
+            }
+            Match::OtherBuild { wanted, found } => Problem::WrongBuildId { module, file, wanted, found },
+            Match::OtherLayout => Problem::WrongLayout { module, file },
+        };
+        if is_meant {
+            self.problems.push(problem);
+        } else {
+            self.doubtful.push(problem);
+        }
+        false
+    }
+
+    /// What a file with debug information of this module may be named.
+    fn names(&self) -> Vec<OsString> {
+        let Some(name) = self.file_name() else { return Vec::new() };
+        ["", ".debug", ".dbg"].iter().map(|end| with_end(name, end)).collect()
+    }
+
+    fn file_name(&self) -> Option<&std::ffi::OsStr> {
+        self.place.unwrap_or(Path::new(&*self.module.path)).file_name()
+    }
+
+    fn packages(&self) -> Vec<PathBuf> {
+        let is_package = |file: &&Path| file.extension().is_some_and(|end| end == "dwp");
+        let mut packages: Vec<PathBuf> =
+            self.sources.files().filter(is_package).map(Path::to_owned).collect();
+        if let Some(name) = self.file_name() {
+            // rustc names it `app.dwp`, `dwp` by hand mostly `app.debug.dwp` beside a separate debug file.
+            let names = [with_end(name, ".dwp"), with_end(name, ".debug.dwp")];
+            packages.extend(self.sources.dirs().flat_map(|dir| names.iter().map(move |name| dir.join(name))));
+            if let Some(folder) = self.folder() {
+                packages.extend(names.iter().map(|name| folder.join(name)));
+            }
+        }
+        packages
+    }
+
+    fn dwo_dirs(&self) -> Vec<PathBuf> {
+        self.sources.dirs().map(Path::to_owned).chain(self.folder().map(Path::to_owned)).collect()
+    }
+
+    /// The folder the module is in, if it may be looked at.
+    fn folder(&self) -> Option<&Path> {
+        self.place.filter(|_| self.sources.uses_module())?.parent()
+    }
+}
+
+fn with_end(name: &std::ffi::OsStr, end: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(end);
+    name
+}
+
+/// `.build-id/xx/yyyy.debug`, as all of them are laid out.
+fn build_id_path(id: &BuildId) -> PathBuf {
+    let digits = id.to_string();
+    let (folder, name) = digits.split_at(2);
+    [".build-id", folder, &format!("{name}.debug")].iter().collect()
+}
+
+/// No file, or a path that leads through none.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The name and checksum in `.gnu_debuglink`. A name with a folder in it is none.
+fn debug_link(own: &FileBytes) -> Option<(OsString, u32)> {
+    let object = object::File::parse(&***own).ok()?;
+    let (name, checksum) = object.gnu_debuglink().ok()??;
+    let name = std::str::from_utf8(name).ok()?;
+    let is_plain = Path::new(name).file_name().is_some_and(|file| file == name);
+    is_plain.then(|| (name.into(), checksum))
+}
+
+fn has_debug_info(bytes: &FileBytes) -> bool {
+    let Ok(object) = object::File::parse(&***bytes) else { return false };
+    // Read in part: in files that only hold symbols the section has a size, but no bytes.
+    object
+        .section_by_name(".debug_info")
+        .is_some_and(|section| section.compressed_data().is_ok_and(|data| !data.data.is_empty()))
 }

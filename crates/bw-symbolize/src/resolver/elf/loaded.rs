@@ -1,17 +1,18 @@
 //! What the dynamic loader says is loaded.
 //!
 //! Unsafe: `dl_iterate_phdr` hands out raw pointers, valid during its callback. Everything is copied out of
-//! them here, so that nothing else in this crate sees one.
+//! them here, so that nothing else in this crate sees one. The vDSO, which is no file, is copied whole.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
-use std::ops::Range;
 use std::ptr;
 use std::slice;
 
+use crate::build_id::BuildId;
 use crate::resolver::Generation;
 use crate::resolver::elf::build_id;
+use crate::resolver::elf::identity::Segment;
 
 /// A module as it stands in memory.
 #[derive(Clone, Debug)]
@@ -25,16 +26,9 @@ pub(super) struct LoadedModule {
     /// Its `PT_LOAD` segments.
     pub(super) segments: Vec<Segment>,
     /// Its build id, read from memory.
-    pub(super) build_id: Option<Vec<u8>>,
-}
-
-/// A part of a module's file that is loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
-    /// Addresses in the file (SVMAs).
-    pub(super) range: Range<u64>,
-    /// Whether it may be executed.
-    pub(super) is_code: bool,
+    pub(super) build_id: Option<BuildId>,
+    /// All of it, if it is the vDSO.
+    pub(super) image: Option<Vec<u8>>,
 }
 
 /// Every loaded module, the main program first, and the generation they belong to.
@@ -141,11 +135,34 @@ unsafe extern "C" fn copy(info: *mut libc::dl_phdr_info, size: usize, data: *mut
         // SAFETY: the bytes lie in a loaded, readable segment of a module that the loader's lock keeps loaded,
         // and notes are never written. They were mapped by the loader, so their address is exposed to us.
         let notes = unsafe { slice::from_raw_parts(ptr::with_exposed_provenance::<u8>(start), length) };
-        Some(build_id::find(notes, usize::try_from(note.p_align).ok()?)?.to_vec())
+        BuildId::from_bytes(build_id::find(notes, usize::try_from(note.p_align).ok()?)?)
     });
     let is_main = snapshot.modules.is_empty();
-    snapshot.modules.push(LoadedModule { name, is_main, bias, segments, build_id });
+    let end = of_kind(libc::PT_LOAD).map(|(_, range)| range.end).max();
+    let image = end.filter(|_| !is_main && !name.contains(&b'/')).and_then(|end| vdso(bias, end));
+    snapshot.modules.push(LoadedModule { name, is_main, bias, segments, build_id, image });
     0
+}
+
+/// The bytes of the vDSO, if that is what is loaded at `bias`, up to the address `end` in its file.
+fn vdso(bias: u64, end: u64) -> Option<Vec<u8>> {
+    /// What the kernel maps the vDSO in, on every platform that we have walks for; a bigger page has all of it.
+    const PAGE: u64 = 4096;
+    /// No kernel's is as large.
+    const MAX_BYTES: u64 = 1 << 20;
+
+    // SAFETY: reads a value that the kernel gave the process at its start.
+    let start = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) };
+    #[allow(clippy::useless_conversion, reason = "addresses are 32 bits wide on 32-bit platforms")]
+    if u64::from(start) != bias || start == 0 || end > MAX_BYTES {
+        return None;
+    }
+    // Its section headers stand after what its segments list, in the same page.
+    let length = usize::try_from(end.next_multiple_of(PAGE)).ok()?;
+    let start = ptr::with_exposed_provenance::<u8>(usize::try_from(start).ok()?);
+    // SAFETY: the kernel maps the vDSO in whole pages, readable and never written, at the address it just told, and
+    // nobody unmaps it while the loader lists it. Its segments end at `end`, and pages are of 4 KiB or more.
+    Some(unsafe { slice::from_raw_parts(start, length) }.to_vec())
 }
 
 /// The loader's counters, where its structure has them.

@@ -1,103 +1,49 @@
-//! The backend for platforms with ELF modules: the loader's list, and our own reading of the files.
+//! The backend for platforms with ELF modules, and the symbolizer of modules of other processes: our own reading of
+//! ELF files and DWARF. Only what asks the dynamic loader of this process needs such a platform.
 //!
 //! | File | Holds |
 //! |---|---|
+//! | `resolver.rs` | the backend: the modules of this process |
 //! | `loaded.rs` | what the dynamic loader says is in memory (unsafe) |
-//! | `build_id.rs` | the build id in a module's notes |
+//! | `program.rs` | the same as modules like any other's |
 //! | `table.rs` | modules by address |
+//! | `build_id.rs` | the build id in a module's notes |
+//! | `recorded.rs` | the backend for another process |
+//! | `identity.rs` | what a module is, and whether a file describes it |
 //! | `module.rs` | one module, with its debug information once somebody asked |
-//! | `debug_source.rs` | where debug information comes from (the only file I/O; unsafe: mapping) |
+//! | `debug_source.rs` | which files have its debug information |
+//! | `file_bytes.rs` | bytes of files (the only file I/O; unsafe: mapping) |
 //! | `debug_info.rs` | frames from the bytes of one file |
 //! | `scopes.rs` | what the debug information calls a function and the bodies around it |
 //! | `symbol_table.rs` | functions from the symbol table |
 
-mod build_id;
+macro_rules! with_loader {
+    ($($item:item)*) => {
+        $(
+            #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
+            $item
+        )*
+    };
+}
+
+with_loader! {
+    mod build_id;
+    mod loaded;
+    mod program;
+    #[allow(clippy::module_inception, reason = "the backend's `Resolver`")]
+    mod resolver;
+    pub(crate) use program::modules_of_this_process;
+    pub(crate) use resolver::Resolver;
+}
+
 mod debug_info;
 mod debug_source;
-mod loaded;
+mod file_bytes;
+mod identity;
 mod module;
+mod recorded;
 mod scopes;
 mod symbol_table;
 mod table;
 
-use std::sync::Arc;
-
-use bw_core::ReturnAddress;
-use parking_lot::RwLock;
-
-use crate::frame::{ModuleOffset, PhysicalFrame};
-use crate::resolver::Generation;
-use crate::resolver::elf::table::ModuleTable;
-
-/// See the contract in [`super`].
-///
-/// No lock of ours is held while the loader is asked: a constructor that runs under the loader's lock and
-/// symbolizes would otherwise wait for us while we wait for the loader.
-pub(crate) struct Resolver {
-    table: RwLock<Option<Arc<ModuleTable>>>,
-}
-
-impl Resolver {
-    pub(crate) const fn new() -> Self {
-        Self { table: RwLock::new(None) }
-    }
-
-    pub(crate) fn generation(&self) -> Generation {
-        loaded::generation()
-    }
-
-    pub(crate) fn resolve(
-        &self,
-        address: ReturnAddress,
-        generation: Generation,
-    ) -> (Generation, PhysicalFrame) {
-        let table = self.table(generation);
-        let Some(module) = table.find(address.lookup()) else {
-            return (table.generation(), PhysicalFrame { address, module: None, frames: Vec::new() });
-        };
-        let frames = module.frames(address.lookup());
-        let offset = (address.get() as u64).wrapping_sub(module.bias());
-        let module = Some(ModuleOffset { path: Arc::clone(module.path()), offset });
-        (table.generation(), PhysicalFrame { address, module, frames })
-    }
-
-    /// A frame without a module may belong to a module loaded since. Once something was unloaded, another module
-    /// may stand at any place but the main program's, which cannot be unloaded.
-    pub(crate) fn outlives(&self, frame: &PhysicalFrame, then: Generation, now: Generation) -> bool {
-        match &frame.module {
-            None => then == now,
-            Some(_) if then.unloads == now.unloads => true,
-            Some(module) => {
-                let table = self.table.read();
-                table.as_ref().is_some_and(|table| table.is_main(&module.path))
-            }
-        }
-    }
-
-    pub(crate) fn clear(&self) {
-        let table = self.table.write().take();
-        // Unmapping files takes a while; not under the lock.
-        drop(table);
-    }
-
-    fn table(&self, generation: Generation) -> Arc<ModuleTable> {
-        let current = self.table.read().clone();
-        if let Some(current) = &current
-            && current.generation() == generation
-        {
-            return Arc::clone(current);
-        }
-        let table = Arc::new(ModuleTable::new(loaded::snapshot(), current.as_deref()));
-        let mut slot = self.table.write();
-        match &*slot {
-            // Another thread was faster. Its modules may be opened already, so they are the ones to use.
-            Some(other) if other.generation() == table.generation() => Arc::clone(other),
-            _ => {
-                let replaced = slot.replace(Arc::clone(&table));
-                drop(slot);
-                drop(replaced);
-                table
-            }
-        }
-    }
-}
+pub(crate) use recorded::Recorded;

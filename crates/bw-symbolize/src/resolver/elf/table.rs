@@ -3,47 +3,71 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bw_core::LookupAddress;
+use bw_core::{LookupAddress, ReturnAddress};
 
+use crate::frame::{ModuleOffset, PhysicalFrame};
+use crate::problem::Problem;
 use crate::resolver::Generation;
-use crate::resolver::elf::loaded::Snapshot;
-use crate::resolver::elf::module::Module;
+use crate::resolver::elf::identity::Identity;
+use crate::resolver::elf::module::{Module, ModuleBytes};
+use crate::symbol_sources::SymbolSources;
 
 /// The modules of one generation.
 pub(super) struct ModuleTable {
     generation: Generation,
+    modules: Vec<Arc<Module>>,
     /// Address ranges in this process, by start; they do not overlap.
     ranges: Vec<(Range<u64>, Arc<Module>)>,
 }
 
 impl ModuleTable {
-    /// Lists the modules, keeping those of `previous` that are certainly the same, with what they have opened.
+    /// A table of these modules, keeping those of `previous` that are certainly the same, with what they have opened.
     ///
     /// After something was unloaded, that is the main program alone: a library that was built anew may have been
     /// loaded again at the same place.
-    pub(super) fn new(snapshot: Snapshot, previous: Option<&Self>) -> Self {
-        let generation = snapshot.generation;
-        let keep = previous.map_or(&[][..], |previous| previous.ranges.as_slice());
+    pub(super) fn new(
+        generation: Generation,
+        modules: impl Iterator<Item = (Identity, ModuleBytes)>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let keep = previous.map_or(&[][..], |previous| previous.modules.as_slice());
         let only_main = previous.is_some_and(|previous| previous.generation.unloads != generation.unloads);
-        let mut ranges = Vec::new();
-        for loaded in snapshot.modules {
-            let known = keep
-                .iter()
-                .map(|(_, module)| module)
-                .find(|module| module.is_same(&loaded) && (!only_main || module.is_main()));
-            let module = known.map_or_else(|| Arc::new(Module::new(loaded)), Arc::clone);
-            ranges.extend(module.ranges().map(|range| (range, Arc::clone(&module))));
-        }
+        let modules: Vec<Arc<Module>> = modules
+            .map(|(identity, bytes)| {
+                let known = keep
+                    .iter()
+                    .find(|module| module.is_same(&identity, &bytes) && (!only_main || identity.is_main));
+                known.map_or_else(|| Arc::new(Module::new(identity, bytes)), Arc::clone)
+            })
+            .collect();
+        let mut ranges: Vec<_> = modules
+            .iter()
+            .flat_map(|module| {
+                module.identity().ranges().into_iter().map(move |range| (range, Arc::clone(module)))
+            })
+            .collect();
         ranges.sort_by_key(|(range, _)| range.start);
-        Self { generation, ranges }
+        Self { generation, modules, ranges }
     }
 
     pub(super) fn generation(&self) -> Generation {
         self.generation
     }
 
+    /// The frames of one address. Blocks where its module was not opened yet.
+    pub(super) fn resolve(&self, address: ReturnAddress, sources: &SymbolSources) -> PhysicalFrame {
+        let Some(module) = self.find(address.lookup()) else {
+            return PhysicalFrame { address, module: None, frames: Vec::new() };
+        };
+        let in_file = |address: usize| (address as u64).wrapping_sub(module.identity().bias);
+        let frames = module.frames(in_file(address.lookup().get()), sources);
+        let module =
+            Some(ModuleOffset { path: Arc::clone(&module.identity().path), offset: in_file(address.get()) });
+        PhysicalFrame { address, module, frames }
+    }
+
     /// The module an address lies in.
-    pub(super) fn find(&self, address: LookupAddress) -> Option<&Arc<Module>> {
+    fn find(&self, address: LookupAddress) -> Option<&Arc<Module>> {
         let address = address.get() as u64;
         let after = self.ranges.partition_point(|(range, _)| range.start <= address);
         let (range, module) = &self.ranges[after.checked_sub(1)?];
@@ -52,6 +76,11 @@ impl ModuleTable {
 
     /// Whether this is the path of the main program.
     pub(super) fn is_main(&self, path: &str) -> bool {
-        self.ranges.iter().any(|(_, module)| module.is_main() && **module.path() == *path)
+        self.modules.iter().any(|module| module.identity().is_main && *module.identity().path == *path)
+    }
+
+    /// Why names or lines are missing, in every module that was asked about.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        self.modules.iter().flat_map(|module| module.problems()).collect()
     }
 }

@@ -1,0 +1,155 @@
+//! Which module each address of a process lies in.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use bw_core::ReturnAddress;
+
+use crate::build_id::BuildId;
+use crate::resolver;
+
+/// One module of a process, of this one or another: where it is loaded, and what tells its build. Plain data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    path: PathBuf,
+    build_id: Option<BuildId>,
+    range: Range<u64>,
+    bias: u64,
+}
+
+impl Module {
+    /// A module by hand, or of another process: the file it was loaded from, the addresses it takes in the process (AVMAs),
+    /// and its bias. `None` when the range is empty.
+    ///
+    /// The bias is the address in the process minus the address in the file, and wraps around.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, range: Range<u64>, bias: u64) -> Option<Self> {
+        (!range.is_empty()).then(|| Self { path: path.into(), build_id: None, range, bias })
+    }
+
+    /// The same module with a build id, or without one.
+    #[must_use]
+    pub fn with_build_id(self, build_id: Option<BuildId>) -> Self {
+        Self { build_id, ..self }
+    }
+
+    /// The file it was loaded from, as the loader of its process has it. Empty when not even that is known; a name without
+    /// folder for what has no file, such as the vDSO.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its build id, when it was linked with one.
+    #[must_use]
+    pub fn build_id(&self) -> Option<&BuildId> {
+        self.build_id.as_ref()
+    }
+
+    /// The addresses in the process (AVMAs) from its first segment to its last. Never empty.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// Address in the process minus address in the file; wraps around.
+    #[must_use]
+    pub fn bias(&self) -> u64 {
+        self.bias
+    }
+}
+
+/// The modules of a process by their addresses. Plain `Send + Sync` data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModuleMap {
+    /// By where they begin.
+    modules: Vec<Module>,
+}
+
+impl ModuleMap {
+    /// A map of those modules, which it orders by where they begin.
+    #[must_use]
+    pub fn new(mut modules: Vec<Module>) -> Self {
+        modules.sort_by_key(|module| module.range.start);
+        Self { modules }
+    }
+
+    /// What is loaded in this process now. Empty on platforms where that is not known: everywhere but Linux and Android.
+    ///
+    /// Takes the dynamic loader's lock for some microseconds, and allocates. Opens no file and reads no debug information:
+    /// build ids are read from memory. Never call it from code that the loader runs.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self::new(resolver::modules_of_this_process())
+    }
+
+    /// The modules, by where they begin.
+    #[must_use]
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// The index of the module that a call lies in. Modules do not overlap; were they to, everything from where the second
+    /// begins would be its, or nobody's.
+    #[must_use]
+    pub fn find(&self, address: ReturnAddress) -> Option<usize> {
+        let address = address.lookup().get() as u64;
+        let after = self.modules.partition_point(|module| module.range.start <= address);
+        let last = after.checked_sub(1)?;
+        self.modules[last].range.contains(&address).then_some(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(range: Range<u64>) -> Module {
+        Module::new("m", range, 0).unwrap()
+    }
+
+    fn address(address: usize) -> ReturnAddress {
+        ReturnAddress::new(address).unwrap()
+    }
+
+    #[test]
+    fn calls_belong_to_the_module_they_are_made_in() {
+        let map = ModuleMap::new(vec![module(30..40), module(10..20)]);
+        assert_eq!(map.modules()[0].range(), 10..20);
+        // A call that ends a module returns to what follows it.
+        for (at, found) in [
+            (10, None),
+            (11, Some(0)),
+            (20, Some(0)),
+            (21, None),
+            (30, None),
+            (31, Some(1)),
+            (40, Some(1)),
+            (41, None),
+        ] {
+            assert_eq!(map.find(address(at)), found, "{at}");
+        }
+        assert_eq!(ModuleMap::default().find(address(1)), None);
+    }
+
+    #[test]
+    fn of_modules_that_overlap_the_last_has_it() {
+        let map = ModuleMap::new(vec![module(10..50), module(20..30)]);
+        assert_eq!([15, 25, 35].map(|at| map.find(address(at))), [Some(0), Some(1), None]);
+    }
+
+    #[test]
+    fn an_empty_range_is_no_module() {
+        assert_eq!(Module::new("m", 5..5, 0), None);
+    }
+
+    #[test]
+    #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
+    fn this_process_has_itself_and_its_libraries() {
+        let map = ModuleMap::of_this_process();
+        let here = this_process_has_itself_and_its_libraries as fn() as usize;
+        let found = map.find(address(here + 1)).unwrap();
+        assert_eq!(map.modules()[found].path(), std::env::current_exe().unwrap());
+        assert!(map.modules().iter().zip(&map.modules()[1..]).all(|(a, b)| a.range.end <= b.range.start));
+    }
+}

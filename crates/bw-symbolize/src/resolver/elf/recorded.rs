@@ -1,0 +1,52 @@
+//! The backend for the modules of another process, which are told once and do not change.
+
+use std::sync::Arc;
+
+use bw_core::ReturnAddress;
+use parking_lot::RwLock;
+
+use crate::frame::PhysicalFrame;
+use crate::module_map::ModuleMap;
+use crate::problem::Problem;
+use crate::resolver::Generation;
+use crate::resolver::elf::identity::Identity;
+use crate::resolver::elf::module::ModuleBytes;
+use crate::resolver::elf::table::ModuleTable;
+use crate::symbol_sources::SymbolSources;
+
+/// See the contract in [`crate::resolver`]; it is of one generation.
+pub(crate) struct Recorded {
+    map: ModuleMap,
+    sources: SymbolSources,
+    table: RwLock<Arc<ModuleTable>>,
+}
+
+impl Recorded {
+    pub(crate) fn new(map: ModuleMap, sources: SymbolSources) -> Self {
+        let table = RwLock::new(table(&map));
+        Self { map, sources, table }
+    }
+
+    pub(crate) fn resolve(&self, address: ReturnAddress) -> PhysicalFrame {
+        let table = Arc::clone(&self.table.read());
+        table.resolve(address, &self.sources)
+    }
+
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let table = Arc::clone(&self.table.read());
+        table.problems()
+    }
+
+    pub(crate) fn clear(&self) {
+        let fresh = table(&self.map);
+        let replaced = std::mem::replace(&mut *self.table.write(), fresh);
+        // Unmapping files takes a while; not under the lock.
+        drop(replaced);
+    }
+}
+
+fn table(map: &ModuleMap) -> Arc<ModuleTable> {
+    let modules =
+        map.modules().iter().map(|module| (Identity::recorded(module), ModuleBytes::recorded(module.path())));
+    Arc::new(ModuleTable::new(Generation::default(), modules, None))
+}

@@ -1,0 +1,76 @@
+//! Where debug information is looked for.
+
+use std::path::{Path, PathBuf};
+
+/// Where debug information is looked for. Plain data; making and changing it opens nothing.
+///
+/// A file is used for a module only if it has the same build id, or, where neither has one, is loaded at the same
+/// addresses. In this order, the first that has debug information is used:
+///
+/// 1. Named files and folders ([`debug_file`](Self::debug_file), [`debug_dir`](Self::debug_dir)): who names one, wants it.
+/// 2. The module's own file. Its split DWARF: `.dwo` files where the compiler put them, beside the module and in
+///    named folders, and the `.dwp` file beside it.
+/// 3. By build id: `.build-id/xx/yyyy.debug` in named folders and in `/usr/lib/debug`.
+/// 4. By `.gnu_debuglink`, its checksum checked: beside the module, in `.debug` beside it, and under
+///    `/usr/lib/debug`.
+/// 5. A debuginfod server, when one was set.
+///
+/// When none has any, the symbol table of the module is left.
+#[derive(Clone, Debug)]
+pub struct SymbolSources {
+    files: Vec<PathBuf>,
+    dirs: Vec<PathBuf>,
+    uses_module: bool,
+    uses_system: bool,
+}
+
+impl SymbolSources {
+    /// What debuggers of the platform look at, without a network.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { files: Vec::new(), dirs: Vec::new(), uses_module: true, uses_system: true }
+    }
+
+    /// Nothing but what will be named: neither the module's own file nor `/usr/lib/debug`.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { files: Vec::new(), dirs: Vec::new(), uses_module: false, uses_system: false }
+    }
+
+    /// Adds a file with debug information: a `.debug` file, an unstripped binary, or a `.dwp` file.
+    #[must_use]
+    pub fn debug_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.push(path.into());
+        self
+    }
+
+    /// Adds a folder. In it are looked for: `.build-id/xx/yyyy.debug`, and `NAME`, `NAME.debug`, `NAME.dwp` and the
+    /// name of the debug link, where `NAME` is the module's file name; and `.dwo` files.
+    #[must_use]
+    pub fn debug_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.dirs.push(path.into());
+        self
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
+    pub(crate) fn dirs(&self) -> impl Iterator<Item = &Path> {
+        self.dirs.iter().map(PathBuf::as_path)
+    }
+
+    pub(crate) fn uses_module(&self) -> bool {
+        self.uses_module
+    }
+
+    pub(crate) fn uses_system(&self) -> bool {
+        self.uses_system
+    }
+}
+
+impl Default for SymbolSources {
+    fn default() -> Self {
+        Self::new()
+    }
+}
