@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::frame::PhysicalFrame;
 use crate::module_map::ModuleMap;
 use crate::problem::Problem;
-use crate::resolver::{Backend, Generation, Recorded, Resolver};
+use crate::resolver::{Backend, Budget, Generation, Recorded, Resolver};
 use crate::symbol_sources::SymbolSources;
 use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 
@@ -40,7 +40,18 @@ use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 pub struct Symbolizer {
     cache: RwLock<Cache>,
     backend: Backend,
+    process: Process,
+    sources: SymbolSources,
 }
+
+/// Whose addresses are symbolized.
+enum Process {
+    This,
+    Recorded(ModuleMap),
+}
+
+/// The bound of memory, unless told otherwise: 64 MiB.
+const MEMORY_LIMIT: usize = 64 << 20;
 
 impl Symbolizer {
     /// Makes a symbolizer that has opened nothing yet, and looks for debug information where debuggers do, without a
@@ -53,7 +64,7 @@ impl Symbolizer {
     /// Makes a symbolizer that looks for debug information in these places. Does not allocate.
     #[must_use]
     pub fn with_sources(sources: SymbolSources) -> Self {
-        Self::of(Backend::ThisProcess(Resolver::new(sources)))
+        Self::new_with(Process::This, sources, MEMORY_LIMIT)
     }
 
     /// Makes a symbolizer for another process, here or elsewhere, now or long ago: one that had these modules. It takes
@@ -62,11 +73,32 @@ impl Symbolizer {
     /// The rest of [the type's](Self) documentation holds for it, but for what it says of modules that come and go.
     #[must_use]
     pub fn for_modules(modules: ModuleMap, sources: SymbolSources) -> Self {
-        Self::of(Backend::Recorded(Recorded::new(modules, sources)))
+        Self::new_with(Process::Recorded(modules), sources, MEMORY_LIMIT)
     }
 
-    fn of(backend: Backend) -> Self {
-        Self { cache: RwLock::default(), backend }
+    /// The same symbolizer with another bound on its memory, in bytes: what was parsed and the frames kept may take so
+    /// much, beyond mapped files. Nothing is cached any more.
+    ///
+    /// When more is used, what was not asked for longest is given back, and parsed again when it is asked for. Some
+    /// things stay as long as a module is used, and may exceed a small bound: the index of its units, 24 bytes for each
+    /// stretch of code, and sections that are stored compressed, which have to be unpacked.
+    #[must_use]
+    pub fn with_memory_limit(self, bytes: usize) -> Self {
+        let Self { process, sources, .. } = self;
+        Self::new_with(process, sources, bytes)
+    }
+
+    fn new_with(process: Process, sources: SymbolSources, memory_limit: usize) -> Self {
+        // Names are kept by the frames as well as by what they come from, so that the frames are the smaller part.
+        let for_frames = memory_limit / 4;
+        let budget = Budget::new(memory_limit - for_frames);
+        let backend = match &process {
+            Process::This => Backend::ThisProcess(Resolver::new(sources.clone(), budget)),
+            Process::Recorded(modules) => {
+                Backend::Recorded(Recorded::new(modules.clone(), sources.clone(), budget))
+            }
+        };
+        Self { cache: RwLock::new(Cache::new(for_frames)), backend, process, sources }
     }
 
     /// Symbolizes every stack of a trace. Equal addresses share one frame.

@@ -2,7 +2,8 @@
 //!
 //! The contract of a backend, all of it callable from any number of threads:
 //!
-//! * `Resolver::new(sources)` opens nothing. The backend may look for debug information only where `sources` say.
+//! * `Resolver::new(sources, budget)` opens nothing. The backend may look for debug information only where `sources`
+//!   say, and keeps no more of it in memory than the budget.
 //! * `generation()` says which modules are loaded, as a [`Generation`], cheaply enough to ask at every use of a
 //!   cached frame.
 //! * `resolve(address, generation)` finds the frames of one address, and says for which generation they hold.
@@ -18,7 +19,7 @@ use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
 
 mod elf;
-pub(crate) use elf::Recorded;
+pub(crate) use elf::{Budget, Recorded};
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
 pub(crate) use elf::{Resolver, modules_of_this_process};
 

@@ -13,7 +13,7 @@ use crate::frame::{Frame, Function, Location, PhysicalFrame};
 use crate::module_map::Module;
 use crate::name;
 use crate::problem::Problem;
-use crate::resolver::Generation;
+use crate::resolver::{Budget, Generation};
 use crate::symbol_sources::SymbolSources;
 
 /// See the contract in [`super`].
@@ -22,7 +22,7 @@ pub(crate) struct Resolver;
 
 impl Resolver {
     /// The `backtrace` crate looks where it looks.
-    pub(crate) fn new(_: SymbolSources) -> Self {
+    pub(crate) fn new(_: SymbolSources, _: Budget) -> Self {
         Self
     }
 

@@ -1,210 +1,167 @@
-//! Frames from the bytes of one file: DWARF first, then the symbol table.
+//! Frames from the files that describe a module: DWARF first, then the symbol table.
 //!
-//! No I/O: [`DebugInfo::from_file`] takes bytes, wherever they came from.
+//! No I/O: [`DebugInfo::from_bundle`] takes bytes, wherever they came from, and halves of split units come from where the
+//! bundle says.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use gimli::{DW_LANG_Rust, EndianSlice, RunTimeEndian, Section as _, SectionId, UnitOffset};
-use object::{CompressionFormat, Object, ObjectSection};
 use self_cell::self_cell;
 
 use crate::frame::{Frame, Function, Location};
 use crate::name;
-use crate::resolver::elf::file_bytes::FileBytes;
-use crate::resolver::elf::scopes::Scopes;
+use crate::resolver::elf::dwarf::{Described, Dwarf, FileRow, Found};
+use crate::resolver::elf::object_bytes::{Bundle, ObjectBytes};
 use crate::resolver::elf::symbol_table::SymbolTable;
 
-/// Reads the bytes in place.
-pub(super) type Reader<'a> = EndianSlice<'a, RunTimeEndian>;
-
 self_cell!(
-    /// The debug information of one file, together with the bytes it borrows from.
+    /// The debug information of one module, together with the bytes it borrows from.
     ///
     /// Everything in it is lazy: what an address needs is parsed when it is asked for, and kept.
     pub(super) struct DebugInfo {
-        owner: ObjectBytes,
+        owner: Box<Bundle>,
         #[not_covariant]
         dependent: Parsed,
     }
 );
 
 impl DebugInfo {
-    /// Indexes the compilation units: 40–120 ms for 30–60 MB of debug information. Sections that were stored
-    /// compressed are decompressed, into memory.
-    pub(super) fn from_file(file: FileBytes) -> Self {
-        Self::new(ObjectBytes::new(file), |bytes| Parsed::new(bytes))
+    /// Reads where the compilation units are: some milliseconds for 50 MB of debug information. Sections that were
+    /// stored compressed are unpacked, into memory.
+    pub(super) fn from_bundle(bundle: Bundle) -> Self {
+        Self::new(Box::new(bundle), |bundle| Parsed::new(bundle))
     }
 
     /// The functions at an address in the file (an SVMA), innermost first.
     pub(super) fn frames(&mut self, svma: u64) -> Vec<Frame> {
         self.with_dependent_mut(|_, parsed| parsed.frames(svma))
     }
-}
 
-/// The bytes of a file, and those of its sections that were compressed.
-pub(super) struct ObjectBytes {
-    file: FileBytes,
-    decompressed: Vec<(SectionId, Vec<u8>)>,
-}
-
-impl ObjectBytes {
-    fn new(file: FileBytes) -> Self {
-        let mut decompressed = Vec::new();
-        if let Ok(object) = object::File::parse(&**file) {
-            for id in SECTIONS {
-                let data =
-                    object.section_by_name(id.name()).and_then(|section| section.compressed_data().ok());
-                let Some(data) = data.filter(|data| data.format != CompressionFormat::None) else { continue };
-                // A section that does not decompress is an empty one.
-                let bytes = data.decompress().map(std::borrow::Cow::into_owned).unwrap_or_default();
-                decompressed.push((id, bytes));
-            }
-        }
-        Self { file, decompressed }
+    /// Whether an inlined function was met whose path the debug information does not tell.
+    pub(super) fn has_line_tables_only(&self) -> bool {
+        self.with_dependent(|_, parsed| parsed.has_line_tables_only)
     }
 
-    fn section<'a>(&'a self, object: &object::File<'a>, id: SectionId) -> &'a [u8] {
-        if let Some((_, bytes)) = self.decompressed.iter().find(|(section, _)| *section == id) {
-            return bytes;
-        }
-        object.section_by_name(id.name()).and_then(|section| section.data().ok()).unwrap_or_default()
+    /// Files with split units that were looked for in vain, a few of them.
+    pub(super) fn missing(&self) -> Vec<PathBuf> {
+        self.borrow_owner().missing()
+    }
+
+    /// Bytes of memory, about, beyond the mapped files.
+    pub(super) fn bytes(&self) -> usize {
+        self.borrow_owner().private_bytes() + self.with_dependent(|_, parsed| parsed.bytes())
+    }
+
+    /// Gives memory back until no more than `limit` bytes are used, as far as that is possible: unpacked sections
+    /// and the index of units stay.
+    pub(super) fn shrink(&mut self, limit: usize) {
+        self.with_dependent_mut(|bundle, parsed| parsed.shrink(limit.saturating_sub(bundle.private_bytes())));
     }
 }
-
-/// The sections that name functions, files and lines.
-const SECTIONS: [SectionId; 11] = [
-    SectionId::DebugAbbrev,
-    SectionId::DebugAddr,
-    SectionId::DebugAranges,
-    SectionId::DebugInfo,
-    SectionId::DebugLine,
-    SectionId::DebugLineStr,
-    SectionId::DebugRanges,
-    SectionId::DebugRngLists,
-    SectionId::DebugStr,
-    SectionId::DebugStrOffsets,
-    SectionId::DebugTypes,
-];
 
 /// What was parsed so far.
 pub(super) struct Parsed<'a> {
-    object: Option<object::File<'a>>,
+    bundle: &'a Bundle,
     /// `None` when there is no DWARF, or it cannot be read.
-    context: Option<addr2line::Context<Reader<'a>>>,
+    dwarf: Option<Dwarf<'a>>,
     symbols: OnceCell<SymbolTable<'a>>,
-    scopes: Scopes<'a>,
     /// Functions by linkage name: most are inlined at many addresses, and share their names.
     functions: HashMap<&'a [u8], Function>,
-    files: HashSet<Arc<str>>,
-}
-
-/// One frame as the debug information has it.
-struct RawFrame<'a> {
-    name: Option<RawName<'a>>,
-    location: Option<Location>,
-}
-
-struct RawName<'a> {
-    /// The linkage name where there is one, else the bare name.
-    name: Reader<'a>,
-    is_rust: bool,
-    entry: Option<UnitOffset>,
+    /// Paths by unit and number; equal ones are shared.
+    files: HashMap<(usize, u64), Option<Arc<str>>>,
+    paths: HashSet<Arc<str>>,
+    /// Bytes of memory that `functions`, `files` and `paths` take, about.
+    name_bytes: usize,
+    has_line_tables_only: bool,
 }
 
 impl<'a> Parsed<'a> {
-    fn new(bytes: &'a ObjectBytes) -> Self {
-        let object = object::File::parse(&**bytes.file).ok();
-        let context = object.as_ref().and_then(|object| context(bytes, object));
+    fn new(bundle: &'a Bundle) -> Self {
         Self {
-            object,
-            context,
+            bundle,
+            dwarf: bundle.main.sections().and_then(Dwarf::new),
             symbols: OnceCell::new(),
-            scopes: Scopes::default(),
             functions: HashMap::new(),
-            files: HashSet::new(),
+            files: HashMap::new(),
+            paths: HashSet::new(),
+            name_bytes: 0,
+            has_line_tables_only: false,
         }
     }
 
     fn frames(&mut self, svma: u64) -> Vec<Frame> {
-        let raw = self.raw_frames(svma);
-        let Some(last) = raw.len().checked_sub(1) else {
+        let found = self.dwarf.as_mut().map(|dwarf| dwarf.find(svma, &self.bundle)).unwrap_or_default();
+        let Some(last) = found.len().checked_sub(1) else {
             let function = self.symbol(svma);
             return function.into_iter().map(|function| frame(Some(function), None, false)).collect();
         };
-        raw.into_iter()
+        found
+            .into_iter()
             .enumerate()
-            .map(|(index, raw)| {
+            .map(|(index, Found { function, location })| {
                 let is_physical = index == last;
-                let function = match raw.name {
-                    Some(name) => Some(self.function(svma, &name, is_physical)),
+                let function = match function {
+                    Some(described) => self.function(svma, &described, is_physical),
                     None if is_physical => self.symbol(svma),
                     None => None,
                 };
-                frame(function, raw.location, !is_physical)
+                let location = location.and_then(|row| self.location(row));
+                frame(function, location, !is_physical)
             })
             .filter(|frame| frame.function.is_some() || frame.location.is_some())
             .collect()
     }
 
-    fn raw_frames(&mut self, svma: u64) -> Vec<RawFrame<'a>> {
-        let mut raw = Vec::new();
-        // The lookup adds one to the address.
-        let Some(context) = self.context.as_ref().filter(|_| svma != u64::MAX) else { return raw };
-        let Ok(mut frames) = context.find_frames(svma).skip_all_loads() else { return raw };
-        while let Ok(Some(frame)) = frames.next() {
-            let name = frame.function.map(|function| RawName {
-                name: function.name,
-                is_rust: function.language.is_none_or(|language| language == DW_LANG_Rust),
-                entry: frame.dw_die_offset,
-            });
-            let location = frame.location.and_then(|location| {
-                let file = intern(&mut self.files, location.file?);
-                Some(Location { file, line: location.line, column: location.column })
-            });
-            raw.push(RawFrame { name, location });
-        }
-        raw
+    fn location(&mut self, row: FileRow) -> Option<Location> {
+        let file = match self.files.get(&row.file_key()) {
+            Some(known) => known.clone(),
+            None => {
+                let path = self.dwarf.as_mut().and_then(|dwarf| dwarf.path(row, &self.bundle));
+                let path = path.map(|path| intern(&mut self.paths, &mut self.name_bytes, &path));
+                self.name_bytes += 64;
+                self.files.insert(row.file_key(), path.clone());
+                path
+            }
+        };
+        Some(Location { file: file?, line: row.line(), column: row.column() })
     }
 
-    fn function(&mut self, svma: u64, raw: &RawName<'a>, is_physical: bool) -> Function {
-        let bytes = raw.name.slice();
-        if let Some(known) = self.functions.get(bytes) {
-            return known.clone();
+    fn function(&mut self, svma: u64, described: &Described<'a>, is_physical: bool) -> Option<Function> {
+        let raw = described.linkage_name.or(described.name)?;
+        if let Some(known) = self.functions.get(raw.slice()) {
+            return Some(known.clone());
         }
-        let text = raw.name.to_string_lossy();
-        if !raw.is_rust {
-            return named(&text, &[]);
+        let text = raw.to_string_lossy();
+        if !described.is_rust {
+            return Some(named(&text, &[]));
         }
         if let Some(path) = name::demangle(&text) {
-            let scopes = self.scope_names(svma, raw, name::trailing_bodies(&path));
+            let scopes = self.scopes(described, name::trailing_bodies(&path));
             let function = named(&path, &scopes);
             // Only linkage names are unique.
-            self.functions.insert(bytes, function.clone());
-            return function;
+            self.name_bytes += 128 + function.name.len() + function.path.len();
+            self.functions.insert(raw.slice(), function.clone());
+            return Some(function);
         }
         // No linkage name: `debug = "line-tables-only"`, or a function that is exported under its own name. Of a
         // physical function the symbol table may know more.
-        let scopes = self.scope_names(svma, raw, usize::MAX);
+        let scopes = self.scopes(described, usize::MAX);
         if is_physical && let Some(path) = self.symbol_name(svma).and_then(|symbol| name::demangle(&symbol)) {
-            return named(&path, &scopes);
+            return Some(named(&path, &scopes));
         }
-        match name::path_of_scopes(&scopes) {
+        self.has_line_tables_only |= !described.has_linkage_names && scopes.len() < 2;
+        Some(match name::path_of_scopes(&scopes) {
             path if path.is_empty() => named(&text, &[]),
             path => named(&path, &scopes),
-        }
+        })
     }
 
-    fn scope_names(&mut self, svma: u64, raw: &RawName<'a>, wanted: usize) -> Vec<String> {
-        let (Some(context), Some(entry)) = (&self.context, raw.entry) else { return Vec::new() };
-        if wanted == 0 {
-            return Vec::new();
-        }
-        // The same unit that the frames came from: both take the first that knows the address.
-        match context.find_dwarf_and_unit(svma).skip_all_loads() {
-            Some(unit) => self.scopes.names(unit, entry, wanted),
-            None => Vec::new(),
+    fn scopes(&mut self, described: &Described<'a>, wanted: usize) -> Vec<String> {
+        match &mut self.dwarf {
+            Some(dwarf) if wanted > 0 => dwarf.scopes(described, wanted, &self.bundle),
+            _ => Vec::new(),
         }
     }
 
@@ -217,9 +174,34 @@ impl<'a> Parsed<'a> {
     }
 
     fn symbol_name(&self, svma: u64) -> Option<String> {
-        let object = self.object.as_ref()?;
-        let symbols = self.symbols.get_or_init(|| SymbolTable::new(object));
+        let symbols = self.symbols.get_or_init(|| {
+            let objects = [Some(&self.bundle.main), self.bundle.own.as_ref()];
+            SymbolTable::new(objects.into_iter().flatten().filter_map(ObjectBytes::object))
+        });
         Some(String::from_utf8_lossy(symbols.find(svma)?).into_owned())
+    }
+
+    fn bytes(&self) -> usize {
+        let symbols = self.symbols.get().map_or(0, SymbolTable::bytes);
+        self.dwarf.as_ref().map_or(0, Dwarf::bytes) + symbols + self.name_bytes
+    }
+
+    fn shrink(&mut self, limit: usize) {
+        if self.bytes() <= limit {
+            return;
+        }
+        let others = self.bytes() - self.dwarf.as_ref().map_or(0, Dwarf::bytes);
+        if others > limit / 2 {
+            self.symbols = OnceCell::new();
+            self.functions = HashMap::new();
+            self.files = HashMap::new();
+            self.paths = HashSet::new();
+            self.name_bytes = 0;
+        }
+        let others = self.bytes() - self.dwarf.as_ref().map_or(0, Dwarf::bytes);
+        if let Some(dwarf) = &mut self.dwarf {
+            dwarf.shrink(limit.saturating_sub(others));
+        }
     }
 }
 
@@ -235,47 +217,38 @@ fn named(path: &str, scopes: &[String]) -> Function {
     Function { name, path }
 }
 
-fn intern(strings: &mut HashSet<Arc<str>>, string: &str) -> Arc<str> {
+fn intern(strings: &mut HashSet<Arc<str>>, bytes: &mut usize, string: &str) -> Arc<str> {
     if let Some(known) = strings.get(string) {
         return Arc::clone(known);
     }
     let string: Arc<str> = string.into();
+    *bytes += 64 + string.len();
     strings.insert(Arc::clone(&string));
     string
-}
-
-fn context<'a>(bytes: &'a ObjectBytes, object: &object::File<'a>) -> Option<addr2line::Context<Reader<'a>>> {
-    let endian = if object.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
-    let section = |id: SectionId| {
-        let data = if SECTIONS.contains(&id) { bytes.section(object, id) } else { &[] };
-        Ok::<_, gimli::Error>(EndianSlice::new(data, endian))
-    };
-    let mut dwarf = gimli::Dwarf::load(section).ok()?;
-    if dwarf.debug_info.reader().is_empty() {
-        return None;
-    }
-    // Units of link-time optimized programs share abbreviations, which are then parsed once.
-    dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
-    addr2line::Context::from_dwarf(dwarf).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolver::elf::object_bytes::{SECTIONS, SplitPlaces};
+    use object::{Object, ObjectSection};
 
     fn this_program() -> Vec<u8> {
         std::fs::read("/proc/self/exe").unwrap()
     }
 
     fn open(bytes: Vec<u8>) -> DebugInfo {
-        DebugInfo::from_file(Box::new(bytes))
+        DebugInfo::from_bundle(Bundle::new(Box::new(bytes), None, SplitPlaces::default()))
     }
 
     /// Addresses of functions in a file, spread over it.
     fn functions(file: &[u8], count: usize) -> Vec<u64> {
         use object::ObjectSymbol;
         let object = object::File::parse(file).unwrap();
-        let text = object.symbols().filter(|symbol| symbol.kind() == object::SymbolKind::Text);
+        // Not those of other files, at zero.
+        let text = object
+            .symbols()
+            .filter(|symbol| symbol.kind() == object::SymbolKind::Text && symbol.is_definition());
         let all: Vec<u64> = text.map(|symbol| symbol.address() + 1).collect();
         all.iter().copied().step_by((all.len() / count).max(1)).collect()
     }
@@ -304,6 +277,53 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What another reader of DWARF finds: linkage names and positions.
+    #[test]
+    fn the_frames_are_those_of_addr2line() {
+        let file = std::env::var_os("BW_OBJECT")
+            .map_or_else(this_program, |path| std::fs::read(path).expect("BW_OBJECT names a file"));
+        let addresses = functions(&file, 2000);
+        let object = object::File::parse(&*file).unwrap();
+        let section = |id: gimli::SectionId| {
+            let data = object.section_by_name(id.name()).and_then(|section| section.data().ok());
+            Ok::<_, gimli::Error>(gimli::EndianSlice::new(data.unwrap_or_default(), gimli::LittleEndian))
+        };
+        let other = addr2line::Context::from_dwarf(gimli::Dwarf::load(section).unwrap()).unwrap();
+        let bundle = Bundle::new(Box::new(file.clone()), None, SplitPlaces::default());
+        let sections = bundle.main.sections().unwrap();
+        let mut dwarf = Dwarf::new(sections).unwrap();
+        let mut compared = 0;
+        // The addresses of symbols, and some in the middle of functions.
+        for svma in addresses.iter().flat_map(|&start| [start, start + 20, start + 150]) {
+            let mut theirs = Vec::new();
+            let mut frames = other.find_frames(svma).skip_all_loads().unwrap();
+            while let Some(frame) = frames.next().unwrap() {
+                let name = frame.function.map(|function| function.name.to_string_lossy().into_owned());
+                let location = frame
+                    .location
+                    .map(|it| (it.file.map(str::to_owned), it.line, it.column.filter(|&column| column != 0)));
+                theirs.push((name, location));
+            }
+            let found = dwarf.find(svma, &&bundle);
+            let ours: Vec<_> = found
+                .into_iter()
+                .map(|Found { function, location }| {
+                    let raw = function.and_then(|it| it.linkage_name.or(it.name));
+                    let path = location.map(|row| dwarf.path(row, &&bundle));
+                    let location = location.zip(path).map(|(row, path)| (path, row.line(), row.column()));
+                    (raw.map(|name| name.to_string_lossy().into_owned()), location)
+                })
+                .collect();
+            // Units that only have lines for an address end the search of the other.
+            if theirs.iter().all(|(name, _)| name.is_none()) && ours.iter().any(|(name, _)| name.is_some()) {
+                continue;
+            }
+            compared += ours.len();
+            assert_eq!(ours, theirs, "at {svma:#x}");
+        }
+        assert!(compared > 1000, "{compared}");
     }
 
     #[test]

@@ -19,7 +19,6 @@ const SYSTEM: &str = "/usr/lib/debug";
 
 /// What describes a module.
 #[derive(Default)]
-#[allow(dead_code, reason = "split DWARF is read from the next commit on")]
 pub(super) struct Found {
     /// The file with debug information; where none has any, the module's own.
     pub(super) debug: Option<FileBytes>,

@@ -11,10 +11,12 @@
 //! | `recorded.rs` | the backend for another process |
 //! | `identity.rs` | what a module is, and whether a file describes it |
 //! | `module.rs` | one module, with its debug information once somebody asked |
+//! | `budget.rs` | how much memory all of them may take |
 //! | `debug_source.rs` | which files have its debug information |
 //! | `file_bytes.rs` | bytes of files (the only file I/O; unsafe: mapping) |
-//! | `debug_info.rs` | frames from the bytes of one file |
-//! | `scopes.rs` | what the debug information calls a function and the bodies around it |
+//! | `object_bytes.rs` | sections, unpacked, and the files with split units |
+//! | `debug_info.rs` | frames from those bytes |
+//! | `dwarf/` | which functions are at an address, and what the debug information says of them |
 //! | `symbol_table.rs` | functions from the symbol table |
 
 macro_rules! with_loader {
@@ -36,14 +38,17 @@ with_loader! {
     pub(crate) use resolver::Resolver;
 }
 
+mod budget;
 mod debug_info;
 mod debug_source;
+mod dwarf;
 mod file_bytes;
 mod identity;
 mod module;
+mod object_bytes;
 mod recorded;
-mod scopes;
 mod symbol_table;
 mod table;
 
+pub(crate) use budget::Budget;
 pub(crate) use recorded::Recorded;

@@ -8,10 +8,12 @@ use parking_lot::Mutex;
 
 use crate::frame::Frame;
 use crate::problem::Problem;
+use crate::resolver::elf::budget::Budget;
 use crate::resolver::elf::debug_info::DebugInfo;
-use crate::resolver::elf::debug_source::{Found, Search};
+use crate::resolver::elf::debug_source::Search;
 use crate::resolver::elf::file_bytes::{Disk, Files};
 use crate::resolver::elf::identity::Identity;
+use crate::resolver::elf::object_bytes::{Bundle, SplitPlaces};
 use crate::symbol_sources::SymbolSources;
 
 /// One module, and its debug information once somebody asked for it.
@@ -41,6 +43,44 @@ struct Opened {
     /// `None` when nothing describes the module.
     debug_info: Option<DebugInfo>,
     problems: Vec<Problem>,
+    /// What `debug_info` was said to use.
+    bytes: usize,
+    budget: Arc<Budget>,
+}
+
+impl Opened {
+    fn new(debug_info: Option<DebugInfo>, problems: Vec<Problem>, budget: &Arc<Budget>) -> Self {
+        Self { debug_info, problems, bytes: 0, budget: Arc::clone(budget) }
+    }
+
+    fn frames(&mut self, svma: u64) -> Vec<Frame> {
+        let Some(debug_info) = &mut self.debug_info else { return Vec::new() };
+        let frames = debug_info.frames(svma);
+        self.measure();
+        if self.budget.is_exceeded() {
+            self.shrink(self.budget.share(self.bytes));
+        }
+        frames
+    }
+
+    fn shrink(&mut self, limit: usize) {
+        if let Some(debug_info) = &mut self.debug_info {
+            debug_info.shrink(limit);
+        }
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        let now = self.debug_info.as_ref().map_or(0, DebugInfo::bytes);
+        self.budget.change(self.bytes, now);
+        self.bytes = now;
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.budget.change(self.bytes, 0);
+    }
 }
 
 impl ModuleBytes {
@@ -72,38 +112,60 @@ impl Module {
     /// The functions at an address in the file, innermost first. None at an address that is no code.
     ///
     /// Looks for the module's files the first time, while other threads that ask about the same module wait.
-    pub(crate) fn frames(&self, svma: u64, sources: &SymbolSources) -> Vec<Frame> {
+    pub(crate) fn frames(&self, svma: u64, sources: &SymbolSources, budget: &Arc<Budget>) -> Vec<Frame> {
         if !self.identity.has_code_at(svma) {
             return Vec::new();
         }
         let mut slot = self.opened.lock();
-        let opened = slot.get_or_insert_with(|| self.open(sources, &Disk));
-        match &mut opened.debug_info {
-            Some(debug_info) => debug_info.frames(svma),
-            None => Vec::new(),
+        slot.get_or_insert_with(|| self.open(sources, Arc::new(Disk), budget)).frames(svma)
+    }
+
+    /// Gives back what can be, unless somebody is asking at this moment.
+    pub(super) fn shrink(&self) {
+        if let Some(mut slot) = self.opened.try_lock()
+            && let Some(opened) = &mut *slot
+        {
+            opened.shrink(0);
         }
     }
 
     /// Why names or lines of this module are missing, as far as it is known.
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        self.opened.lock().as_ref().map(|opened| opened.problems.clone()).unwrap_or_default()
+        let slot = self.opened.lock();
+        let Some(opened) = &*slot else { return Vec::new() };
+        let mut problems = opened.problems.clone();
+        if let Some(debug_info) = &opened.debug_info {
+            let module = || Arc::clone(&self.identity.path);
+            if debug_info.has_line_tables_only() {
+                problems.push(Problem::LineTablesOnly { module: module() });
+            }
+            let missing = debug_info.missing().into_iter();
+            problems.extend(missing.map(|file| Problem::NoSplitDwarf { module: module(), file }));
+        }
+        problems
     }
 
-    fn open(&self, sources: &SymbolSources, files: &dyn Files) -> Opened {
+    fn open(&self, sources: &SymbolSources, files: Arc<dyn Files>, budget: &Arc<Budget>) -> Opened {
         let mut problems = Vec::new();
-        let found = match &self.bytes {
+        let (open, place) = match &self.bytes {
+            ModuleBytes::File { open, place } => (Some(open.as_path()), Some(place.as_path())),
+            ModuleBytes::None => (None, None),
             ModuleBytes::Image(image) => {
-                Found { debug: Some(Box::new(ImageBytes(Arc::clone(image)))), ..Found::default() }
-            }
-            bytes => {
-                let (open, place) = match bytes {
-                    ModuleBytes::File { open, place } => (Some(open.as_path()), Some(place.as_path())),
-                    _ => (None, None),
-                };
-                Search::new(&self.identity, open, place, sources, files, &mut problems).run()
+                let image = Box::new(ImageBytes(Arc::clone(image)));
+                let debug_info = DebugInfo::from_bundle(Bundle::new(image, None, SplitPlaces::default()));
+                return Opened::new(Some(debug_info), problems, budget);
             }
         };
-        Opened { debug_info: found.debug.map(DebugInfo::from_file), problems }
+        let found = Search::new(&self.identity, open, place, sources, &*files, &mut problems).run();
+        let places = SplitPlaces {
+            files: Some(files),
+            packages: found.packages,
+            folders: found.dwo_dirs,
+            uses_paths: sources.uses_module(),
+        };
+        let debug_info =
+            found.debug.map(|debug| DebugInfo::from_bundle(Bundle::new(debug, found.own, places)));
+        Opened::new(debug_info, problems, budget)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::frame::PhysicalFrame;
 use crate::module_map::ModuleMap;
 use crate::problem::Problem;
 use crate::resolver::Generation;
+use crate::resolver::elf::budget::Budget;
 use crate::resolver::elf::identity::Identity;
 use crate::resolver::elf::module::ModuleBytes;
 use crate::resolver::elf::table::ModuleTable;
@@ -18,18 +19,19 @@ use crate::symbol_sources::SymbolSources;
 pub(crate) struct Recorded {
     map: ModuleMap,
     sources: SymbolSources,
+    budget: Arc<Budget>,
     table: RwLock<Arc<ModuleTable>>,
 }
 
 impl Recorded {
-    pub(crate) fn new(map: ModuleMap, sources: SymbolSources) -> Self {
+    pub(crate) fn new(map: ModuleMap, sources: SymbolSources, budget: Budget) -> Self {
         let table = RwLock::new(table(&map));
-        Self { map, sources, table }
+        Self { map, sources, budget: Arc::new(budget), table }
     }
 
     pub(crate) fn resolve(&self, address: ReturnAddress) -> PhysicalFrame {
         let table = Arc::clone(&self.table.read());
-        table.resolve(address, &self.sources)
+        table.resolve(address, &self.sources, &self.budget)
     }
 
     pub(crate) fn problems(&self) -> Vec<Problem> {

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
 use crate::resolver::Generation;
+use crate::resolver::elf::budget::Budget;
 use crate::resolver::elf::table::ModuleTable;
 use crate::resolver::elf::{loaded, program};
 use crate::symbol_sources::SymbolSources;
@@ -19,11 +20,12 @@ use crate::symbol_sources::SymbolSources;
 pub(crate) struct Resolver {
     table: RwLock<Option<Arc<ModuleTable>>>,
     sources: SymbolSources,
+    budget: Arc<Budget>,
 }
 
 impl Resolver {
-    pub(crate) fn new(sources: SymbolSources) -> Self {
-        Self { table: RwLock::new(None), sources }
+    pub(crate) fn new(sources: SymbolSources, budget: Budget) -> Self {
+        Self { table: RwLock::new(None), sources, budget: Arc::new(budget) }
     }
 
     pub(crate) fn generation(&self) -> Generation {
@@ -36,7 +38,7 @@ impl Resolver {
         generation: Generation,
     ) -> (Generation, PhysicalFrame) {
         let table = self.table(generation);
-        (table.generation(), table.resolve(address, &self.sources))
+        (table.generation(), table.resolve(address, &self.sources, &self.budget))
     }
 
     /// A frame without a module may belong to a module loaded since. Once something was unloaded, another module

@@ -18,13 +18,17 @@ struct Symbol<'a> {
 }
 
 impl<'a> SymbolTable<'a> {
-    /// Reads `.symtab`, or `.dynsym` when that was stripped.
-    pub(super) fn new(object: &object::File<'a>) -> Self {
-        let mut symbols = functions(object, object.symbols());
-        if symbols.is_empty() {
-            symbols = functions(object, object.dynamic_symbols());
-        }
-        Self::from_symbols(symbols)
+    /// Reads the first `.symtab` of these files that has any function, or `.dynsym` when all were stripped.
+    pub(super) fn new(objects: impl Iterator<Item = object::File<'a>>) -> Self {
+        let objects: Vec<object::File<'a>> = objects.collect();
+        let all = objects.iter().map(|object| functions(object, object.symbols()));
+        let dynamic = objects.iter().map(|object| functions(object, object.dynamic_symbols()));
+        Self::from_symbols(all.chain(dynamic).find(|symbols| !symbols.is_empty()).unwrap_or_default())
+    }
+
+    /// Bytes of memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.symbols.capacity() * size_of::<Symbol<'a>>()
     }
 
     fn from_symbols(mut symbols: Vec<Symbol<'a>>) -> Self {

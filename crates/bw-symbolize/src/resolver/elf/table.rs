@@ -8,6 +8,7 @@ use bw_core::{LookupAddress, ReturnAddress};
 use crate::frame::{ModuleOffset, PhysicalFrame};
 use crate::problem::Problem;
 use crate::resolver::Generation;
+use crate::resolver::elf::budget::Budget;
 use crate::resolver::elf::identity::Identity;
 use crate::resolver::elf::module::{Module, ModuleBytes};
 use crate::symbol_sources::SymbolSources;
@@ -55,12 +56,23 @@ impl ModuleTable {
     }
 
     /// The frames of one address. Blocks where its module was not opened yet.
-    pub(super) fn resolve(&self, address: ReturnAddress, sources: &SymbolSources) -> PhysicalFrame {
+    pub(super) fn resolve(
+        &self,
+        address: ReturnAddress,
+        sources: &SymbolSources,
+        budget: &Arc<Budget>,
+    ) -> PhysicalFrame {
         let Some(module) = self.find(address.lookup()) else {
             return PhysicalFrame { address, module: None, frames: Vec::new() };
         };
         let in_file = |address: usize| (address as u64).wrapping_sub(module.identity().bias);
-        let frames = module.frames(in_file(address.lookup().get()), sources);
+        let frames = module.frames(in_file(address.lookup().get()), sources, budget);
+        if budget.is_exceeded() {
+            // What this module could give back, it has.
+            for other in self.modules.iter().filter(|other| !Arc::ptr_eq(other, module)) {
+                other.shrink();
+            }
+        }
         let module =
             Some(ModuleOffset { path: Arc::clone(&module.identity().path), offset: in_file(address.get()) });
         PhysicalFrame { address, module, frames }
