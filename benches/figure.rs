@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Sampler;
 use crate::measure::dump::Part;
-use crate::measure::{allocations, clones, first_capture, idle, request, spawn, two_threads};
+use crate::measure::{allocations, clones, first_capture, idle, request, spawn, symbols, two_threads};
 
 /// One row of the scoreboard, and one object in its JSON.
 #[derive(Debug)]
@@ -216,6 +216,10 @@ pub fn figures() -> Vec<Figure> {
                 spawn::KINDS.iter().map(entrant).collect()
             }),
         },
+        symbols::figure(symbols::Part::First),
+        symbols::figure(symbols::Part::Cold),
+        symbols::figure(symbols::Part::Cached),
+        symbols::figure(symbols::Part::Memory),
     ];
     figures.extend(dumps());
     figures

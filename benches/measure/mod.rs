@@ -9,6 +9,7 @@ pub mod memory;
 pub mod request;
 pub mod service;
 pub mod spawn;
+pub mod symbols;
 pub mod two_threads;
 
 /// What the contestants are called, in tables and in JSON.
@@ -27,6 +28,8 @@ pub mod name {
     pub const TOKIO: &str = "tokio";
     /// `backtrace::trace`, to the same depth and without symbols: the walk that the peers build on.
     pub const BACKTRACE: &str = "backtrace";
+    /// `addr2line::Loader`, the other reader of debug information that is used as a library.
+    pub const LOADER: &str = "addr2line";
     /// All of them, in the order of the columns.
-    pub const ALL: [&str; 7] = [BARE, OURS, TASKTRACE, ASYNC_BACKTRACE, AWAIT_TREE, TOKIO, BACKTRACE];
+    pub const ALL: [&str; 8] = [BARE, OURS, TASKTRACE, ASYNC_BACKTRACE, AWAIT_TREE, TOKIO, BACKTRACE, LOADER];
 }
