@@ -84,6 +84,8 @@
 
 mod build_id;
 mod cache;
+#[cfg(feature = "debuginfod")]
+mod debuginfod;
 mod frame;
 mod module_map;
 mod name;
@@ -94,6 +96,8 @@ mod symbolized_trace;
 mod symbolizer;
 
 pub use build_id::{BuildId, InvalidBuildId};
+#[cfg(feature = "debuginfod")]
+pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
 pub use module_map::{Module, ModuleMap};
 pub use problem::Problem;

@@ -22,19 +22,28 @@ pub struct SymbolSources {
     dirs: Vec<PathBuf>,
     uses_module: bool,
     uses_system: bool,
+    #[cfg(feature = "debuginfod")]
+    debuginfod: Option<crate::debuginfod::Debuginfod>,
 }
 
 impl SymbolSources {
     /// What debuggers of the platform look at, without a network.
     #[must_use]
     pub fn new() -> Self {
-        Self { files: Vec::new(), dirs: Vec::new(), uses_module: true, uses_system: true }
+        Self { uses_module: true, uses_system: true, ..Self::none() }
     }
 
     /// Nothing but what will be named: neither the module's own file nor `/usr/lib/debug`.
     #[must_use]
     pub fn none() -> Self {
-        Self { files: Vec::new(), dirs: Vec::new(), uses_module: false, uses_system: false }
+        Self {
+            files: Vec::new(),
+            dirs: Vec::new(),
+            uses_module: false,
+            uses_system: false,
+            #[cfg(feature = "debuginfod")]
+            debuginfod: None,
+        }
     }
 
     /// Adds a file with debug information: a `.debug` file, an unstripped binary, or a `.dwp` file.
@@ -50,6 +59,19 @@ impl SymbolSources {
     pub fn debug_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.dirs.push(path.into());
         self
+    }
+
+    /// Asks debuginfod servers for modules that nothing else describes.
+    #[cfg(feature = "debuginfod")]
+    #[must_use]
+    pub fn debuginfod(mut self, servers: crate::debuginfod::Debuginfod) -> Self {
+        self.debuginfod = Some(servers);
+        self
+    }
+
+    #[cfg(feature = "debuginfod")]
+    pub(crate) fn servers(&self) -> Option<&crate::debuginfod::Debuginfod> {
+        self.debuginfod.as_ref()
     }
 
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {

@@ -155,7 +155,35 @@ impl<'a> Search<'a> {
         None
     }
 
+    #[cfg(not(feature = "debuginfod"))]
     fn by_server(&mut self) -> Option<FileBytes> {
+        None
+    }
+
+    #[cfg(feature = "debuginfod")]
+    fn by_server(&mut self) -> Option<FileBytes> {
+        let id = self.module.build_id.as_ref()?;
+        let servers = self.sources.servers()?;
+        if let Some(cached) = servers.cached(id).and_then(|file| self.debug_in(&file, true)) {
+            return Some(cached);
+        }
+        for url in servers.urls() {
+            // What a server sends is checked before anybody finds it in the cache.
+            let is_right = |file: &Path| {
+                self.files.open(file).is_ok_and(|bytes| self.module.compare(&bytes) == Match::Same)
+            };
+            match servers.fetch(url, id, is_right) {
+                Ok(file) => {
+                    if let Some(bytes) = self.debug_in(&file, true) {
+                        return Some(bytes);
+                    }
+                }
+                Err(reason) => {
+                    let (module, url) = (self.module.path.clone(), url.to_owned());
+                    self.problems.push(Problem::Server { module, url, reason });
+                }
+            }
+        }
         None
     }
 
