@@ -78,7 +78,6 @@ fn main() {
             "--plugin" => through = Some(open(&value())),
             "--replace" => replace = Some((PathBuf::from(value()), PathBuf::from(value()))),
             "--vdso" => vdso = true,
-            #[cfg(debuginfod)]
             "--debuginfod" => {
                 sources = sources.debuginfod(bw_symbolize::Debuginfod::from_env().expect("DEBUGINFOD_URLS"));
             }

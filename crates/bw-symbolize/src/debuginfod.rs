@@ -45,8 +45,7 @@ impl Debuginfod {
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let urls: Vec<String> =
-            variable("DEBUGINFOD_URLS")?.split_whitespace().map(str::to_owned).collect();
+        let urls: Vec<String> = variable("DEBUGINFOD_URLS")?.split_whitespace().map(str::to_owned).collect();
         let below = |name, folder: &str| Some(Path::new(&variable(name)?).join(folder));
         let cache = variable("DEBUGINFOD_CACHE_PATH")
             .map(PathBuf::from)
@@ -232,7 +231,10 @@ mod tests {
         assert_eq!(servers.cached(&id()), Some(file.clone()));
         assert_eq!(files_below(&cache), [file]);
         let request = served.join().unwrap();
-        assert!(request.starts_with(&format!("GET /buildid/{}/debuginfo HTTP/1.1", "ab".repeat(20))), "{request}");
+        assert!(
+            request.starts_with(&format!("GET /buildid/{}/debuginfo HTTP/1.1", "ab".repeat(20))),
+            "{request}"
+        );
         fs::remove_dir_all(cache).unwrap();
     }
 

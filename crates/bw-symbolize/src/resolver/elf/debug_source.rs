@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub(super) packages: Vec<PathBuf>,
     /// Where `.dwo` files may be that are not where the compiler put them.
     pub(super) dwo_dirs: Vec<PathBuf>,
+    /// Whether `debug` is the module's own file.
+    pub(super) is_own: bool,
     /// Whether there is debug information in `debug`.
     pub(super) has_debug_info: bool,
 }
@@ -86,6 +88,7 @@ impl<'a> Search<'a> {
             }
             None => {
                 found.has_debug_info = own.as_ref().is_some_and(has_debug_info);
+                found.is_own = true;
                 found.debug = own;
             }
         }

@@ -1,5 +1,5 @@
-//! The backend for platforms with ELF modules, and the symbolizer of modules of other processes: our own reading of
-//! ELF files and DWARF. Only what asks the dynamic loader of this process needs such a platform.
+//! The backend for platforms with ELF modules, and the symbolizer of modules of other processes: ELF files and
+//! DWARF, read by object, gimli and addr2line. Only what asks the dynamic loader of this process needs such a platform.
 //!
 //! | File | Holds |
 //! |---|---|
@@ -16,7 +16,9 @@
 //! | `file_bytes.rs` | bytes of files (the only file I/O; unsafe: mapping) |
 //! | `object_bytes.rs` | sections, unpacked, and the files with split units |
 //! | `debug_info.rs` | frames from those bytes |
-//! | `dwarf/` | which functions are at an address, and what the debug information says of them |
+//! | `estimate.rs` | how much memory that takes |
+//! | `damage.rs` | what files must not be like |
+//! | `scopes.rs` | what the debug information calls a function and the bodies around it |
 //! | `symbol_table.rs` | functions from the symbol table |
 
 macro_rules! with_loader {
@@ -39,14 +41,16 @@ with_loader! {
 }
 
 mod budget;
+mod damage;
 mod debug_info;
 mod debug_source;
-mod dwarf;
+mod estimate;
 mod file_bytes;
 mod identity;
 mod module;
 mod object_bytes;
 mod recorded;
+mod scopes;
 mod symbol_table;
 mod table;
 

@@ -9,13 +9,17 @@ use gimli::{DwoId, EndianSlice, RunTimeEndian, SectionId};
 use object::{CompressionFormat, Object, ObjectSection};
 use parking_lot::Mutex;
 
-use crate::resolver::elf::dwarf::{Reader, SplitUnits};
+use crate::resolver::elf::damage;
 use crate::resolver::elf::file_bytes::{FileBytes, Files};
 
+/// Reads the bytes in place.
+pub(super) type Reader<'a> = EndianSlice<'a, RunTimeEndian>;
+
 /// The sections that name functions, files and lines.
-pub(super) const SECTIONS: [SectionId; 10] = [
+pub(super) const SECTIONS: [SectionId; 11] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
+    SectionId::DebugAranges,
     SectionId::DebugInfo,
     SectionId::DebugLine,
     SectionId::DebugLineStr,
@@ -127,6 +131,8 @@ fn endian(object: &object::File<'_>) -> RunTimeEndian {
 
 /// A file with debug information, and the files that may have parts of it.
 pub(super) struct Bundle {
+    /// Whether the file is one that this process runs: what is in it could do worse than overflow a stack.
+    pub(super) is_trusted: bool,
     pub(super) main: ObjectBytes,
     /// The module's own file where `main` is another one.
     pub(super) own: Option<ObjectBytes>,
@@ -163,10 +169,15 @@ struct Splits {
 const MAX_MISSING: usize = 4;
 
 impl Bundle {
-    pub(super) fn new(main: FileBytes, own: Option<FileBytes>, places: SplitPlaces) -> Self {
+    pub(super) fn new(
+        main: FileBytes,
+        own: Option<FileBytes>,
+        places: SplitPlaces,
+        is_trusted: bool,
+    ) -> Self {
         let splits =
             Splits { places, packages: OnceLock::new(), opened: Chain::default(), missing: Mutex::default() };
-        Self { main: ObjectBytes::new(main), own: own.map(ObjectBytes::new), splits }
+        Self { is_trusted, main: ObjectBytes::new(main), own: own.map(ObjectBytes::new), splits }
     }
 
     /// Files with split units that were looked for in vain, a few of them.
@@ -193,25 +204,37 @@ fn dwo_name(id: &SectionId) -> &'static str {
     id.dwo_name().unwrap_or("")
 }
 
-impl<'a> SplitUnits<'a> for &'a Bundle {
-    fn load(
-        &self,
+impl Bundle {
+    /// The sections of the other half of a split unit: its `.dwo` file, or its part of a package. `parent` lends what is
+    /// only in the main file; `folder` and `name` say where the compiler put it.
+    pub(super) fn split<'a>(
+        &'a self,
         id: DwoId,
         folder: Option<&str>,
         name: &str,
         parent: &gimli::Dwarf<Reader<'a>>,
     ) -> Option<gimli::Dwarf<Reader<'a>>> {
-        let bundle: &'a Bundle = self;
-        for package in bundle.packages() {
+        let found = self.find_split(id, folder, name, parent)?;
+        (self.is_trusted || damage::find(&found).is_none()).then_some(found)
+    }
+
+    fn find_split<'a>(
+        &'a self,
+        id: DwoId,
+        folder: Option<&str>,
+        name: &str,
+        parent: &gimli::Dwarf<Reader<'a>>,
+    ) -> Option<gimli::Dwarf<Reader<'a>>> {
+        for package in self.packages() {
             if let Some(dwarf) = package.package().and_then(|package| package.find_cu(id, parent).ok()?) {
                 return Some(dwarf);
             }
         }
         // Opened already, and the unit given back since.
-        if let Some(bytes) = bundle.splits.opened.find(id) {
+        if let Some(bytes) = self.splits.opened.find(id) {
             return bytes.dwo_sections(parent);
         }
-        let places = &bundle.splits.places;
+        let places = &self.splits.places;
         let by_compiler = Path::new(folder.unwrap_or("")).join(name);
         let file_name = by_compiler.file_name().map(OsStr::to_owned).unwrap_or_default();
         let elsewhere = places.folders.iter().map(|folder| folder.join(&file_name));
@@ -220,10 +243,10 @@ impl<'a> SplitUnits<'a> for &'a Bundle {
             let Some(file) = places.open(&path) else { continue };
             let bytes = ObjectBytes::with_names(file, dwo_name);
             if has_unit(&bytes, id) {
-                return bundle.splits.opened.push(id, bytes).dwo_sections(parent);
+                return self.splits.opened.push(id, bytes).dwo_sections(parent);
             }
         }
-        let mut missing = bundle.splits.missing.lock();
+        let mut missing = self.splits.missing.lock();
         if missing.len() < MAX_MISSING && !missing.contains(&by_compiler) {
             missing.push(by_compiler);
         }
