@@ -158,9 +158,9 @@ fn code() -> (Vec<usize>, u64) {
     });
     let code = code.expect("code is mapped");
     let step = code.len() / ADDRESSES;
-    // 617 has no factor in common with 1000: every place once.
-    let addresses = (0..ADDRESSES).map(|number| code.start + step * (number * 617 % ADDRESSES) + step / 2);
-    (addresses.collect(), module.bias())
+    // 617 has no factor in common with 1000: every place once. The first is one that is certainly in a function.
+    let spread = (1..ADDRESSES).map(|number| code.start + step * (number * 617 % ADDRESSES) + step / 2);
+    (std::iter::once(here.get()).chain(spread).collect(), module.bias())
 }
 
 /// Private memory in bytes.

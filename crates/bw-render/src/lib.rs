@@ -41,6 +41,7 @@ mod difference;
 mod dump_text;
 mod escape;
 mod filter;
+mod generics;
 mod groups;
 mod host;
 pub mod json;

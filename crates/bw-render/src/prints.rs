@@ -16,13 +16,19 @@ pub(crate) struct Prints {
     /// What is left out of all of them.
     hidden: Hidden,
     lacks_debug_info: bool,
+    lacks_paths: bool,
 }
 
 impl Prints {
     pub(crate) fn new(trees: &[Tree], text: &Text) -> Self {
         let text = text.clone().footer(false).of_dump();
-        let mut prints =
-            Self { texts: Vec::new(), of: Vec::new(), hidden: Hidden::default(), lacks_debug_info: false };
+        let mut prints = Self {
+            texts: Vec::new(),
+            of: Vec::new(),
+            hidden: Hidden::default(),
+            lacks_debug_info: false,
+            lacks_paths: false,
+        };
         let mut known: HashMap<String, usize> = HashMap::new();
         for tree in trees {
             let number = *known.entry(text.render(tree).to_string()).or_insert_with_key(|print| {
@@ -32,6 +38,7 @@ impl Prints {
             prints.of.push(number);
             prints.hidden.add(text.hides(tree));
             prints.lacks_debug_info |= text::lacks_debug_info(tree);
+            prints.lacks_paths |= text::lacks_paths(tree);
         }
         prints
     }
@@ -41,6 +48,9 @@ impl Prints {
         let note = text.colors().note;
         if self.lacks_debug_info {
             write!(f, "\n\n{note}({}){note:#}", text::LACKS_DEBUG_INFO)?;
+        }
+        if self.lacks_paths {
+            write!(f, "\n\n{note}({}){note:#}", text::LACKS_PATHS)?;
         }
         if self.hidden.total() > 0 {
             write!(f, "\n\n{note}({}){note:#}", self.hidden)?;

@@ -1,5 +1,6 @@
 //! The tree as text.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -8,6 +9,7 @@ use anstyle::Style;
 use crate::class::{Class, Homes};
 use crate::escape::Shortened;
 use crate::filter::{Detail, Hidden};
+use crate::generics;
 use crate::path::shorten;
 use crate::tree::{Node, Tree};
 
@@ -17,7 +19,8 @@ use crate::tree::{Node, Tree};
 /// invisible ones and those that change the direction of text are printed as `\u{1b}`. At every level of detail, names and
 /// paths longer than 16 KiB are cut in the middle and tell how many characters are missing, and only the first 100 levels
 /// are indented: deeper ones stand below each other and tell their level, as `(level 100)`. So a text is linear in the
-/// number of nodes.
+/// number of nodes. At all but full detail, names longer than 100 characters go without their innermost generic arguments:
+/// `app::Service<…>`.
 ///
 /// ```text
 /// ╼ async fn app::serve at src/main.rs:20:11
@@ -281,6 +284,9 @@ impl fmt::Display for Rendered<'_> {
             if lacks_debug_info(self.tree) {
                 line(f, &LACKS_DEBUG_INFO)?;
             }
+            if lacks_paths(self.tree) {
+                line(f, &LACKS_PATHS)?;
+            }
             if tree.hidden.total() > 0 {
                 line(f, &tree.hidden)?;
             }
@@ -372,15 +378,26 @@ impl Rendered<'_> {
     fn node(&self, f: &mut impl fmt::Write, node: &Node) -> fmt::Result {
         let Palette { function, location, note, .. } = self.text.palette;
         let ellipsis = self.text.ellipsis();
-        let short = |text| Shortened { text, most: NAME_BYTES, ellipsis };
+        fn short<'a>(text: &'a str, ellipsis: &'static str) -> Shortened<'a> {
+            Shortened { text, most: NAME_BYTES, ellipsis }
+        }
         match (&node.frame.function, &node.place.module) {
             (Some(named), _) => {
-                write!(f, "{function}{}{function:#}", short(&named.name))?;
+                let name = match self.text.detail {
+                    Detail::Full => Cow::Borrowed(&*named.name),
+                    _ => generics::shorten(&named.name, ellipsis),
+                };
+                write!(f, "{function}{}{function:#}", short(&name, ellipsis))?;
             }
             (None, Some(module)) => {
                 let file = module.path.rsplit('/').next().unwrap_or(&module.path);
                 // Inside the call, which is what `addr2line -e FILE` wants to be asked.
-                write!(f, "{function}{}+{:#x}{function:#}", short(file), module.offset.saturating_sub(1))?;
+                write!(
+                    f,
+                    "{function}{}+{:#x}{function:#}",
+                    short(file, ellipsis),
+                    module.offset.saturating_sub(1)
+                )?;
             }
             (None, None) => write!(f, "{function}{:#x}{function:#}", node.place.address.saturating_sub(1))?,
         }
@@ -391,7 +408,7 @@ impl Rendered<'_> {
         if let Some(at) = &node.frame.location {
             let whole = self.text.whole_paths.unwrap_or(self.text.detail == Detail::Full);
             let file = if whole { &*at.file } else { shorten(&at.file, &self.text.roots) };
-            write!(f, "{location} at {}", short(file))?;
+            write!(f, "{location} at {}", short(file, ellipsis))?;
             if let Some(line) = at.line {
                 write!(f, ":{line}")?;
                 if let Some(column) = at.column {
@@ -428,6 +445,16 @@ pub(crate) fn lacks_debug_info(tree: &Tree) -> bool {
             && frame.location.is_none()
             && !matches!(Class::of(frame, &Homes::default()), Class::Std | Class::Glue)
     })
+}
+
+/// Said where [`lacks_paths`] holds.
+pub(crate) const LACKS_PATHS: &str =
+    "inlined functions lack their paths: the debug information has only lines; build with debug = 1";
+
+/// Whether a body stands in a function that nothing names, as with `debug = "line-tables-only"`.
+pub(crate) fn lacks_paths(tree: &Tree) -> bool {
+    let names = tree.nodes.iter().filter_map(|node| node.frame.function.as_ref());
+    names.into_iter().any(|function| function.name.ends_with(" {unknown}"))
 }
 
 impl fmt::Display for Hidden {

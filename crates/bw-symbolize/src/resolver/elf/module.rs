@@ -113,11 +113,38 @@ impl Module {
     ///
     /// Looks for the module's files the first time, while other threads that ask about the same module wait.
     pub(crate) fn frames(&self, svma: u64, sources: &SymbolSources, budget: &Arc<Budget>) -> Vec<Frame> {
+        self.frames_from(svma, sources, budget, Arc::new(Disk))
+    }
+
+    fn frames_from(
+        &self,
+        svma: u64,
+        sources: &SymbolSources,
+        budget: &Arc<Budget>,
+        files: Arc<dyn Files>,
+    ) -> Vec<Frame> {
         if !self.identity.has_code_at(svma) {
             return Vec::new();
         }
         let mut slot = self.opened.lock();
-        slot.get_or_insert_with(|| self.open(sources, Arc::new(Disk), budget)).frames(svma)
+        let opened = slot.get_or_insert_with(|| {
+            contained(|| self.open(sources, files, budget))
+                .unwrap_or_else(|| Opened::new(None, vec![self.panicked()], budget))
+        });
+        contained(|| opened.frames(svma)).unwrap_or_else(|| {
+            // Half changed, maybe. Its memory is given back with it.
+            let problems = [std::mem::take(&mut opened.problems), vec![self.panicked()]].concat();
+            *opened = Opened::new(None, problems, budget);
+            Vec::new()
+        })
+    }
+
+    fn panicked(&self) -> Problem {
+        Problem::Unreadable {
+            module: Arc::clone(&self.identity.path),
+            file: (&*self.identity.path).into(),
+            reason: "its debug information is damaged: reading it panicked".to_owned(),
+        }
     }
 
     /// Gives back what can be, unless somebody is asking at this moment.
@@ -180,6 +207,16 @@ impl Module {
     }
 }
 
+/// What it returns, or `None` when it panics.
+///
+/// Whatever is in a file, the libraries that read it should not panic, and fuzzing looks for what makes them. Where it
+/// happens all the same, names are missing; the program, which may be sick already, goes on. With `panic = "abort"` it
+/// does not.
+fn contained<T>(read: impl FnOnce() -> T) -> Option<T> {
+    // Unwind safe: the callers throw away what the closure may have left half changed.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).ok()
+}
+
 /// A module that is in memory only, as the bytes of a file.
 struct ImageBytes(Arc<[u8]>);
 
@@ -197,5 +234,123 @@ impl fmt::Debug for Module {
             .field("path", &self.identity.path)
             .field("bias", &self.identity.bias)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolver::elf::file_bytes::FileBytes;
+    use crate::resolver::elf::identity::Layout;
+    use std::io;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn module() -> Module {
+        let identity = Identity {
+            path: "/app".into(),
+            is_main: true,
+            build_id: None,
+            bias: 0,
+            layout: Layout::Span(0x1000..0x2000),
+        };
+        Module::new(identity, ModuleBytes::File { open: "/app".into(), place: "/app".into() })
+    }
+
+    /// Files none of which can be read, counted.
+    struct Counted(AtomicUsize);
+
+    impl Files for Counted {
+        fn open(&self, path: &Path) -> io::Result<FileBytes> {
+            // Ordering: joined before it is read.
+            self.0.fetch_add(usize::from(path == "/app"), Ordering::Relaxed);
+            Err(io::Error::other("broken disk"))
+        }
+    }
+
+    #[test]
+    fn two_threads_do_not_open_the_same_module_twice() {
+        let (module, budget) = (module(), Arc::new(Budget::new(1 << 20)));
+        let files = Arc::new(Counted(AtomicUsize::new(0)));
+        let start = Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    for svma in 0x1000..0x1100 {
+                        let files: Arc<Counted> = Arc::clone(&files);
+                        assert!(module.frames_from(svma, &SymbolSources::new(), &budget, files).is_empty());
+                    }
+                });
+            }
+        });
+        assert_eq!(files.0.load(Ordering::Relaxed), 1);
+        let problems = module.problems();
+        assert!(problems.iter().any(|problem| problem.to_string().contains("broken disk")), "{problems:?}");
+    }
+
+    /// A disk whose driver panics stands for a library that does.
+    struct Panics;
+
+    impl Files for Panics {
+        fn open(&self, _: &Path) -> io::Result<FileBytes> {
+            panic!("expected by the test")
+        }
+    }
+
+    #[test]
+    fn a_panic_while_reading_costs_names_and_nothing_else() {
+        let (module, budget) = (module(), Arc::new(Budget::new(1 << 20)));
+        for _ in 0..2 {
+            assert!(module.frames_from(0x1800, &SymbolSources::new(), &budget, Arc::new(Panics)).is_empty());
+        }
+        let problems = module.problems();
+        assert!(problems[0].to_string().contains("panicked"), "{problems:?}");
+    }
+
+    /// A disk that answers when it is told to.
+    struct Held(Barrier);
+
+    impl Files for Held {
+        fn open(&self, _: &Path) -> io::Result<FileBytes> {
+            self.0.wait();
+            self.0.wait();
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    #[test]
+    fn a_capture_does_not_wait_for_a_symbolizer_that_waits_for_the_disk() {
+        use std::future::{Future, poll_fn};
+        use std::pin::pin;
+        use std::task::{Context, Poll, Waker};
+
+        let (module, budget) = (module(), Arc::new(Budget::new(1 << 20)));
+        let held = Arc::new(Held(Barrier::new(2)));
+        let sources = SymbolSources::none().debug_file("/app.debug");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let files: Arc<Held> = Arc::clone(&held);
+                module.frames_from(0x1800, &sources, &budget, files)
+            });
+            // The other thread holds the module's lock from here.
+            held.0.wait();
+            assert!(module.opened.is_locked());
+            let leaf = poll_fn::<(), _>(|context| {
+                drop(context.waker().clone());
+                Poll::Pending
+            });
+            let (task, handle) = bw_core::traced(leaf);
+            let (mut task, mut capture) = (pin!(task), pin!(handle.capture()));
+            let mut context = Context::from_waker(Waker::noop());
+            let trace = loop {
+                if let Poll::Ready(trace) = capture.as_mut().poll(&mut context) {
+                    break trace;
+                }
+                assert!(task.as_mut().poll(&mut context).is_pending());
+            };
+            assert_eq!(trace.expect("a suspended task has a trace").stacks().count(), 1);
+            held.0.wait();
+        });
     }
 }
