@@ -2,7 +2,8 @@
 //!
 //! A [`RawTrace`](bw_core::RawTrace) holds return addresses and nothing else. A [`Symbolizer`] finds out what they
 //! mean: which module, which functions (inlined ones included), which source lines. It reads the debug information
-//! of the modules loaded in this process: DWARF, then the symbol table. Names come out as people write them:
+//! of the modules loaded in this process, or of those that another one had: DWARF, in the module or
+//! [elsewhere](SymbolSources), then the symbol table. Names come out as people write them:
 //! `async fn app::bar` where the compiler has `_ZN3app3bar28_$u7b$$u7b$closure$u7d$$u7d$17hb129e0ec2e8f3642E`.
 //!
 //! # What you must do
@@ -10,11 +11,12 @@
 //! Build with debug information: `debug = 1` in the profile is enough for everything shown here. With
 //! `"line-tables-only"` inlined functions lose their path (`async fn {unknown}`); with none there is the symbol
 //! table, without lines and without telling an async block from a closure; of a stripped program module and
-//! offset remain.
+//! offset remain. Debug information may as well lie in a file of its own, split into `.dwo` or `.dwp` files, or on a
+//! debuginfod server (feature `debuginfod`): [`SymbolSources`] says where it is looked for. What is missing, and what
+//! to do about it, [`Symbolizer::problems`] tells.
 //!
 //! Keep one [`Symbolizer`], and call it from a thread that may wait. The first address of a module costs tens of
-//! milliseconds and about as much memory as the module has debug information; an address seen before costs less
-//! than a microsecond. [`Symbolizer::clear`] gives the memory back.
+//! milliseconds; an address seen before costs 0.1 µs. The memory is bounded, and [`Symbolizer::clear`] gives it back.
 //!
 //! # What it is not for
 //!

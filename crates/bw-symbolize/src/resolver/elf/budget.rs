@@ -14,6 +14,12 @@ impl Budget {
         Self { limit, used: AtomicUsize::new(0) }
     }
 
+    /// How much the compressed sections of one module may take unpacked. That cannot be given back while the module is in
+    /// use, and is much more than what is parsed of them.
+    pub(super) fn most_unpacked(&self) -> usize {
+        self.limit.saturating_mul(16)
+    }
+
     pub(super) fn is_exceeded(&self) -> bool {
         // Ordering: a number of its own; nothing is read because of it.
         self.used.load(Ordering::Relaxed) > self.limit

@@ -55,6 +55,11 @@ impl DebugInfo {
         self.with_dependent(|_, parsed| parsed.damage)
     }
 
+    /// Whether it is left out because it would be too large unpacked.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.borrow_owner().is_too_large()
+    }
+
     /// Files with split units that were looked for in vain, a few of them.
     pub(super) fn missing(&self) -> Vec<PathBuf> {
         self.borrow_owner().missing()
@@ -303,7 +308,7 @@ mod tests {
     }
 
     fn open(bytes: Vec<u8>) -> DebugInfo {
-        DebugInfo::from_bundle(Bundle::new(Box::new(bytes), None, SplitPlaces::default(), false))
+        DebugInfo::from_bundle(Bundle::new(Box::new(bytes), None, SplitPlaces::default(), false, 1 << 30))
     }
 
     /// Addresses of functions in a file, spread over it.

@@ -92,7 +92,10 @@ impl<'a> Search<'a> {
                 found.debug = own;
             }
         }
-        if !found.has_debug_info {
+        if found.has_debug_info {
+            // What did not fit on the way is nobody's concern.
+            self.problems.clear();
+        } else {
             // A library that has none is no wonder, and the named files are for others.
             if !self.module.path.contains(".so") {
                 self.problems.append(&mut self.doubtful);

@@ -21,6 +21,11 @@
 //! | `scopes.rs` | what the debug information calls a function and the bodies around it |
 //! | `symbol_table.rs` | functions from the symbol table |
 
+#![cfg_attr(
+    not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))),
+    allow(dead_code, reason = "some of it is for the modules of this process only")
+)]
+
 macro_rules! with_loader {
     ($($item:item)*) => {
         $(

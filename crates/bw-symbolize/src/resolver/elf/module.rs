@@ -166,6 +166,15 @@ impl Module {
             if debug_info.has_line_tables_only() {
                 problems.push(Problem::LineTablesOnly { module: module() });
             }
+            if debug_info.is_too_large() {
+                let reason =
+                    "its compressed debug information is larger than the memory limit allows: raise it";
+                problems.push(Problem::Unreadable {
+                    module: module(),
+                    file: (&*self.identity.path).into(),
+                    reason: reason.to_owned(),
+                });
+            }
             let missing = debug_info.missing().into_iter();
             problems.extend(missing.map(|file| Problem::NoSplitDwarf { module: module(), file }));
         }
@@ -180,7 +189,7 @@ impl Module {
             ModuleBytes::Image(image) => {
                 let image = Box::new(ImageBytes(Arc::clone(image)));
                 let debug_info =
-                    DebugInfo::from_bundle(Bundle::new(image, None, SplitPlaces::default(), true));
+                    DebugInfo::from_bundle(Bundle::new(image, None, SplitPlaces::default(), true, 0));
                 return Opened::new(Some(debug_info), problems, budget);
             }
         };
@@ -193,9 +202,9 @@ impl Module {
             folders: found.dwo_dirs,
             uses_paths: sources.uses_module(),
         };
-        let debug_info = found
-            .debug
-            .map(|debug| DebugInfo::from_bundle(Bundle::new(debug, found.own, places, is_trusted)));
+        let debug_info = found.debug.map(|debug| {
+            DebugInfo::from_bundle(Bundle::new(debug, found.own, places, is_trusted, budget.most_unpacked()))
+        });
         if let Some(damage) = debug_info.as_ref().and_then(DebugInfo::damage) {
             problems.push(Problem::Unreadable {
                 module: Arc::clone(&self.identity.path),

@@ -33,10 +33,6 @@ pub(super) const SECTIONS: [SectionId; 11] = [
 /// Those that packages have besides: which unit has which part of the sections.
 const PACKAGE_SECTIONS: [SectionId; 2] = [SectionId::DebugCuIndex, SectionId::DebugTuIndex];
 
-/// How much unpacked debug information one file may have, 4 GiB: more than any program's, and less than a damaged
-/// file may claim.
-const MAX_UNPACKED: u64 = 4 << 30;
-
 /// No more than this many times as large does zlib unpack, and what claims to is damaged.
 const MAX_RATIO: u64 = 1040;
 
@@ -44,18 +40,21 @@ const MAX_RATIO: u64 = 1040;
 pub(super) struct ObjectBytes {
     file: FileBytes,
     unpacked: Vec<(SectionId, Vec<u8>)>,
+    /// Whether a section was left packed because it is too large.
+    is_too_large: bool,
 }
 
 impl ObjectBytes {
-    /// Unpacks the sections that are compressed, into memory.
-    pub(super) fn new(file: FileBytes) -> Self {
-        Self::with_names(file, |id| id.name())
+    /// Unpacks the sections that are compressed, into memory, if they are not larger than `most` bytes together.
+    pub(super) fn new(file: FileBytes, most: usize) -> Self {
+        Self::with_names(file, most, |id| id.name())
     }
 
-    fn with_names(file: FileBytes, name: impl Fn(&SectionId) -> &'static str) -> Self {
+    fn with_names(file: FileBytes, most: usize, name: impl Fn(&SectionId) -> &'static str) -> Self {
         let mut unpacked = Vec::new();
+        let mut is_too_large = false;
         if let Ok(object) = object::File::parse(&**file) {
-            let mut left = MAX_UNPACKED;
+            let mut left = most as u64;
             for id in &SECTIONS {
                 let data =
                     object.section_by_name(name(id)).and_then(|section| section.compressed_data().ok());
@@ -63,13 +62,14 @@ impl ObjectBytes {
                 let size = data.uncompressed_size;
                 let is_absurd =
                     data.format == CompressionFormat::Zlib && size / MAX_RATIO > data.data.len() as u64;
+                is_too_large |= size > left;
                 // A section that does not unpack is an empty one.
                 let bytes = if size > left || is_absurd { None } else { data.decompress().ok() };
                 left -= bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 unpacked.push((*id, bytes.map(Cow::into_owned).unwrap_or_default()));
             }
         }
-        Self { file, unpacked }
+        Self { file, unpacked, is_too_large }
     }
 
     /// The file as an object. `None` when it is none.
@@ -133,6 +133,7 @@ fn endian(object: &object::File<'_>) -> RunTimeEndian {
 pub(super) struct Bundle {
     /// Whether the file is one that this process runs: what is in it could do worse than overflow a stack.
     pub(super) is_trusted: bool,
+    most_unpacked: usize,
     pub(super) main: ObjectBytes,
     /// The module's own file where `main` is another one.
     pub(super) own: Option<ObjectBytes>,
@@ -174,10 +175,22 @@ impl Bundle {
         own: Option<FileBytes>,
         places: SplitPlaces,
         is_trusted: bool,
+        most_unpacked: usize,
     ) -> Self {
         let splits =
             Splits { places, packages: OnceLock::new(), opened: Chain::default(), missing: Mutex::default() };
-        Self { is_trusted, main: ObjectBytes::new(main), own: own.map(ObjectBytes::new), splits }
+        Self {
+            is_trusted,
+            most_unpacked,
+            main: ObjectBytes::new(main, most_unpacked),
+            own: own.map(|own| ObjectBytes::new(own, 0)),
+            splits,
+        }
+    }
+
+    /// Whether debug information is left out because it would be too large unpacked.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.main.is_too_large
     }
 
     /// Files with split units that were looked for in vain, a few of them.
@@ -194,7 +207,7 @@ impl Bundle {
         self.splits.packages.get_or_init(|| {
             let places = &self.splits.places;
             let files = places.packages.iter().filter_map(|path| places.open(path));
-            files.map(|file| ObjectBytes::with_names(file, dwo_name)).collect()
+            files.map(|file| ObjectBytes::with_names(file, self.most_unpacked, dwo_name)).collect()
         })
     }
 }
@@ -215,7 +228,8 @@ impl Bundle {
         parent: &gimli::Dwarf<Reader<'a>>,
     ) -> Option<gimli::Dwarf<Reader<'a>>> {
         let found = self.find_split(id, folder, name, parent)?;
-        (self.is_trusted || damage::find(&found).is_none()).then_some(found)
+        // Anybody may have put it where the compiler had put one.
+        damage::find(&found).is_none().then_some(found)
     }
 
     fn find_split<'a>(
@@ -241,7 +255,7 @@ impl Bundle {
         let by_path = Some(by_compiler.clone()).filter(|_| places.uses_paths);
         for path in by_path.into_iter().chain(elsewhere) {
             let Some(file) = places.open(&path) else { continue };
-            let bytes = ObjectBytes::with_names(file, dwo_name);
+            let bytes = ObjectBytes::with_names(file, self.most_unpacked, dwo_name);
             if has_unit(&bytes, id) {
                 return self.splits.opened.push(id, bytes).dwo_sections(parent);
             }
