@@ -6,6 +6,9 @@ use std::borrow::Cow;
 /// position and some levels of indentation then still fits on a wide terminal.
 const MOST: usize = 100;
 
+/// Arguments of so few bytes stay: `<F>` takes no more room than what would stand for it.
+const BRIEF: usize = 4;
+
 /// The name without the generic arguments that make it long, each list of them replaced by `<…>`.
 ///
 /// `<T as Trait>` around a path is no list of arguments, and stays. A name that is long without any stays as it is.
@@ -30,7 +33,7 @@ fn without(name: &str, depth: usize, ellipsis: &str) -> String {
     let mut short = String::new();
     let mut copied = 0;
     for (start, end, at) in lists(name) {
-        if at == depth && start >= copied && end > start {
+        if at == depth && start >= copied && end > start + BRIEF {
             short.push_str(&name[copied..start]);
             short.push_str(ellipsis);
             copied = end;
