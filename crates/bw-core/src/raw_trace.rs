@@ -69,6 +69,15 @@ impl RawTrace {
         Self { words: words.into() }
     }
 
+    /// The same trace, with how many more stacks were recorded but did not fit. Copies it if it is shared.
+    #[must_use]
+    pub fn with_dropped(mut self, dropped: usize) -> Self {
+        if let Some(word) = Arc::make_mut(&mut self.words).first_mut() {
+            *word = dropped;
+        }
+        self
+    }
+
     /// The stacks, in the order they were recorded.
     #[must_use]
     pub fn stacks(&self) -> Stacks<'_> {
@@ -258,6 +267,14 @@ mod tests {
         let trace = RawTrace::from_words(Arc::from([3]));
         assert!(!trace.is_empty());
         assert_eq!(trace.dropped(), 3);
+    }
+
+    #[test]
+    fn dropped_stacks_can_be_told_by_hand() {
+        let trace = RawTrace::from_stacks([(vec![7], StackFlags::default())]);
+        let told = trace.clone().with_dropped(3);
+        assert_eq!((trace.dropped(), told.dropped()), (0, 3));
+        assert!(trace.stacks().eq(told.stacks()));
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! JSON with a line for each thing a person may look for.
+
+use std::io;
+
+use serde_json::ser::Formatter;
+
+/// Writes every field of the outermost object, and every element of the arrays in it, on a line of its own; else no spaces.
+/// Such a file can be searched by line, and an error can say in which line it is.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    depth: usize,
+}
+
+impl Lines {
+    fn separate<W: ?Sized + io::Write>(&self, out: &mut W, first: bool, depth: usize) -> io::Result<()> {
+        out.write_all(match (first, self.depth == depth) {
+            (true, true) => b"\n",
+            (false, true) => b",\n",
+            (true, false) => b"",
+            (false, false) => b",",
+        })
+    }
+}
+
+impl Formatter for Lines {
+    fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        out.write_all(b"[")
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        out.write_all(b"]")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.separate(out, first, 2)
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        out.write_all(b"{")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        out.write_all(b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.separate(out, first, 1)
+    }
+}
