@@ -4,6 +4,8 @@ use bw_core::{RawTaskDump, TaskRecord};
 use bw_symbolize::SymbolizedTrace;
 
 use crate::difference::Difference;
+use crate::filter::Detail;
+use crate::folded::Folded;
 use crate::groups::Groups;
 use crate::text::Text;
 use crate::tree::Tree;
@@ -59,6 +61,12 @@ impl<'a> TaskTrees<'a> {
     #[must_use]
     pub fn to_json(&self, pretty: bool) -> String {
         crate::json::text(*self, pretty)
+    }
+
+    /// The dump as folded stacks, with the frames that `detail` shows. Allocates; linear in the number of nodes and tasks.
+    #[must_use]
+    pub fn folded(&self, detail: Detail) -> Folded {
+        Folded::new(*self, detail)
     }
 
     pub(crate) fn all_trees(&self) -> &'a [Tree] {

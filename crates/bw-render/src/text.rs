@@ -11,7 +11,7 @@ use crate::escape::Shortened;
 use crate::filter::{Detail, Hidden};
 use crate::generics;
 use crate::path::shorten;
-use crate::tree::{Node, Tree};
+use crate::tree::{Node, Place, Tree};
 
 /// How to print a tree. Data; printing it is [`render`](Self::render)'s.
 ///
@@ -79,7 +79,7 @@ impl Palette {
 
 /// Names longer than this many bytes are cut in the middle, at every level of detail. Real ones with very long generics
 /// have a few thousand.
-const NAME_BYTES: usize = 16 * 1024;
+pub(crate) const NAME_BYTES: usize = 16 * 1024;
 
 /// Levels that are indented. Deeper ones stand at the same column and tell their depth, so that a runaway recursion prints
 /// in linear space.
@@ -381,25 +381,18 @@ impl Rendered<'_> {
         fn short<'a>(text: &'a str, ellipsis: &'static str) -> Shortened<'a> {
             Shortened { text, most: NAME_BYTES, ellipsis }
         }
-        match (&node.frame.function, &node.place.module) {
-            (Some(named), _) => {
+        match &node.frame.function {
+            Some(named) => {
                 let name = match self.text.detail {
                     Detail::Full => Cow::Borrowed(&*named.name),
                     _ => generics::shorten(&named.name, ellipsis),
                 };
                 write!(f, "{function}{}{function:#}", short(&name, ellipsis))?;
             }
-            (None, Some(module)) => {
-                let file = module.path.rsplit('/').next().unwrap_or(&module.path);
-                // Inside the call, which is what `addr2line -e FILE` wants to be asked.
-                write!(
-                    f,
-                    "{function}{}+{:#x}{function:#}",
-                    short(file, ellipsis),
-                    module.offset.saturating_sub(1)
-                )?;
+            None => {
+                let nameless = Nameless { place: &node.place, ellipsis };
+                write!(f, "{function}{nameless}{function:#}")?;
             }
-            (None, None) => write!(f, "{function}{:#x}{function:#}", node.place.address.saturating_sub(1))?,
         }
         if node.count > 1 {
             let times = if self.text.glyphs == Glyphs::Unicode { '×' } else { 'x' };
@@ -428,6 +421,26 @@ impl Rendered<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is printed of a place that has no name: `program+0x1f42`, or the address.
+pub(crate) struct Nameless<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) ellipsis: &'static str,
+}
+
+impl fmt::Display for Nameless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place.module {
+            Some(module) => {
+                let file = module.path.rsplit('/').next().unwrap_or(&module.path);
+                let file = Shortened { text: file, most: NAME_BYTES, ellipsis: self.ellipsis };
+                // Inside the call, which is what `addr2line -e FILE` wants to be asked.
+                write!(f, "{file}+{:#x}", module.offset.saturating_sub(1))
+            }
+            None => write!(f, "{:#x}", self.place.address.saturating_sub(1)),
+        }
     }
 }
 

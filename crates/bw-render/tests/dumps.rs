@@ -12,7 +12,7 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
-use bw_render::{DumpText, Glyphs, TaskTrees, Text, Tree};
+use bw_render::{Detail, DumpText, Glyphs, TaskTrees, Text, Tree};
 use hand_built::{user, waits};
 use insta::assert_snapshot;
 
@@ -114,6 +114,49 @@ fn as_json() {
 }
 
 #[test]
+fn folded() {
+    let (dump, trees) = (all(), trees());
+    assert_snapshot!(TaskTrees::new(&dump, &trees).folded(Detail::User).to_string());
+}
+
+#[test]
+fn folded_whole() {
+    let (dump, trees) = (all(), trees());
+    assert_snapshot!(TaskTrees::new(&dump, &trees).folded(Detail::Full).to_string());
+}
+
+#[test]
+fn a_task_that_waits_twice_in_a_function_is_folded_once() {
+    let at = |address, line| waits(&[user(10, "run", 20), user(address, "fetch", line)], 50);
+    let trees = vec![
+        hand_built::tree(vec![at(21, 30), at(22, 31), at(23, 30)]),
+        hand_built::tree(vec![waits(&[user(10, "run", 20)], 50)]),
+        hand_built::tree(Vec::new()),
+    ];
+    let dump = dump(vec![task(1, 0, Ok(0)), task(2, 0, Ok(1)), task(3, 0, Ok(0)), task(4, 0, Ok(2))]);
+    assert_eq!(
+        TaskTrees::new(&dump, &trees).folded(Detail::User).to_string(),
+        "async fn app::run 1\nasync fn app::run;async fn app::fetch 2\n(no stack) 1"
+    );
+}
+
+#[test]
+fn hostile_names_do_not_end_a_folded_frame_or_line() {
+    let name = "[u8; 4]\nfake 1\u{1b}[31m\u{202e}";
+    let mut nameless = (*hand_built::physical(0x30, &[])).clone();
+    nameless.module.as_mut().unwrap().path = "/lib/a;b\n.so".into();
+    let trees = vec![hand_built::tree(vec![hand_built::stack(vec![
+        hand_built::physical(0x20, &[(name, name, "a.rs", 1)]),
+        Arc::new(nameless),
+    ])])];
+    let dump = dump(vec![task(1, 0, Ok(0))]);
+    assert_eq!(
+        TaskTrees::new(&dump, &trees).folded(Detail::User).to_string(),
+        r"[u8\u{3b} 4]\u{a}fake 1\u{1b}[31m\u{202e};a\u{3b}b\u{a}.so+0x2f 1"
+    );
+}
+
+#[test]
 fn what_changed() {
     let trees = trees();
     let older = dump(vec![task(1, 100, Ok(0)), task(2, 100, Ok(2)), task(3, 100, Ok(2))]);
@@ -157,6 +200,7 @@ fn the_order_in_which_traces_arrived_does_not_matter() {
             text().full(trees).to_string(),
             text().tree(trees).to_string(),
             trees.to_json(false),
+            trees.folded(Detail::User).to_string(),
         ]
     };
     let before = print(&tasks, &trees);

@@ -104,7 +104,7 @@ pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
 pub use module_map::{Module, ModuleMap};
 pub use problem::Problem;
-pub use symbol_sources::SymbolSources;
 pub use raw_dump::{RawDumpError, RawDumpFile};
+pub use symbol_sources::SymbolSources;
 pub use symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 pub use symbolizer::Symbolizer;

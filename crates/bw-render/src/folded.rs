@@ -1,0 +1,168 @@
+//! A task dump as folded stacks, which flame graphs are drawn from.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+
+use bw_core::NoTrace;
+
+use crate::escape::Shortened;
+use crate::filter::Detail;
+use crate::task_trees::TaskTrees;
+use crate::text;
+use crate::tree::{Node, Tree};
+
+/// A task dump as folded stacks: a line for each place where tasks wait, `root;…;leaf count`. What `inferno-flamegraph`,
+/// `flamegraph.pl` and speedscope read. Made by [`TaskTrees::folded`].
+///
+/// The count is of the tasks that wait there. A task that waits at several places at once is in several lines, in each once,
+/// so the sum may be more than the number of tasks. Tasks without a trace are counted in lines such as
+/// `(no trace);never_polled 3`, named as [`NoTrace::name`] does, and those that recorded no stack as `(no stack) 1`.
+///
+/// Frames are names of functions, or `module+0xoffset` where there is none; positions are left out, so two awaits of one
+/// function are one frame. What could be taken for more than a character is escaped, a `;` in a name too, as `\u{3b}`.
+/// Lines are in the order of their frames, and do not end with a line feed after the last.
+///
+/// ```text
+/// async fn app::run;async fn app::read 3
+/// async fn app::run;async fn app::write 1
+/// (no trace);never_polled 2
+/// ```
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// The frames of all stacks, merged from the root. The first stands for no frame, above all roots.
+    frames: Vec<Frame>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Frame {
+    name: String,
+    callees: Vec<usize>,
+    /// Tasks that wait here, not in a callee.
+    tasks: usize,
+}
+
+impl Folded {
+    pub(crate) fn new(trees: TaskTrees<'_>, detail: Detail) -> Self {
+        // How many tasks each tree is of, and how many have none.
+        let mut tasks_of = vec![0; trees.all_trees().len()];
+        let mut without: Vec<(NoTrace, usize)> = Vec::new();
+        for task in trees.dump().tasks() {
+            // A tree that is missing counts as a trace that nobody asked for, as in every form of output.
+            let reason = match task.trace() {
+                Ok(trace) if trace < tasks_of.len() => {
+                    tasks_of[trace] += 1;
+                    continue;
+                }
+                Ok(_) => NoTrace::NotAsked,
+                Err(reason) => reason,
+            };
+            match without.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, count)) => *count += 1,
+                None => without.push((reason, 1)),
+            }
+        }
+        let mut growing = Growing { frames: vec![Frame::default()], known: HashMap::new() };
+        for (tree, tasks) in trees.all_trees().iter().zip(tasks_of) {
+            if tasks > 0 {
+                growing.add(&tree.filtered(detail), tasks);
+            }
+        }
+        for (reason, tasks) in without {
+            let top = growing.enter(0, "(no trace)".into());
+            let at = growing.enter(top, reason.name().into());
+            growing.frames[at].tasks += tasks;
+        }
+        growing.in_order()
+    }
+}
+
+struct Growing {
+    frames: Vec<Frame>,
+    known: HashMap<(usize, String), usize>,
+}
+
+impl Growing {
+    fn add(&mut self, tree: &Tree, tasks: usize) {
+        if tree.roots.is_empty() {
+            let at = self.enter(0, "(no stack)".into());
+            self.frames[at].tasks += tasks;
+        }
+        // Children stand after their parents. Nodes with one name under one parent are one frame, in which a task waits once.
+        let mut frame_of = Vec::with_capacity(tree.nodes.len());
+        let mut counted = Vec::new();
+        for node in &tree.nodes {
+            let above = node.parent.map_or(0, |parent| frame_of[parent]);
+            let at = self.enter(above, name(node));
+            frame_of.push(at);
+            if node.ends > 0 {
+                counted.push(at);
+            }
+        }
+        counted.sort_unstable();
+        counted.dedup();
+        for at in counted {
+            self.frames[at].tasks += tasks;
+        }
+    }
+
+    fn enter(&mut self, above: usize, name: String) -> usize {
+        let next = self.frames.len();
+        let at = *self.known.entry((above, name)).or_insert_with_key(|(_, name)| {
+            self.frames.push(Frame { name: name.clone(), ..Frame::default() });
+            next
+        });
+        if at == next {
+            self.frames[above].callees.push(at);
+        }
+        at
+    }
+
+    /// Orders callees by name: which trace came first means nothing.
+    fn in_order(mut self) -> Folded {
+        drop(self.known);
+        for at in 0..self.frames.len() {
+            let mut callees = std::mem::take(&mut self.frames[at].callees);
+            // No callees are named alike. Ours, which stand for no function, come last.
+            let key = |&at: &usize| (self.frames[at].name.starts_with('('), &self.frames[at].name);
+            callees.sort_by(|a, b| key(a).cmp(&key(b)));
+            self.frames[at].callees = callees;
+        }
+        Folded { frames: self.frames }
+    }
+}
+
+fn name(node: &Node) -> String {
+    let mut name = String::new();
+    // Writing to a string cannot fail.
+    let _ = match &node.frame.function {
+        Some(function) => {
+            write!(name, "{}", Shortened { text: &function.name, most: text::NAME_BYTES, ellipsis: "…" })
+        }
+        None => write!(name, "{}", text::Nameless { place: &node.place, ellipsis: "…" }),
+    };
+    if name.contains(';') { name.replace(';', "\\u{3b}") } else { name }
+}
+
+impl fmt::Display for Folded {
+    /// Allocates the longest line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = String::new();
+        let mut separator = "";
+        // A stack of our own: traces can be deep. Frames ahead, and where in the line they begin.
+        let mut ahead: Vec<(usize, usize)> = self.frames[0].callees.iter().rev().map(|&at| (at, 0)).collect();
+        while let Some((at, start)) = ahead.pop() {
+            let frame = &self.frames[at];
+            line.truncate(start);
+            if start > 0 {
+                line.push(';');
+            }
+            line.push_str(&frame.name);
+            if frame.tasks > 0 {
+                write!(f, "{separator}{line} {}", frame.tasks)?;
+                separator = "\n";
+            }
+            ahead.extend(frame.callees.iter().rev().map(|&callee| (callee, line.len())));
+        }
+        Ok(())
+    }
+}
