@@ -98,7 +98,7 @@ pub use bw_core::{
     TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask, Tracer,
 };
 pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, TaskTrees, Text, Tree};
-pub use bw_symbolize::{SymbolizedTrace, Symbolizer};
+pub use bw_symbolize::{RawDumpFile, SymbolizedTrace, Symbolizer};
 pub use {bw_core, bw_render, bw_symbolize};
 
 #[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]

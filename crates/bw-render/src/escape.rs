@@ -3,8 +3,13 @@
 use std::fmt;
 
 /// Prints text with everything escaped that could do more than show a character: control characters, which a terminal
-/// obeys, and the invisible and direction-changing ones, which make text look like other text.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+/// obeys, and the invisible and direction-changing ones, which make text look like other text. Those become `\u{1b}` and the
+/// like; printing does not allocate.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(
+    /// The text.
+    pub &'a str,
+);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -57,6 +57,7 @@ mod tree;
 
 pub use difference::{Difference, Grown};
 pub use dump_text::DumpText;
+pub use escape::Escaped;
 pub use filter::{Detail, Hidden};
 pub use folded::Folded;
 pub use groups::{Group, Groups};
