@@ -6,6 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const ABOUT: &str = "Where every async task of another process is waiting, from the raw dump file it wrote";
 
+const ABOUT_SYMBOLIZE: &str = "\
+Print a raw dump file, with functions and lines
+
+A raw dump file has addresses, and the build ids of the modules they lie in. Debug information is
+looked for in what is named here; in the files the process had loaded, if they are here, and beside
+them; and in /usr/lib/debug. A file of another build is never used. What is missing is said on
+stderr, and printed as module+offset.";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it was printed, also where names are missing (unless --strict) or the reader of a pipe went away
@@ -28,7 +36,7 @@ Examples:
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "backtrace-waker", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "backtrace-waker", version, about = ABOUT, after_help = EXIT_CODES)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -38,10 +46,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print a raw dump file, with functions and lines
-    ///
-    /// A raw dump file has addresses, and the build ids of the modules they lie in. Debug information is looked for in what
-    /// is named here, then in the files the process had loaded, if they are here, and beside them, then in /usr/lib/debug.
-    /// A file of another build is never used. What is missing is said on stderr.
+    #[command(long_about = ABOUT_SYMBOLIZE)]
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Symbolize(Symbolize),
 }
@@ -51,12 +56,15 @@ pub(crate) struct Symbolize {
     /// The raw dump file, compressed with gzip or not; `-` for stdin
     pub(crate) file: PathBuf,
 
-    /// A file with debug information: a .debug file, the program before it was stripped, or a .dwp file. Any number of times
+    /// A file with debug information; may be given several times
+    ///
+    /// A .debug file, the program before it was stripped, or a .dwp file.
     #[arg(long = "debug-file", value_name = "PATH")]
     pub(crate) debug_files: Vec<PathBuf>,
 
-    /// A folder with debug information: by build id as in /usr/lib/debug/.build-id, or named like the modules. Any number of
-    /// times
+    /// A folder with debug information; may be given several times
+    ///
+    /// By build id, as .build-id/xx/yyyy.debug, or named like the modules.
     #[arg(long = "debug-dir", value_name = "DIR")]
     pub(crate) debug_dirs: Vec<PathBuf>,
 
@@ -64,8 +72,10 @@ pub(crate) struct Symbolize {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
-    /// Every task and every frame; without it, tasks that wait alike together, and the program's own functions. With json,
-    /// which has everything, it changes nothing
+    /// Every task and every frame
+    ///
+    /// Without it: tasks that wait alike together, and the program's own functions.
+    /// JSON has everything anyway.
     #[arg(long)]
     pub(crate) full: bool,
 
@@ -73,7 +83,7 @@ pub(crate) struct Symbolize {
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// Whether text has colours: on a terminal, unless `NO_COLOR` is set; always; or never
+    /// Whether text has colours
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
 }
@@ -92,8 +102,12 @@ pub(crate) enum Format {
 /// Whether there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
+    /// On a terminal, unless the variable NO_COLOR is set
+    #[allow(clippy::doc_markdown, reason = "it is printed as help")]
     Auto,
+    /// Also in files and pipes
     Always,
+    /// Nowhere
     Never,
 }
 

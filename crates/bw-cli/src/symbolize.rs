@@ -22,6 +22,10 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Said below what is missing.
+const WHERE: &str = "debug information was looked for in what --debug-file PATH and --debug-dir DIR name, at the modules' own \
+                     paths and beside them, and in /usr/lib/debug; name the file, or the folder it is in";
+
 pub(crate) fn run(arguments: &Symbolize) -> Result<ExitCode, Failure> {
     let sources = sources(arguments)?;
     let file = read(&arguments.file)?;
@@ -35,9 +39,7 @@ pub(crate) fn run(arguments: &Symbolize) -> Result<ExitCode, Failure> {
         message::warning(problem);
     }
     if !problems.is_empty() {
-        message::note(
-            &"name files with debug information with --debug-file PATH, folders with --debug-dir DIR",
-        );
+        message::note(&WHERE);
     }
     match printed {
         Ok(()) => {}
