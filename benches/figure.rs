@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::Sampler;
 use crate::measure::dump::Part;
-use crate::measure::{allocations, clones, first_capture, idle, request, spawn, symbols, two_threads};
+use crate::measure::{
+    allocations, clones, first_capture, idle, name, raw_dump, request, spawn, symbols, two_threads,
+};
 
 /// One row of the scoreboard, and one object in its JSON.
 #[derive(Debug)]
@@ -172,6 +174,16 @@ pub fn figures() -> Vec<Figure> {
                     Entrant { name, round: Box::new(move || nanos() / 1e3) }
                 };
                 request::samplers().into_iter().map(micros).collect()
+            }),
+        },
+        Figure {
+            key: "raw_dump_100k_ms",
+            about: "a dump of 100,000 tasks to a raw dump file, after the capture: no debug information is read",
+            target: Target::AtMost(50.0),
+            measure: Here(|_| {
+                let mut write = raw_dump::sampler();
+                let round = move || write(1).as_secs_f64() * 1e3;
+                vec![Entrant { name: name::OURS, round: Box::new(round) }]
             }),
         },
         Figure {

@@ -6,6 +6,7 @@ pub mod dump;
 pub mod first_capture;
 pub mod idle;
 pub mod memory;
+pub mod raw_dump;
 pub mod request;
 pub mod service;
 pub mod spawn;

@@ -6,12 +6,17 @@ use serde_json::ser::Formatter;
 
 /// Writes every field of the outermost object, and every element of the arrays in it, on a line of its own; else no spaces.
 /// Such a file can be searched by line, and an error can say in which line it is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
     depth: usize,
 }
 
 impl Lines {
+    /// Leaves the outermost object open, so that more fields can be written behind.
+    pub(super) fn left_open() -> Self {
+        Self { depth: 0 }
+    }
+
     fn separate<W: ?Sized + io::Write>(&self, out: &mut W, first: bool, depth: usize) -> io::Result<()> {
         out.write_all(match (first, self.depth == depth) {
             (true, true) => b"\n",
@@ -44,7 +49,7 @@ impl Formatter for Lines {
 
     fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
         self.depth -= 1;
-        out.write_all(b"}")
+        if self.depth == 0 { Ok(()) } else { out.write_all(b"}") }
     }
 
     fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {

@@ -96,6 +96,7 @@ mod file;
 mod lines;
 mod process;
 mod reader;
+mod task_line;
 mod text;
 mod v1;
 mod writer;

@@ -178,7 +178,7 @@ mod tests {
         assert!(bomb.len() < 100_000);
         assert!(bytes(&bomb, 1_000_000).unwrap_err().is_too_large());
         // Empty members, which unpack to nothing, without end.
-        let endless = io::Read::take(Repeat(gzip(b""), 0), 10_000_000);
+        let endless = Read::take(Repeat(gzip(b""), 0), 10_000_000);
         assert!(RawDumpReader::new().most_bytes(100_000).bytes(endless).unwrap_err().is_too_large());
     }
 

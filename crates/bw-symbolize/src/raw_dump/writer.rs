@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io::{self, BufWriter, Write};
 
-use bw_core::{NoTrace, RawStack, RawTaskDump, ReturnAddress, SpawnedAt, TaskId, TaskRecord, TaskState};
+use bw_core::{NoTrace, RawStack, RawTaskDump, ReturnAddress, SpawnedAt, TaskRecord};
 use serde::Serialize;
 use serde::ser::Serializer;
 
 use super::file::RawDumpFile;
 use super::lines::Lines;
 use super::process::Process;
+use super::task_line::TaskLine;
 use super::text::{self, Address};
 use super::{FORMAT, VERSION};
 use crate::module_map::{Module, ModuleMap};
@@ -25,8 +26,14 @@ pub(super) fn write(file: &RawDumpFile<'_>, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER, out);
     let tables = Tables::new(file.dump());
     Dump::new(file, &tables)
-        .serialize(&mut serde_json::Serializer::with_formatter(&mut out, Lines::default()))?;
-    out.write_all(b"\n")?;
+        .serialize(&mut serde_json::Serializer::with_formatter(&mut out, Lines::left_open()))?;
+    out.write_all(b",\n\"tasks\":[")?;
+    let mut line = TaskLine::default();
+    for (number, (task, &place)) in file.dump().tasks().iter().zip(&tables.place_of).enumerate() {
+        out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
+        out.write_all(line.of(task, place, tables.trace_of(task)))?;
+    }
+    out.write_all(b"]}\n")?;
     out.into_inner().map(drop).map_err(io::IntoInnerError::into_error)
 }
 
@@ -68,6 +75,13 @@ impl<'a> Tables<'a> {
             }
         }
         tables
+    }
+
+    /// The number of a task's trace, or why there is none. A trace that is not in the dump is one that nobody asked for;
+    /// `RawTaskDump::new` sees to that.
+    fn trace_of(&self, task: &TaskRecord) -> Result<u32, NoTrace> {
+        task.trace()
+            .and_then(|number| self.trace_numbers.get(number).copied().flatten().ok_or(NoTrace::NotAsked))
     }
 }
 
@@ -112,8 +126,9 @@ where
     }
 }
 
+/// All but the tasks.
 #[derive(Serialize)]
-struct Dump<'a, M, P, S, T> {
+struct Dump<'a, M, P, S> {
     format: &'static str,
     version: u32,
     process: ProcessText<'a>,
@@ -126,14 +141,12 @@ struct Dump<'a, M, P, S, T> {
     places: P,
     stacks: S,
     traces: &'a [Trace],
-    tasks: T,
 }
 
-impl<'a> Dump<'a, (), (), (), ()> {
+impl<'a> Dump<'a, (), (), ()> {
     #[allow(clippy::new_ret_no_self)] // The same with something to serialize.
     fn new(file: &'a RawDumpFile<'_>, tables: &'a Tables<'a>) -> impl Serialize + 'a {
         let (dump, modules) = (file.dump(), file.modules());
-        let tasks = move || dump.tasks().iter().zip(&tables.place_of);
         Dump {
             format: FORMAT,
             version: VERSION,
@@ -146,7 +159,6 @@ impl<'a> Dump<'a, (), (), (), ()> {
             places: Each(move || tables.places.values.iter().map(|place| Place::new(place))),
             stacks: Each(move || tables.stacks.values.iter().map(move |&stack| Stack::new(stack, modules))),
             traces: &tables.traces,
-            tasks: Each(move || tasks().map(move |(task, &place)| Task::new(task, place, tables))),
         }
     }
 }
@@ -241,62 +253,6 @@ impl Stack<()> {
             truncated: stack.is_truncated(),
             foreign: stack.is_foreign(),
             is_yield: stack.is_yield(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Task<'a> {
-    id: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent: Option<u64>,
-    spawned_at: u32,
-    polls: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    age_ns: Option<u64>,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_state_ns: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thread: Option<Thread<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    no_trace: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct Thread<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
-}
-
-impl<'a> Task<'a> {
-    fn new(task: &'a TaskRecord, place: u32, tables: &Tables<'_>) -> Self {
-        let status = task.status();
-        // A trace that is not in the dump is one that nobody asked for; `RawTaskDump::new` sees to that.
-        let trace = task
-            .trace()
-            .and_then(|number| tables.trace_numbers.get(number).copied().flatten().ok_or(NoTrace::NotAsked));
-        Self {
-            id: task.id().get(),
-            name: task.name(),
-            parent: task.parent().map(TaskId::get),
-            spawned_at: place,
-            polls: status.polls,
-            age_ns: status.age.map(text::of_span),
-            state: status.state.name(),
-            in_state_ns: status.in_state.map(text::of_span),
-            thread: match &status.state {
-                TaskState::Polling(thread) => Some(Thread { name: thread.name(), id: thread.os_id() }),
-                _ => None,
-            },
-            trace: trace.ok(),
-            no_trace: trace.err().map(NoTrace::name),
         }
     }
 }
