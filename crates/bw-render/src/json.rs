@@ -2,6 +2,7 @@
 //!
 //! One object. Fields stand in this order, always all of them; what is not known is `null`. A number of the format's
 //! `version` is kept as long as readers of it can read what is written: fields may be added, none changes or goes.
+//! In strings, whatever could do more than show a character is written as `\u202e`, so that a terminal can be shown it.
 //!
 //! | field | is |
 //! |---|---|
@@ -40,6 +41,7 @@ use std::time::Duration;
 use bw_core::{NoTrace, TaskRecord, TaskState};
 use serde::Serialize;
 
+use crate::escape::escaped_json;
 use crate::task_trees::TaskTrees;
 use crate::text::Text;
 use crate::tree::{Node, Tree};
@@ -133,7 +135,7 @@ pub(crate) fn text(trees: TaskTrees<'_>, pretty: bool) -> String {
     let dump = Dump::new(trees);
     let text = if pretty { serde_json::to_string_pretty(&dump) } else { serde_json::to_string(&dump) };
     // Nothing in it can fail to be written: keys are strings, and numbers are finite.
-    text.unwrap_or_default()
+    escaped_json(text.unwrap_or_default())
 }
 
 impl<'a> Dump<'a> {

@@ -12,7 +12,7 @@ use super::{FORMAT, v1};
 /// Reads raw dump files, and takes no more than it is told. Whatever is in the file, it does not panic, and it trusts no
 /// number in it.
 ///
-/// Memory it needs, at most: ten times the bytes of the file, decompressed, plus eight for each address in its traces.
+/// Memory it needs, at most: about twelve times the bytes of the file, decompressed, plus eight for each address in its traces.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct RawDumpReader {
