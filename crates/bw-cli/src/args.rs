@@ -11,8 +11,9 @@ Print a raw dump file, with functions and lines
 
 A raw dump file has addresses, and the build ids of the modules they lie in. Debug information is
 looked for in what is named here; in the files the process had loaded, if they are here, and beside
-them; and in /usr/lib/debug. A file of another build is never used. What is missing is said on
-stderr, and printed as module+offset.";
+them; in /usr/lib/debug; and on the debuginfod servers in the variable DEBUGINFOD_URLS, when it is
+set. A file of another build is never used. What is missing is said on stderr, and printed as
+module+offset.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -67,6 +68,13 @@ pub(crate) struct Symbolize {
     /// By build id, as .build-id/xx/yyyy.debug, or named like the modules.
     #[arg(long = "debug-dir", value_name = "DIR")]
     pub(crate) debug_dirs: Vec<PathBuf>,
+
+    /// Ask no debuginfod server
+    ///
+    /// A server learns the build ids of the modules, and what it sends is kept in its cache folder.
+    #[arg(long)]
+    #[cfg_attr(not(feature = "debuginfod"), allow(dead_code, reason = "there is nobody to ask"))]
+    pub(crate) offline: bool,
 
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]

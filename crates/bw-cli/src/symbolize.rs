@@ -24,7 +24,8 @@ impl fmt::Display for Failure {
 
 /// Said below what is missing.
 const WHERE: &str = "debug information was looked for in what --debug-file PATH and --debug-dir DIR name, at the modules' own \
-                     paths and beside them, and in /usr/lib/debug; name the file, or the folder it is in";
+                     paths and beside them, in /usr/lib/debug, and on the servers in DEBUGINFOD_URLS; name the file, the folder it \
+                     is in, or a server";
 
 pub(crate) fn run(arguments: &Symbolize) -> Result<ExitCode, Failure> {
     let sources = sources(arguments)?;
@@ -69,6 +70,10 @@ fn sources(arguments: &Symbolize) -> Result<SymbolSources, Failure> {
             Ok(_) => return Err(Failure(format!("--debug-dir {}: is not a folder", path.display()))),
             Err(error) => return Err(Failure(format!("--debug-dir {}: {error}", path.display()))),
         }
+    }
+    #[cfg(feature = "debuginfod")]
+    if let Some(servers) = bw_symbolize::Debuginfod::from_env().filter(|_| !arguments.offline) {
+        sources = sources.debuginfod(servers);
     }
     Ok(sources)
 }
