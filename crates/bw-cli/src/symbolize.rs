@@ -23,9 +23,13 @@ impl fmt::Display for Failure {
 }
 
 /// Said below what is missing.
-const WHERE: &str = "debug information was looked for in what --debug-file PATH and --debug-dir DIR name, at the modules' own \
-                     paths and beside them, in /usr/lib/debug, and on the servers in DEBUGINFOD_URLS; name the file, the folder it \
-                     is in, or a server";
+const WHERE: &str = if cfg!(feature = "debuginfod") {
+    "debug information was looked for in what --debug-file PATH and --debug-dir DIR name, at the modules' own paths and \
+     beside them, in /usr/lib/debug, and on the servers in DEBUGINFOD_URLS; name the file, the folder it is in, or a server"
+} else {
+    "debug information was looked for in what --debug-file PATH and --debug-dir DIR name, at the modules' own paths and \
+     beside them, and in /usr/lib/debug; name the file, or the folder it is in"
+};
 
 pub(crate) fn run(arguments: &Symbolize) -> Result<ExitCode, Failure> {
     let sources = sources(arguments)?;

@@ -237,6 +237,43 @@ fn functions_and_lines_of_a_program_that_is_not_here_come_from_named_files_and_f
 }
 
 #[test]
+#[cfg(all(target_os = "linux", feature = "debuginfod"))]
+fn a_server_is_asked_for_what_is_found_nowhere_else_unless_offline() {
+    use std::io::{BufRead, BufReader};
+
+    let program = Program::build("served", &[]);
+    let dump = program.dump("served.json", Path::new("/nonexistent/program"));
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let cache = program.file.with_extension("cache");
+    let _ = std::fs::remove_dir_all(&cache);
+    let ask = |more: &[&str]| {
+        let mut command = command(&["symbolize", &dump, "--strict"]);
+        command.args(more).env("DEBUGINFOD_URLS", &url).env("DEBUGINFOD_CACHE_PATH", &cache);
+        ended(&command.output().unwrap())
+    };
+    // Nobody answers yet, so this would wait.
+    let (code, out, _) = ask(&["--offline"]);
+    assert!(code == 1 && !out.contains("wait_here"), "{out}");
+
+    let file = std::fs::read(&program.file).unwrap();
+    let answer = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+        let first = request.next().unwrap().unwrap();
+        while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", file.len())
+            .unwrap();
+        stream.write_all(&file).unwrap();
+        first
+    });
+    let (code, out, err) = ask(&[]);
+    assert_eq!((code, &*err), (0, ""));
+    assert!(out.contains("╼ program::wait_here at /src/program.rs:2:"), "{out}");
+    assert_eq!(answer.join().unwrap(), format!("GET /buildid/{}/debuginfo HTTP/1.1", program.build_id));
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_file_of_another_build_gives_no_names_and_both_build_ids() {
     let (program, other) = (Program::build("right", &[]), Program::build("wrong", &["-Copt-level=1"]));
