@@ -266,9 +266,9 @@ fn what_cannot_be_true_is_refused_and_said_where() {
         ("[null,\"0x1234\"]", "[null,\"0x0\"]", "stacks[1]: frames[2] returns to address 0"),
         ("\"end\":\"0x50001000\"", "\"end\":\"0x50000000\"", "modules[0]: ends before it begins"),
         (
-            "\"end\":\"0x50001000\"",
-            "\"end\":\"0x7f000001\"",
-            "modules[1]: begins before the one in front of it ends",
+            "\"start\":\"0x7f000000\"",
+            "\"start\":\"0x4fffffff\"",
+            "modules[1]: begins before the one in front of it",
         ),
         ("\"c1d0ffee\"", "\"c1d0ffe\"", "modules[0]: build_id: a build id is 1 to 64 bytes"),
         ("\"path\":", "\"path_hex\":\"0g\",\"path\":", "modules[0]: path_hex is not hexadecimal"),
@@ -284,6 +284,17 @@ fn what_cannot_be_true_is_refused_and_said_where() {
         assert!(error.to_string().contains(message), "{from} -> {to}: {error}");
         assert!(!error.is_io() && !error.is_newer_version() && !error.is_too_large());
     }
+}
+
+#[test]
+fn modules_that_overlap_do_not_keep_a_dump_from_being_read() {
+    let modules = vec![module("outer", 0x1000, 0), Module::new("inner", 0x1800..0x1900, 0x1800).unwrap()];
+    let stack = vec![0x1801, 0x1900, 0x1901, 0x1001, 0x2000];
+    let traces = vec![RawTrace::from_stacks([(stack, StackFlags::default())])];
+    let tasks = vec![task(1, TaskState::Suspended, Ok(0))];
+    let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, traces);
+    let file = RawDumpFile::new(Process::new(1), ModuleMap::new(modules), Cow::Owned(dump));
+    assert_same(&file, &RawDumpFile::read(&*written(&file)).unwrap());
 }
 
 #[test]

@@ -27,7 +27,7 @@
 //! | `modules` | what was loaded when the dump was written, by where it begins |
 //! | `modules[].path` | a path, see below. Empty where not known, without a slash where there is no file (the vDSO) |
 //! | `modules[].build_id` | the GNU build id as hexadecimal digits; absent in modules that were linked without |
-//! | `modules[].start`, `.end` | addresses in the process: the first of its first segment, the first after its last. Modules do not overlap |
+//! | `modules[].start`, `.end` | addresses in the process: the first of its first segment, the first after its last |
 //! | `modules[].bias` | address in the process minus address in the file, modulo 2⁶⁴ |
 //! | `places` | places in the source where tasks were wrapped, each once |
 //! | `places[].file`, `.line`, `.column` | as the compiler was given it, from 1 |

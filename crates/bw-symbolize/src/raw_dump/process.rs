@@ -1,6 +1,6 @@
 //! Which process a dump is of.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 /// Which process a dump is of, and what it runs on. Neither its arguments nor its environment: those have secrets in them.
@@ -36,12 +36,6 @@ impl Process {
     #[must_use]
     pub fn new(pid: u32) -> Self {
         Self { pid, ..Self::default() }
-    }
-
-    /// The name of the file it was started from.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.executable.as_deref().and_then(Path::file_name)?.to_str()
     }
 }
 

@@ -198,12 +198,13 @@ fn path(text: Option<String>, hex: Option<&str>) -> Result<Option<PathBuf>, Stri
 }
 
 fn map(modules: Vec<Module>) -> Result<module_map::ModuleMap, RawDumpError> {
-    let mut end = 0;
+    let mut start = 0;
     let modules = each("modules", modules, |invalid, module| {
-        if module.start.0 < end {
-            return Err(invalid("begins before the one in front of it ends"));
+        // Frames name them by number, so their order must be the map's.
+        if module.start.0 < start {
+            return Err(invalid("begins before the one in front of it"));
         }
-        end = module.end.0;
+        start = module.start.0;
         module.check(invalid)
     })?;
     Ok(module_map::ModuleMap::new(modules))
