@@ -18,8 +18,8 @@ use crate::tree::{Node, Tree};
 /// so the sum may be more than the number of tasks. Tasks without a trace are counted in lines such as
 /// `(no trace);never_polled 3`, named as [`NoTrace::name`] does, and those that recorded no stack as `(no stack) 1`.
 ///
-/// Frames are names of functions, or `module+0xoffset` where there is none; positions are left out, so two awaits of one
-/// function are one frame. What could be taken for more than a character is escaped, a `;` in a name too, as `\u{3b}`.
+/// Frames are names of functions with all their generic arguments, or `module+0xoffset` where there is none; positions are left
+/// out, so two awaits of one function are one frame. What could be taken for more than a character is escaped, a `;` in a name too, as `\u{3b}`.
 /// Lines are in the order of their frames, and do not end with a line feed after the last.
 ///
 /// ```text

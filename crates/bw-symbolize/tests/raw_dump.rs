@@ -237,6 +237,8 @@ fn garbage_is_refused_and_named() {
     assert_eq!(read(b""), "is no raw dump file: it is empty");
     assert_eq!(read(b"\x7fELF\x02\x01"), "is no raw dump file: it is not a JSON object");
     assert_eq!(read(b"[1, 2]"), "is no raw dump file: it is not a JSON object");
+    // The library takes arrays for objects.
+    assert!(read(b"[\"backtrace-waker raw dump\", 1]").contains("not a JSON object"));
     assert_eq!(read(b"null"), "is no raw dump file: it is not a JSON object");
     assert!(read(b"{}").contains("`format`"));
     assert!(read(b"{\"format\":\"backtrace-waker task dump\",\"version\":1}").contains("symbolized already"));

@@ -88,11 +88,11 @@ impl RawDumpReader {
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<RawDumpFile<'static>, RawDumpError> {
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(RawDumpError::not_a_dump("it is not a JSON object"));
+        }
         // What version it is, before anything else is taken for what it is in version 1.
-        let head: Head = serde_json::from_slice(bytes).map_err(|error| match bytes.trim_ascii_start() {
-            [b'{', ..] => RawDumpError::syntax(error),
-            _ => RawDumpError::not_a_dump("it is not a JSON object"),
-        })?;
+        let head: Head = serde_json::from_slice(bytes).map_err(RawDumpError::syntax)?;
         match (head.format.as_deref(), head.version) {
             (Some(FORMAT), Some(1)) => v1::read(bytes, self.most_addresses),
             (Some(FORMAT), Some(0)) => Err(RawDumpError::invalid("version", "there is no version 0")),
