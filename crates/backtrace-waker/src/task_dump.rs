@@ -19,9 +19,9 @@ use crate::trace::{symbolizer, user_text};
 /// [`since`](Self::since) tells what changed.
 ///
 /// Nothing is symbolized before the first time it is needed; see [`Trace`](crate::Trace) for what that costs. Each distinct
-/// trace is symbolized once, however many tasks have it: of 100,000 tasks the text in groups took 39 to 74 ms from the
-/// request, 57 to 99 ms the first time in the process, and that of every task 95 to 130 ms, where the dump alone took 35 to
-/// 70 ms; see [`bw_core::Dump`]. Resident memory rose by 48 MB at most, of which 30 MB were debug information.
+/// trace is symbolized once, however many tasks have it: of 100,000 tasks the text in groups took 39 to 78 ms from the
+/// request, 57 to 99 ms the first time in the process, and that of every task 95 to 135 ms, where the dump alone took 35 to
+/// 75 ms; see [`bw_core::Dump`]. Resident memory rose by 48 MB at most, of which 30 MB were debug information.
 ///
 /// ```
 /// use backtrace_waker::{TaskDump, TracedExt};

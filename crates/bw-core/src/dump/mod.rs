@@ -35,10 +35,10 @@ pub use self::task_record::{NoTrace, SpawnedAt, TaskRecord};
 /// # Cost
 ///
 /// Linear in the number of tasks. 100,000 that wait at four places, eight async levels deep, on tokio with two workers, asked
-/// from a thread outside it, took 35 to 70 ms on two shared x86-64 cores, where to wake and poll them once without asking took
-/// 20 to 29 ms. The scoreboard's `dump_*` rows measure it beside others.
+/// from a thread outside it, took 35 to 75 ms on two shared x86-64 cores, where to wake and poll them once without asking took
+/// 20 to 31 ms. The scoreboard's `dump_*` rows measure it beside others.
 ///
-/// Beginning it copies the list of tasks (3 ms for 100,000), and it allocates about 180 bytes for each task it tells of. Each
+/// Beginning it copies the list of tasks (3 ms for 100,000), and it allocates about 200 bytes for each task it tells of. Each
 /// task costs its executor a wake, a poll, the walk of its stack, and a look into what the dump has, under a lock that all
 /// who answer share; only a trace that is new there is allocated. The collector itself runs where it is polled, or where
 /// [`blocking`](Self::blocking) was called. Where executors must not lose time, call that on a thread of your own.
