@@ -20,8 +20,8 @@ use crate::trace::{symbolizer, user_text};
 ///
 /// Nothing is symbolized before the first time it is needed; see [`Trace`](crate::Trace) for what that costs. Each distinct
 /// trace is symbolized once, however many tasks have it: of 100,000 tasks the text in groups took 39 to 78 ms from the
-/// request, 57 to 99 ms the first time in the process, and that of every task 95 to 135 ms, where the dump alone took 35 to
-/// 75 ms; see [`bw_core::Dump`]. Resident memory rose by 48 MB at most, of which 30 MB were debug information.
+/// request, 57 to 105 ms the first time in the process, and that of every task 95 to 135 ms, where the dump alone took 35 to
+/// 75 ms; see [`bw_core::Dump`]. Resident memory rose by 56 MB at most, of which 39 MB were debug information.
 ///
 /// ```
 /// use backtrace_waker::{TaskDump, TracedExt};
