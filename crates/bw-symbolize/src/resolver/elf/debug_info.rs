@@ -297,7 +297,9 @@ fn intern(strings: &mut HashSet<Arc<str>>, bytes: &mut usize, string: &str) -> A
     string
 }
 
+// They read this program, an ELF file there.
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use crate::resolver::elf::object_bytes::{SECTIONS, SplitPlaces};

@@ -308,3 +308,148 @@ fn has_debug_info(bytes: &FileBytes) -> bool {
         .section_by_name(".debug_info")
         .is_some_and(|section| section.compressed_data().is_ok_and(|data| !data.data.is_empty()))
 }
+
+// They read this program, an ELF file there.
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::resolver::elf::identity::Layout;
+
+    /// Files by path, and which were asked for, in order.
+    #[derive(Default)]
+    struct Memory {
+        files: Vec<(PathBuf, Vec<u8>)>,
+        asked: Mutex<Vec<PathBuf>>,
+    }
+
+    impl Files for Memory {
+        fn open(&self, path: &Path) -> io::Result<FileBytes> {
+            self.asked.lock().unwrap().push(path.to_owned());
+            let found = self.files.iter().find(|(known, _)| known == path);
+            found.map(|(_, bytes)| Box::new(bytes.clone()) as FileBytes).ok_or(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    const WANTED: [u8; 20] = [0xaa; 20];
+    const OTHER: [u8; 20] = [0xbb; 20];
+
+    fn own_build_id(bytes: &[u8]) -> Option<Vec<u8>> {
+        object::File::parse(bytes).unwrap().build_id().unwrap().map(<[u8]>::to_vec)
+    }
+
+    /// Not every linker gives a program one.
+    fn has_build_id() -> bool {
+        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let has = own_build_id(&bytes).is_some_and(|id| id.len() <= WANTED.len());
+        if !has {
+            println!("skipped: this program was linked without a build id (-Wl,--build-id)");
+        }
+        has
+    }
+
+    /// A library with a build id, and debug information or not.
+    fn library(build_id: [u8; 20], has_debug_info: bool) -> Vec<u8> {
+        let mut bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let own = own_build_id(&bytes).expect("looked at before");
+        let replace = |bytes: &mut Vec<u8>, from: &[u8], to: &[u8]| {
+            let at = bytes.windows(from.len()).position(|window| window == from).expect("it is there");
+            bytes[at..at + to.len()].copy_from_slice(to);
+        };
+        replace(&mut bytes, &own, &build_id[..own.len()]);
+        if !has_debug_info {
+            // The section keeps its bytes and loses its name, which is the last such text in the file.
+            let name = b".debug_info\0";
+            let at = bytes.windows(name.len()).rposition(|window| window == name).expect("a section");
+            bytes[at + 1] = b'x';
+        }
+        bytes
+    }
+
+    fn module() -> Identity {
+        Identity {
+            path: "/srv/app".into(),
+            is_main: true,
+            build_id: BuildId::from_bytes(&WANTED),
+            bias: 0,
+            layout: Layout::Span(0..1),
+        }
+    }
+
+    fn search(sources: &SymbolSources, files: &Memory) -> (Found, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let place = Path::new("/srv/app");
+        let found = Search::new(&module(), Some(place), Some(place), sources, files, &mut problems).run();
+        (found, problems)
+    }
+
+    #[test]
+    fn a_file_of_another_build_is_refused_and_both_ids_are_told() {
+        if !has_build_id() {
+            return;
+        }
+        let files = Memory {
+            files: vec![
+                ("/srv/app".into(), library(WANTED, false)),
+                ("/d/app.debug".into(), library(OTHER, true)),
+            ],
+            ..Memory::default()
+        };
+        let (found, problems) = search(&SymbolSources::new().debug_file("/d/app.debug"), &files);
+        assert!(!found.has_debug_info && found.debug.is_some());
+        let message = problems[0].to_string();
+        assert!(message.contains("/d/app.debug") && message.contains("/srv/app"), "{message}");
+        assert!(message.contains(&"aa".repeat(20)) && message.contains(&"bb".repeat(20)), "{message}");
+        assert!(problems[1].to_string().contains(&"aa".repeat(20)), "{problems:?}");
+    }
+
+    #[test]
+    fn nothing_is_a_problem_once_debug_information_is_found() {
+        if !has_build_id() {
+            return;
+        }
+        let files = Memory {
+            files: vec![
+                ("/srv/app".into(), library(OTHER, true)),
+                ("/old/app.debug".into(), library(OTHER, true)),
+                ("/new/app.debug".into(), library(WANTED, true)),
+            ],
+            ..Memory::default()
+        };
+        let (found, problems) = search(&SymbolSources::new().debug_dir("/old").debug_dir("/new"), &files);
+        assert!(found.has_debug_info && !found.is_own && found.own.is_none());
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn the_module_itself_comes_before_what_the_system_has() {
+        if !has_build_id() {
+            return;
+        }
+        let system = format!("/usr/lib/debug/.build-id/aa/{}.debug", "aa".repeat(19));
+        for (has_debug_info, expected) in [(true, vec!["/srv/app"]), (false, vec!["/srv/app", &system])] {
+            let files = Memory {
+                files: vec![
+                    ("/srv/app".into(), library(WANTED, has_debug_info)),
+                    (system.clone().into(), library(WANTED, true)),
+                ],
+                ..Memory::default()
+            };
+            let (found, problems) = search(&SymbolSources::new(), &files);
+            assert!(found.has_debug_info && found.is_own == has_debug_info);
+            assert_eq!(problems, []);
+            assert_eq!(*files.asked.lock().unwrap(), expected.iter().map(PathBuf::from).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_not_looked_at() {
+        let files = Memory::default();
+        let (found, problems) = search(&SymbolSources::none(), &files);
+        assert!(found.debug.is_none() && found.packages.is_empty() && found.dwo_dirs.is_empty());
+        assert_eq!(*files.asked.lock().unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(problems.len(), 1, "{problems:?}");
+    }
+}
