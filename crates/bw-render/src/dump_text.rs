@@ -7,6 +7,7 @@ use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
 
 use crate::escape::Shortened;
 use crate::groups::{Group, Groups, Looks};
+use crate::moment::Moment;
 use crate::path::shorten;
 use crate::prints::Prints;
 use crate::span::{Count, Span};
@@ -77,7 +78,7 @@ impl DumpText {
         if others > 0 {
             write!(f, "; {} more do not pass the filter or came later", Count(others))?;
         }
-        let taken_at = humantime::format_rfc3339_seconds(dump.taken_at());
+        let taken_at = Moment::new(dump.taken_at()).seconds();
         write!(f, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
         self.coverage(f, dump)?;
         if dump.is_partial() {

@@ -42,6 +42,7 @@ use bw_core::{NoTrace, TaskRecord, TaskState};
 use serde::Serialize;
 
 use crate::escape::escaped_json;
+use crate::moment::Moment;
 use crate::task_trees::TaskTrees;
 use crate::text::Text;
 use crate::tree::{Node, Tree};
@@ -170,7 +171,7 @@ impl<'a> Dump<'a> {
         Self {
             format: "backtrace-waker task dump",
             version: VERSION,
-            taken_at: humantime::format_rfc3339_millis(dump.taken_at()).to_string(),
+            taken_at: Moment::new(dump.taken_at()).millis(),
             took_ms: seconds(dump.took()) * 1e3,
             partial: dump.is_partial(),
             tasks_alive: dump.alive(),

@@ -46,6 +46,7 @@ mod generics;
 mod groups;
 mod host;
 pub mod json;
+mod moment;
 mod origin;
 mod path;
 mod prints;

@@ -64,7 +64,7 @@ fn everything() -> RawDumpFile<'static> {
         TaskRecord::new(id(1), SpawnedAt::new("src/net.rs", 1, 2), known).with_trace(Ok(1)),
         task(2, TaskState::Woken, Ok(0)).with_name("conn \u{1b}[31m \"é\"").with_parent(id(1)),
         task(3, TaskState::NeverPolled, Err(NoTrace::NeverPolled)).with_parent(id(99)),
-        task(4, thread(Some("worker"), Some(4712)), Err(NoTrace::NotPolled)),
+        task(4, thread(Some("worker"), Some(4712)), Err(NoTrace::NotPolled)).with_poller(id(1)),
         task(5, thread(None, None), Ok(2)).with_parent(id(5)),
         task(6, TaskState::Finished, Err(NoTrace::Over)),
         task(7, TaskState::Dropped, Err(NoTrace::NotAsked)),
@@ -76,6 +76,7 @@ fn everything() -> RawDumpFile<'static> {
     let taken_at = SystemTime::UNIX_EPOCH + Duration::new(1_790_000_000, 123_456_789);
     let dump = RawTaskDump::new(taken_at, Duration::from_millis(84), tasks, traces)
         .with_registered(1_200)
+        .with_uncounted(7, 30)
         .with_alive(1_040_000);
     RawDumpFile::new(process, modules, Cow::Owned(dump))
 }
@@ -92,8 +93,8 @@ fn assert_same(a: &RawDumpFile<'_>, b: &RawDumpFile<'_>) {
     assert_eq!(a.modules(), b.modules());
     let (a, b) = (a.dump(), b.dump());
     assert_eq!(
-        (a.taken_at(), a.took(), a.registered(), a.alive()),
-        (b.taken_at(), b.took(), b.registered(), b.alive())
+        (a.taken_at(), a.took(), a.registered(), a.nested(), a.unpolled(), a.alive()),
+        (b.taken_at(), b.took(), b.registered(), b.nested(), b.unpolled(), b.alive())
     );
     assert_eq!(a.tasks().len(), b.tasks().len());
     for (one, other) in a.tasks().iter().zip(b.tasks()) {

@@ -23,6 +23,7 @@
 //! | `taken_at` | a time: when the dump began |
 //! | `took_ns` | how long it took |
 //! | `registered` | how many traced tasks there were, whether they passed the dump's filter or not |
+//! | `nested`, `unpolled` | how many of those are polled by other traced tasks, and how many were never polled; if absent, as many as are in the file |
 //! | `alive` | how many tasks the runtime said are alive, traced or not; may be absent |
 //! | `modules` | what was loaded when the dump was written, by where it begins |
 //! | `modules[].path` | a path, see below. Empty where not known, without a slash where there is no file (the vDSO) |
@@ -39,6 +40,7 @@
 //! | `traces[].dropped` | stacks that were recorded but did not fit; absent for 0 |
 //! | `tasks` | every task of the dump, by id |
 //! | `tasks[].id`, `.parent` | numbers that are unique in the process; not 0. A parent need not be in the dump |
+//! | `tasks[].nested` | `true` if its parent polls it, and absent if it only wrapped it |
 //! | `tasks[].name` | may be absent |
 //! | `tasks[].spawned_at` | an index in `places` |
 //! | `tasks[].polls` | how many polls have returned |
@@ -72,6 +74,8 @@
 //! "taken_at":"2026-09-21T14:13:20.123456789Z",
 //! "took_ns":84000000,
 //! "registered":2,
+//! "nested":0,
+//! "unpolled":1,
 //! "modules":[
 //! {"path":"/srv/shop","build_id":"c1d0ffee","start":"0x5581e7a00000","end":"0x5581e7b6f000","bias":"0x5581e7a00000"}],
 //! "places":[

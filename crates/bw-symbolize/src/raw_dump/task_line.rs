@@ -23,6 +23,9 @@ impl TaskLine {
         }
         if let Some(parent) = task.parent().map(TaskId::get) {
             self.number(",\"parent\":", parent);
+            if task.is_nested() {
+                self.raw(",\"nested\":true");
+            }
         }
         self.number(",\"spawned_at\":", place.into());
         self.number(",\"polls\":", status.polls);

@@ -28,6 +28,8 @@ struct Dump {
     taken_at: String,
     took_ns: u64,
     registered: usize,
+    nested: Option<usize>,
+    unpolled: Option<usize>,
     alive: Option<usize>,
     modules: Vec<Module>,
     places: Vec<Place>,
@@ -83,6 +85,7 @@ struct Task {
     id: u64,
     name: Option<String>,
     parent: Option<u64>,
+    nested: Option<bool>,
     spawned_at: usize,
     polls: u64,
     age_ns: Option<u64>,
@@ -155,6 +158,8 @@ impl Dump {
         let tasks = each("tasks", self.tasks, |place, task| task.check(&places, traces.len(), place))?;
         let dump = RawTaskDump::new(taken_at, Duration::from_nanos(self.took_ns), tasks, traces)
             .with_registered(self.registered);
+        let uncounted = (self.nested.unwrap_or(dump.nested()), self.unpolled.unwrap_or(dump.unpolled()));
+        let dump = dump.with_uncounted(uncounted.0, uncounted.1);
         let dump = match self.alive {
             Some(alive) => dump.with_alive(alive),
             None => dump,
@@ -311,7 +316,9 @@ impl Task {
             record = record.with_name(name);
         }
         if let Some(parent) = self.parent {
-            record = record.with_parent(id(parent)?);
+            let parent = id(parent)?;
+            let is_nested = self.nested.unwrap_or(false);
+            record = if is_nested { record.with_poller(parent) } else { record.with_parent(parent) };
         }
         Ok(record)
     }

@@ -135,6 +135,8 @@ struct Dump<'a, M, P, S> {
     taken_at: String,
     took_ns: u64,
     registered: usize,
+    nested: usize,
+    unpolled: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     alive: Option<usize>,
     modules: M,
@@ -154,6 +156,8 @@ impl<'a> Dump<'a, (), (), ()> {
             taken_at: text::of_time(dump.taken_at()),
             took_ns: text::of_span(dump.took()),
             registered: dump.registered(),
+            nested: dump.nested(),
+            unpolled: dump.unpolled(),
             alive: dump.alive(),
             modules: Each(move || modules.modules().iter().map(ModuleText::new)),
             places: Each(move || tables.places.values.iter().map(|place| Place::new(place))),
