@@ -33,6 +33,7 @@
 //! | `traces[].nodes[].parent` | the index of the caller; `null` at a root |
 //! | `….function`, `.path`, `.file`, `.line`, `.column` | the function as people write it, as the compiler does, and its position |
 //! | `….module`, `.offset` | the file the code is in, and where: for those who symbolize it themselves |
+//! | `….address` | the return address as a hexadecimal string, where it lies in no module that is known |
 //! | `….ends` | how many stacks end here |
 //! | `….truncated`, `.foreign`, `.yield` | see [`Marks`](crate::Marks) |
 
@@ -125,6 +126,7 @@ struct TraceNode<'a> {
     column: Option<u32>,
     module: Option<&'a str>,
     offset: Option<u64>,
+    address: Option<String>,
     ends: usize,
     truncated: bool,
     foreign: bool,
@@ -232,6 +234,7 @@ impl<'a> TraceNode<'a> {
             column: location.and_then(|location| location.column),
             module: module.map(|module| &*module.path),
             offset: module.map(|module| module.offset),
+            address: module.is_none().then(|| format!("{:#x}", node.place.address)),
             ends: node.ends,
             truncated: node.marks.truncated,
             foreign: node.marks.foreign,
