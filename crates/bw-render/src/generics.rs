@@ -6,8 +6,8 @@ use std::borrow::Cow;
 /// position and some levels of indentation then still fits on a wide terminal.
 const MOST: usize = 100;
 
-/// Arguments of so few bytes stay: `<F>` takes no more room than what would stand for it.
-const BRIEF: usize = 4;
+/// Arguments of so few bytes stay, since `<St,Fut,F>` tells more than what would stand for it, for little more room.
+const BRIEF: usize = 10;
 
 /// The name without the generic arguments that make it long, each list of them replaced by `<…>`.
 ///
