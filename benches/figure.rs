@@ -121,21 +121,34 @@ pub fn figures() -> Vec<Figure> {
             measure: Here(|effort| idle_polls(100_000, effort)),
         },
         Figure {
+            key: "idle_changing_waker_ns",
+            about: "the same of one task that is polled with another waker each time",
+            target: Target::None,
+            measure: Here(|effort| {
+                let entrant = |&(name, make): &idle::Kind| {
+                    let mut sampler = idle::polls_with_changing_wakers(make(1));
+                    let polls = iterations(&mut sampler, effort.sample);
+                    Entrant { name, round: nanos(sampler, polls) }
+                };
+                idle::KINDS.iter().map(entrant).collect()
+            }),
+        },
+        Figure {
             key: "hook_24_frames_ns",
             about: "a clone and drop of the waker in a traced poll, 24 physical frames below the root",
-            target: Target::None,
+            target: Target::AtMost(300.0),
             measure: Here(|effort| hooks(effort, |hook, effort| timed(hook(24), effort))),
         },
         Figure {
             key: "hook_ns_per_frame",
             about: "each further frame, from 24 and 72",
-            target: Target::None,
+            target: Target::AtMost(12.0),
             measure: Here(|effort| hooks(effort, per_frame)),
         },
         Figure {
             key: "two_threads_ratio",
             about: "a clone at 24 frames on each of two threads at once, over one thread alone",
-            target: Target::None,
+            target: Target::AtMost(1.1),
             measure: Here(|effort| {
                 hooks(effort, |hook, effort| {
                     // Short, since a round takes many.
@@ -147,7 +160,7 @@ pub fn figures() -> Vec<Figure> {
         Figure {
             key: "first_capture_us",
             about: "the first request of a process, to its raw trace; 8 async levels, polled by hand",
-            target: Target::None,
+            target: Target::AtMost(150.0),
             measure: Child {
                 times: |effort| effort.children,
                 names: || first_capture::names(first_capture::Part::Request),
@@ -167,7 +180,7 @@ pub fn figures() -> Vec<Figure> {
         Figure {
             key: "request_to_raw_us",
             about: "from a request to the raw trace; 8 async levels on tokio's current-thread runtime",
-            target: Target::None,
+            target: Target::AtMost(3.0),
             measure: Here(|effort| {
                 let micros = |(name, sampler)| {
                     let mut nanos = timed(sampler, effort);
