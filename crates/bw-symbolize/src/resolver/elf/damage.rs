@@ -35,7 +35,8 @@ pub(super) fn find(dwarf: &gimli::Dwarf<Reader<'_>>) -> Option<Damage> {
     while let Ok(Some(header)) = headers.next() {
         let Ok(unit) = dwarf.unit(header) else { continue };
         if let Some(program) = &unit.line_program {
-            let length = program.header().raw_program_buf().len();
+            // With its header: the table of files may be most of it.
+            let length = program.header().unit_length();
             let Some(left) = line_bytes.checked_sub(length) else { return Some(Damage::SharedLines) };
             line_bytes = left;
         }
