@@ -36,7 +36,8 @@ impl Debuginfod {
         }
     }
 
-    /// As the environment says, like elfutils' own client: the servers in `DEBUGINFOD_URLS`, `None` when there are none;
+    /// As the environment says, like elfutils' own client: the servers in `DEBUGINFOD_URLS`, `None` when there are none, or
+    /// when nothing says where files are to be kept;
     /// the cache in `DEBUGINFOD_CACHE_PATH`, or `debuginfod_client` in `XDG_CACHE_HOME`, or in `~/.cache`; the bounds in
     /// `DEBUGINFOD_MAXTIME` (seconds) and `DEBUGINFOD_MAXSIZE` (bytes).
     #[must_use]

@@ -87,7 +87,7 @@ impl Symbolizer {
     ///
     /// When more is used, what was parsed of a module is given back as a whole, and indexed again when it is asked for:
     /// a bound that is often reached costs milliseconds each time. How much that is is estimated, from the lengths of what
-    /// was read, and may be wrong by half. The index of a module that is in use stays, and so do sections that are
+    /// was read, and may be wrong by half. The index of a module that is in use stays, with up to a quarter of its size, and so do sections that are
     /// stored compressed, which have to be unpacked; together they may exceed a small bound. What would be larger than 16
     /// times the bound, unpacked, is not used, and [`problems`](Self::problems) says so.
     #[must_use]

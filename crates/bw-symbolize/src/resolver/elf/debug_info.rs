@@ -249,8 +249,11 @@ impl<'a> Parsed<'a> {
     }
 
     /// All of it or nothing: addr2line does not give units back one by one.
+    ///
+    /// Indexing anew takes as long as opening. So what is given back must be worth it, a quarter of the index: a program
+    /// whose index alone exceeds the limit would be opened for every address otherwise.
     fn shrink(&mut self, limit: usize) {
-        if self.bytes() > limit && self.more_bytes > 0 {
+        if self.bytes() > limit && self.more_bytes > self.base_bytes / 4 {
             let has_line_tables_only = self.has_line_tables_only;
             *self = Self { has_line_tables_only, ..Self::new(self.bundle) };
         }
@@ -349,6 +352,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_parsed_is_given_back_when_that_is_worth_it() {
+        let file = this_program();
+        let addresses = functions(&file, 200);
+        let mut debug_info = open(file);
+        let _ = debug_info.frames(addresses[0]);
+        let first = debug_info.bytes();
+        let expected: Vec<_> = addresses.iter().map(|&address| debug_info.frames(address)).collect();
+        let all = debug_info.bytes();
+        debug_info.shrink(all);
+        assert_eq!(debug_info.bytes(), all);
+        debug_info.shrink(0);
+        assert!(debug_info.bytes() < all / 2, "{} of {all}", debug_info.bytes());
+        let again: Vec<_> = addresses.iter().map(|&address| debug_info.frames(address)).collect();
+        assert_eq!(again, expected);
+        assert!(first > 0);
+    }
+
+    #[test]
+    fn an_index_larger_than_the_limit_is_not_made_again_for_every_address() {
+        let file = this_program();
+        let addresses = functions(&file, 20);
+        let mut debug_info = open(file);
+        let _ = debug_info.frames(addresses[0]);
+        let parsed = debug_info.bytes();
+        debug_info.with_dependent_mut(|_, parsed| parsed.base_bytes = 1 << 30);
+        debug_info.shrink(0);
+        assert!(debug_info.bytes() > 1 << 30, "the context is the same: {parsed}");
     }
 
     #[test]
