@@ -24,7 +24,7 @@ use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 ///
 /// | Address | Cost |
 /// |---|---|
-/// | first in a module | finds, maps and indexes its file: 20–35 ms for a server of 27 MB with tokio, hyper and axum, `debug = 1` |
+/// | first in a module | finds, maps and indexes its file: 12–35 ms for a server of 27 MB with tokio, hyper and axum, `debug = 1` |
 /// | first in a compilation unit | parses that unit: 0.1 to a few milliseconds |
 /// | any other, first time | 10–600 µs |
 /// | seen before | 0.1 µs: one look at the loader's counters, one read lock, one hash lookup |

@@ -34,7 +34,7 @@ self_cell!(
 );
 
 impl DebugInfo {
-    /// Indexes the compilation units: 20 ms for 25 MB of debug information. Sections that were stored compressed are
+    /// Indexes the compilation units: about 10 ms for 20 MB of debug information. Sections that were stored compressed are
     /// unpacked, into memory.
     pub(super) fn from_bundle(bundle: Bundle) -> Self {
         Self::new(Box::new(bundle), |bundle| Parsed::new(bundle))
