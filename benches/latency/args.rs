@@ -1,7 +1,7 @@
 //! The command line.
 
 /// How it is called.
-pub(crate) const USAGE: &str = "usage: latency [--seconds N] [--connections N] [--rate N]";
+pub(crate) const USAGE: &str = "usage: latency [--seconds N] [--connections N] [--rate N] [--json FILE]";
 
 /// What is asked for.
 pub(crate) enum Command {
@@ -26,6 +26,8 @@ pub(crate) struct Args {
     pub(crate) connections: usize,
     /// Requests a second.
     pub(crate) rate: u32,
+    /// Where to write the first dump as JSON.
+    pub(crate) json: Option<String>,
 }
 
 /// The flag that makes a process a [`Command::Client`].
@@ -38,7 +40,7 @@ impl Args {
     ///
     /// A sentence for the user.
     pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Command, String> {
-        let mut args = Self { seconds: 90, connections: 10_000, rate: 1_000 };
+        let mut args = Self { seconds: 90, connections: 10_000, rate: 1_000, json: None };
         let mut client = None;
         while let Some(name) = given.next() {
             let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -47,6 +49,7 @@ impl Args {
                 "--seconds" => args.seconds = value.parse().map_err(|_| wrong())?,
                 "--connections" => args.connections = value.parse().map_err(|_| wrong())?,
                 "--rate" => args.rate = value.parse().map_err(|_| wrong())?,
+                "--json" => args.json = Some(value),
                 CLIENT => client = Some(value),
                 _ => return Err(format!("unknown argument {name:?}")),
             }

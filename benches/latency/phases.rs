@@ -64,6 +64,9 @@ pub(crate) fn measure(args: &Args) -> Result<(), String> {
     let dump = TaskDump::take().alive(runtime.metrics().num_alive_tasks()).blocking();
     let text = dump.to_string();
     println!("the first dump, printed: {:.0} ms\n\n{}\n", millis(start.elapsed()), cut(&text));
+    if let Some(file) = &args.json {
+        std::fs::write(file, dump.to_json()).map_err(|error| format!("cannot write {file}: {error}"))?;
+    }
     drop((dump, text));
     client.load(PHASE)?;
 
