@@ -83,13 +83,40 @@ fn no_more_than_so_many_are_asked_at_once() {
 }
 
 #[test]
-fn a_task_that_was_never_polled_is_neither_asked_nor_waited_for() {
+fn a_task_that_was_never_polled_is_not_waited_for() {
     let registry = Registry::new();
     let (_task, handle) = registry.traced_as("unborn", Gate::default());
     let dump = registry.dump().deadline(FOREVER).blocking();
     assert_eq!(why(&dump), [Some(NoTrace::NeverPolled)]);
     assert_eq!((dump.tasks()[0].id(), dump.tasks()[0].name()), (handle.id(), Some("unborn")));
     assert!(!dump.is_partial());
+}
+
+#[test]
+fn a_task_whose_first_poll_comes_during_the_dump_answers_it() {
+    let registry = Registry::new();
+    let mut old = Box::pin(registry.traced(Gate::default()).0);
+    assert!(poll(old.as_mut(), Waker::noop()).is_pending());
+    let mut young = Box::pin(registry.traced(Gate::default()).0);
+    let mut ready = Box::pin(registry.traced(std::future::ready(())).0);
+    let _unborn = registry.traced(Gate::default());
+    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
+    assert!(poll(young.as_mut(), Waker::noop()).is_pending());
+    assert!(poll(ready.as_mut(), Waker::noop()).is_ready());
+    // Nobody waited for these two.
+    assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
+    assert!(poll(old.as_mut(), Waker::noop()).is_pending());
+    let Poll::Ready(dump) = poll(dump, Waker::noop()) else { panic!("whoever was waited for has answered") };
+    let states: Vec<_> = dump.tasks().iter().map(|task| task.status().state.clone()).collect();
+    use TaskState::{Finished, NeverPolled, Suspended};
+    assert_eq!(states, [Suspended, Suspended, Finished, NeverPolled]);
+    assert_eq!(why(&dump), [None, None, Some(NoTrace::Over), Some(NoTrace::NeverPolled)]);
+    assert_eq!((dump.tasks()[1].status().polls, dump.unpolled(), dump.is_partial()), (1, 1, false));
+    // And nobody is asked any more.
+    let before = young.handle();
+    assert!(poll(young.as_mut(), Waker::noop()).is_pending());
+    assert_eq!(before.status().polls, 2);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!
 //! # What to do
 //!
-//! Wrap, spawn, keep the handle, ask. Nothing needs to be imported or annotated:
+//! Wrap, spawn, keep the handle, ask. Nothing needs to be annotated:
 //!
 //! ```
 //! #[tokio::main]
@@ -30,7 +30,7 @@
 //! }
 //! ```
 //!
-//! The example `taskdump` is much like it, and prints:
+//! The example `taskdump` has a few functions more, and prints:
 //!
 //! ```text
 #![doc = include_str!("../taskdump.txt")]

@@ -18,7 +18,7 @@ module+offset.";
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it was printed, also where names are missing (unless --strict) or the reader of a pipe went away
-  1  it could not be read or printed; the reason is on stderr
+  1  it could not be read or printed, or a file that --debug-file names is of another build; the reason is on stderr
   2  the command line is wrong";
 
 const EXAMPLES: &str = "\

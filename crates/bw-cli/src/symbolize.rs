@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bw_render::{Detail, DumpText, Palette, TaskTrees, Text};
-use bw_symbolize::{RawDumpError, RawDumpFile, SymbolSources, SymbolizedTrace, Symbolizer};
+use bw_symbolize::{Problem, RawDumpError, RawDumpFile, SymbolSources, SymbolizedTrace, Symbolizer};
 
 use crate::args::{Color, Format, Symbolize};
 use crate::message;
@@ -51,6 +51,16 @@ pub(crate) fn run(arguments: &Symbolize) -> Result<ExitCode, Failure> {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => return Err(Failure(format!("cannot write to stdout: {error}"))),
+    }
+    // Whoever named a file means it.
+    let is_of_another_build = |problem: &&Problem| match problem {
+        Problem::WrongBuildId { file, .. } | Problem::WrongLayout { file, .. } => {
+            arguments.debug_files.contains(file)
+        }
+        _ => false,
+    };
+    if problems.iter().any(|problem| is_of_another_build(&problem)) {
+        return Err(Failure("a file that --debug-file names is of another build, and was not used".into()));
     }
     if arguments.strict && !problems.is_empty() {
         return Err(Failure("names or lines are missing, and --strict was given".into()));

@@ -280,7 +280,7 @@ fn a_file_of_another_build_gives_no_names_and_both_build_ids() {
     assert_ne!(program.build_id, other.build_id);
     let dump = program.dump("right.json", Path::new("/nonexistent/program"));
     let (code, out, err) = run(&["symbolize", &dump, "--debug-file", other.file.to_str().unwrap()]);
-    assert_eq!(code, 0);
-    assert!(!out.contains("wait_here"), "{out}");
+    assert_eq!(code, 1);
+    assert!(!out.contains("wait_here") && out.contains("program+0x"), "{out}");
     assert!(err.contains(&program.build_id) && err.contains(&other.build_id), "{err}");
 }

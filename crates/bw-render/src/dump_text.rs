@@ -205,9 +205,26 @@ impl DumpText {
         }
     }
 
-    pub(crate) fn no_trace(&self, f: &mut impl fmt::Write, reason: impl fmt::Display) -> fmt::Result {
+    /// Why a task has no trace, which may depend on what it is doing.
+    pub(crate) fn no_trace(
+        &self,
+        f: &mut impl fmt::Write,
+        reason: NoTrace,
+        state: &TaskState,
+    ) -> fmt::Result {
         let note = self.text.colors().note;
-        write!(f, "{note}(no trace: {reason}){note:#}")
+        match (reason, state) {
+            (NoTrace::NotPolled, TaskState::Polling(_)) => write!(
+                f,
+                "{note}(no trace: this poll has not returned, so the task blocks or computes on that thread; a debugger shows \
+                 where){note:#}"
+            ),
+            (NoTrace::NotPolled, TaskState::Woken) => write!(
+                f,
+                "{note}(no trace: its executor has not polled it; is every thread of it blocked, or does it not run?){note:#}"
+            ),
+            _ => write!(f, "{note}(no trace: {reason}){note:#}"),
+        }
     }
 }
 
@@ -278,7 +295,7 @@ impl DumpText {
         f.write_str("\n")?;
         match group.looks {
             Looks::Print(print) => f.write_str(&groups.prints.texts[print]),
-            Looks::NoTrace(reason) => self.no_trace(f, reason),
+            Looks::NoTrace(reason) => self.no_trace(f, reason, &first.status().state),
         }
     }
 }
@@ -299,8 +316,8 @@ impl fmt::Display for Full<'_> {
             f.write_char('\n')?;
             match task.trace().map(|trace| self.prints.of.get(trace)) {
                 Ok(Some(&print)) => f.write_str(&self.prints.texts[print])?,
-                Ok(None) => self.settings.no_trace(f, NoTrace::NotAsked)?,
-                Err(reason) => self.settings.no_trace(f, reason)?,
+                Ok(None) => self.settings.no_trace(f, NoTrace::NotAsked, &task.status().state)?,
+                Err(reason) => self.settings.no_trace(f, reason, &task.status().state)?,
             }
         }
         self.prints.footer(f, &self.settings.text)

@@ -229,7 +229,8 @@ impl TaskTree<'_> {
             Looks::Print(print) => self.groups.prints.texts[print].clone(),
             Looks::NoTrace(reason) => {
                 let mut body = String::new();
-                let _never_fails = self.settings.no_trace(&mut body, reason);
+                let state = &self.groups.trees.dump().tasks()[at].status().state;
+                let _never_fails = self.settings.no_trace(&mut body, reason, state);
                 body
             }
         }

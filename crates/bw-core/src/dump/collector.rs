@@ -108,8 +108,12 @@ impl Collector {
         for (number, said) in answers {
             let at = number as usize;
             let Some(Some(cell)) = self.asked.get_mut(at).map(Option::take) else { continue };
-            self.outstanding -= 1;
             let Some(record) = self.records.get_mut(at) else { continue };
+            match record.trace {
+                // Its first poll came meanwhile. It was not waited for.
+                Err(NoTrace::NeverPolled) => record.status = cell.status(),
+                _ => self.outstanding -= 1,
+            }
             match said {
                 Ok(trace) => {
                     record.trace = Ok(trace);
@@ -150,11 +154,13 @@ impl Collector {
             let number = u32::try_from(self.records.len()).ok();
             let why_not = why_not.or(number.is_none().then_some(NoTrace::NotAsked));
             self.records.push(TaskRecord::of(&cell, status, why_not.unwrap_or(NoTrace::NotPolled)));
-            let Some(number) = number.filter(|_| why_not.is_none()) else {
+            // One that was never polled is not waited for, but should its first poll come meanwhile, that answers.
+            let is_asked = matches!(why_not, None | Some(NoTrace::NeverPolled));
+            let Some(number) = number.filter(|_| is_asked) else {
                 self.asked.push(None);
                 continue;
             };
-            self.outstanding += 1;
+            self.outstanding += usize::from(why_not.is_none());
             match cell.ask(Asker::Dump(Arc::clone(&self.inbox), number)) {
                 Some(loan) => {
                     self.asked.push(None);
@@ -194,7 +200,7 @@ impl Collector {
             if let Some(cell) = asked.take() {
                 cell.forget_dump(&self.inbox);
                 let status = cell.status_at(now, |id| who.polls(id));
-                if !status.state.is_over() {
+                if !status.state.is_over() && record.trace != Err(NoTrace::NeverPolled) {
                     record.status = status;
                 }
             }

@@ -29,7 +29,8 @@ pub use self::task_record::{NoTrace, SpawnedAt, TaskRecord};
 /// known by then: a dump does not fail, it is [partial](RawTaskDump::is_partial). Every task of the registry that
 /// [passes the filter](Self::only) is in it with its state, whether it could give a trace or not.
 ///
-/// Tasks that were never polled are not asked: they wait nowhere yet. The others are woken, [so many](Self::at_once) at a
+/// Tasks that were never polled wait nowhere yet, and are not waited for; one whose first poll comes during the dump answers it.
+/// The others are woken, [so many](Self::at_once) at a
 /// time, and polled once each by their own executors, with all effects of any other poll.
 ///
 /// # Cost

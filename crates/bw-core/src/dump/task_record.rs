@@ -25,7 +25,7 @@ pub struct TaskRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NoTrace {
-    /// It was never polled, so it waits nowhere yet, and was not asked.
+    /// It was never polled, so it waits nowhere yet, and was not waited for.
     NeverPolled,
     /// It was asked, and not polled to an end before the dump's deadline.
     NotPolled,
