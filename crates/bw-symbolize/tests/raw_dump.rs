@@ -250,7 +250,12 @@ fn garbage_is_refused_and_named() {
     let deep = "{\"format\":".to_owned() + &"[".repeat(1_000_000);
     assert!(read(deep.as_bytes()).contains("is no valid raw dump file"));
     let deep = "{\"later\":".to_owned() + &"[".repeat(1_000_000);
-    assert!(read(deep.as_bytes()).contains("EOF while parsing"));
+    assert!(read(deep.as_bytes()).contains("ends in the middle"));
+    let whole = written(&everything());
+    assert_eq!(
+        read(&whole[..whole.len() / 2]),
+        "ends in the middle: it was cut short; write or copy it again"
+    );
 }
 
 #[test]

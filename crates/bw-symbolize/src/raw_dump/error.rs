@@ -92,9 +92,9 @@ fn harmless(text: &str) -> String {
 impl fmt::Display for RawDumpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Kind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => f.write_str(
-                "the compressed file ends in the middle: it was cut short; write or copy it again",
-            ),
+            Kind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str("is compressed, and ends in the middle: it was cut short; write or copy it again")
+            }
             Kind::Io(error)
                 if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) =>
             {
@@ -109,6 +109,9 @@ impl fmt::Display for RawDumpError {
                 f,
                 "is a raw dump of version {version}, and this program reads versions up to {VERSION}: use a newer one"
             ),
+            Kind::Syntax { source, .. } if source.is_eof() => {
+                f.write_str("ends in the middle: it was cut short; write or copy it again")
+            }
             Kind::Syntax { message, .. } => write!(f, "is no valid raw dump file: {message}"),
             Kind::Invalid { place, problem } => write!(f, "is no valid raw dump file: {place}: {problem}"),
         }
