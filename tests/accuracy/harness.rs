@@ -165,6 +165,12 @@ pub(crate) fn symbolize(trace: &RawTrace) -> SymbolizedTrace {
     SYMBOLIZER.symbolize(trace)
 }
 
+/// The trace of a blocked thread with names.
+pub(crate) fn symbolize_blocked(trace: &RawTrace) -> SymbolizedTrace {
+    assert!(trace.stacks().all(|stack| stack.is_blocked() && !stack.is_truncated()), "{trace:?}");
+    SYMBOLIZER.symbolize(trace)
+}
+
 /// The traces of [`capture`], of a task of one shape.
 #[track_caller]
 fn assert_captures(captures: &[RawTrace], expected: &[Vec<String>], shape: &str) {

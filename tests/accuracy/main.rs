@@ -10,6 +10,7 @@
 //! What is expected does not depend on the profile, nor on whether the task's root future is boxed: see [`harness`].
 #![allow(missing_docs, reason = "a test program")]
 
+mod blocked;
 mod channels;
 mod combinators;
 mod ends;

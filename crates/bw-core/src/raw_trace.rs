@@ -14,7 +14,8 @@ pub(crate) mod header {
     pub(crate) const TRUNCATED: usize = 1 << 1;
     pub(crate) const FOREIGN: usize = 1 << 2;
     pub(crate) const YIELD: usize = 1 << 3;
-    pub(crate) const FLAG_BITS: u32 = 4;
+    pub(crate) const BLOCKED: usize = 1 << 4;
+    pub(crate) const FLAG_BITS: u32 = 5;
 
     pub(crate) const fn new(length: usize, flags: usize) -> usize {
         length << FLAG_BITS | flags | PUBLISHED
@@ -133,7 +134,7 @@ impl<'a> Iterator for Stacks<'a> {
 /// One stack: return addresses from the leaf to the root.
 ///
 /// The first address lies in the waker's vtable function, the last in the wrapper's poll, unless the stack
-/// [is truncated](Self::is_truncated) or [foreign](Self::is_foreign).
+/// [is truncated](Self::is_truncated), [foreign](Self::is_foreign) or [blocked](Self::is_blocked).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RawStack<'a> {
     header: usize,
@@ -182,10 +183,23 @@ impl<'a> RawStack<'a> {
         self.header & header::YIELD != 0
     }
 
+    /// Whether this is where a poll blocks its thread: nobody cloned a waker, the stack was read from outside while the thread
+    /// waited in the kernel. It goes from the system call, in place of a vtable function, up to where the thread started,
+    /// through the poll.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.header & header::BLOCKED != 0
+    }
+
     /// All marks of this stack at once.
     #[must_use]
     pub fn flags(&self) -> StackFlags {
-        StackFlags { truncated: self.is_truncated(), foreign: self.is_foreign(), is_yield: self.is_yield() }
+        StackFlags {
+            truncated: self.is_truncated(),
+            foreign: self.is_foreign(),
+            is_yield: self.is_yield(),
+            blocked: self.is_blocked(),
+        }
     }
 }
 
@@ -207,6 +221,8 @@ pub struct StackFlags {
     pub foreign: bool,
     /// See [`RawStack::is_yield`].
     pub is_yield: bool,
+    /// See [`RawStack::is_blocked`].
+    pub blocked: bool,
 }
 
 impl StackFlags {
@@ -220,6 +236,9 @@ impl StackFlags {
         }
         if self.is_yield {
             bits |= header::YIELD;
+        }
+        if self.blocked {
+            bits |= header::BLOCKED;
         }
         bits
     }
@@ -239,7 +258,8 @@ mod tests {
     #[test]
     fn stacks_come_back_as_they_went_in() {
         let foreign = StackFlags { foreign: true, ..StackFlags::default() };
-        let cut_yield = StackFlags { truncated: true, is_yield: true, ..StackFlags::default() };
+        let cut_yield =
+            StackFlags { truncated: true, is_yield: true, blocked: true, ..StackFlags::default() };
         let trace = RawTrace::from_stacks([
             (vec![1, 2, 3], foreign),
             (vec![], cut_yield),
@@ -250,6 +270,7 @@ mod tests {
         assert_eq!(stacks[0].addresses().map(ReturnAddress::get).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(stacks[0].flags(), foreign);
         assert!(stacks[1].is_empty() && stacks[1].is_truncated() && stacks[1].is_yield());
+        assert!(stacks[1].is_blocked() && !stacks[0].is_blocked() && !stacks[2].is_blocked());
         assert_eq!(stacks[2].len(), 1);
         assert!(!trace.is_empty());
         assert_eq!(trace.dropped(), 0);

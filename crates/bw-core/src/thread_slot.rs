@@ -50,6 +50,8 @@ pub(crate) struct Polling {
     pub(crate) task: TaskId,
     pub(crate) since: Tick,
     pub(crate) thread: PollingThread,
+    /// It polls no other traced task inside.
+    pub(crate) innermost: bool,
 }
 
 static SLOTS: Mutex<Vec<&'static ThreadSlot>> = Mutex::new(Vec::new());
@@ -129,15 +131,12 @@ pub(crate) fn polled_here() -> Vec<TaskId> {
 
 /// The poll of a task at this moment. Locks the list of slots; linear in the number of polling threads.
 pub(crate) fn polling(task: TaskId) -> Option<Polling> {
-    SLOTS
-        .lock()
-        .iter()
-        .find_map(|slot| slot.polls().find(|polling| polling.0 == task).and_then(|poll| slot.polling(poll)))
+    SLOTS.lock().iter().find_map(|slot| slot.all().find(|polling| polling.task == task))
 }
 
 /// Every traced poll at this moment. Locks the list of slots; linear in the number of polling threads.
 pub(crate) fn all_polling() -> Vec<Polling> {
-    SLOTS.lock().iter().flat_map(|slot| slot.polls().filter_map(|poll| slot.polling(poll))).collect()
+    SLOTS.lock().iter().flat_map(|slot| slot.all()).collect()
 }
 
 impl ThreadSlot {
@@ -190,8 +189,13 @@ impl ThreadSlot {
         })
     }
 
-    fn polling(&self, (task, since): (TaskId, Tick)) -> Option<Polling> {
-        Some(Polling { task, since, thread: self.thread.lock().clone()? })
+    fn all(&self) -> impl Iterator<Item = Polling> {
+        let mut polls = self.polls().peekable();
+        std::iter::from_fn(move || {
+            let (task, since) = polls.next()?;
+            let innermost = polls.peek().is_none();
+            Some(Polling { task, since, thread: self.thread.lock().clone()?, innermost })
+        })
     }
 }
 

@@ -175,6 +175,12 @@ impl Class {
         }
     }
 
+    /// Whether that is a poll of the wrapper.
+    pub(crate) fn is_traced_poll(frame: &Frame) -> bool {
+        let is_it = |path: &str| starts_with_path(path, "bw_core::task::");
+        frame.function.as_ref().is_some_and(|function| is_it(&function.path))
+    }
+
     fn of_library(path: &str) -> Self {
         // What it waits for it polls with wakers of its own: nothing of that will be below.
         let sub_executor = path.contains("::futures_unordered::") || path.contains("::futures_ordered::");

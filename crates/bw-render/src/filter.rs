@@ -194,6 +194,7 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
                 parent.ends += node.ends;
                 parent.waits = parent.waits.max(node.waits);
                 parent.marks.is_yield |= node.marks.is_yield;
+                parent.marks.blocked |= node.marks.blocked;
                 parent.marks.also_yields |= node.marks.also_yields;
                 heirs.push(heir);
             }
@@ -217,6 +218,7 @@ impl Marks {
             truncated: self.truncated || other.truncated,
             foreign: self.foreign || other.foreign,
             is_yield: self.is_yield || other.is_yield,
+            blocked: self.blocked || other.blocked,
             also_yields: self.also_yields || other.also_yields,
         }
     }

@@ -35,7 +35,7 @@
 //! | `….module`, `.offset` | the file the code is in, and where: for those who symbolize it themselves |
 //! | `….address` | the return address as a hexadecimal string, where it lies in no module that is known |
 //! | `….ends` | how many stacks end here |
-//! | `….truncated`, `.foreign`, `.yield` | see [`Marks`](crate::Marks) |
+//! | `….truncated`, `.foreign`, `.yield`, `.blocked` | see [`Marks`](crate::Marks) |
 
 use std::time::Duration;
 
@@ -132,6 +132,7 @@ struct TraceNode<'a> {
     foreign: bool,
     #[serde(rename = "yield")]
     is_yield: bool,
+    blocked: bool,
 }
 
 pub(crate) fn text(trees: TaskTrees<'_>, pretty: bool) -> String {
@@ -239,6 +240,7 @@ impl<'a> TraceNode<'a> {
             truncated: node.marks.truncated,
             foreign: node.marks.foreign,
             is_yield: node.marks.is_yield,
+            blocked: node.marks.blocked,
         }
     }
 }

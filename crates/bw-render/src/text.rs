@@ -413,6 +413,7 @@ impl Rendered<'_> {
         for (mark, text) in [
             (node.marks.is_yield, "woke itself"),
             (node.marks.also_yields && !self.text.of_dump, "and woke itself"),
+            (node.marks.blocked, "blocks its thread"),
             (node.marks.foreign, "on another thread"),
             (node.marks.truncated, "callers missing: the walk ended before the root"),
         ] {

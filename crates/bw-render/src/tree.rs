@@ -1,10 +1,12 @@
 //! The tree of frames: every stack of a trace, merged from the root.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bw_core::StackFlags;
 use bw_symbolize::{Frame, Location, ModuleOffset, PhysicalFrame, SymbolizedStack, SymbolizedTrace};
 
+use crate::class::Class;
 use crate::filter::{Detail, Hidden};
 
 /// Where one task waits, and how it got there: all stacks of a trace merged by their common beginning, root first.
@@ -62,6 +64,8 @@ pub struct Marks {
     pub foreign: bool,
     /// A leaf that woke its own task (a yield), instead of waiting to be woken.
     pub is_yield: bool,
+    /// A leaf where the poll blocks its thread: see [`RawStack::is_blocked`](bw_core::RawStack::is_blocked).
+    pub blocked: bool,
     /// A leaf that waits to be woken, and in the same poll woke its own task as well: in what a filter left out below it,
     /// elsewhere in the same function of a library, or in one of several leaves that it stands for. Only in a
     /// [filtered](Tree::filtered) tree.
@@ -241,8 +245,12 @@ impl<'a> Growing<'a> {
         let StackFlags { truncated, foreign, .. } = stack.flags;
         let top = Marks { truncated, foreign, ..Marks::default() };
         let mut at = None;
-        for physical in stack.frames.iter().rev() {
-            for frame in physical.frames.iter().skip(1).rev() {
+        let all = (&*stack.frames, usize::MAX);
+        let (frames, of_root) =
+            if stack.flags.blocked { of_innermost_poll(stack).unwrap_or(all) } else { all };
+        for (number, physical) in frames.iter().enumerate().rev() {
+            let functions = if number + 1 == frames.len() { of_root } else { usize::MAX };
+            for frame in physical.frames.iter().take(functions).skip(1).rev() {
                 let path = frame.function.as_ref().map(|function| &*function.path);
                 let key = Key::Inlined(path, frame.location.as_ref());
                 at = Some(self.enter(at, top, key, frame, physical));
@@ -259,6 +267,7 @@ impl<'a> Growing<'a> {
         leaf.ends += 1;
         leaf.waits = leaf.ends;
         leaf.marks.is_yield |= stack.flags.is_yield;
+        leaf.marks.blocked |= stack.flags.blocked;
     }
 
     fn enter(
@@ -285,4 +294,13 @@ impl<'a> Growing<'a> {
         }
         index
     }
+}
+
+/// What of the stack of a thread belongs to the innermost traced poll on it: so many physical frames, and of the last of them so
+/// many functions. Below stand the executor's, and those of other tasks. `None` where no name tells.
+fn of_innermost_poll(stack: &SymbolizedStack) -> Option<(&[Arc<PhysicalFrame>], usize)> {
+    let mut polls = stack.frames.iter().map(|physical| physical.frames.iter().any(Class::is_traced_poll));
+    let root = polls.position(|is_in_it| is_in_it)?;
+    let functions = stack.frames[root].frames.iter().position(Class::is_traced_poll)?;
+    Some((&stack.frames[..=root], functions + 1))
 }

@@ -48,10 +48,8 @@ fn frames() -> impl Strategy<Value = Vec<Arc<PhysicalFrame>>> {
 }
 
 fn traces() -> impl Strategy<Value = SymbolizedTrace> {
-    let flags = any::<(bool, bool, bool)>().prop_map(|(truncated, foreign, is_yield)| StackFlags {
-        truncated,
-        foreign,
-        is_yield,
+    let flags = any::<(bool, bool, bool, bool)>().prop_map(|(truncated, foreign, is_yield, blocked)| {
+        StackFlags { truncated, foreign, is_yield, blocked }
     });
     let stack = (frames(), flags).prop_map(|(frames, flags)| SymbolizedStack { frames, flags });
     proptest::collection::vec(stack, 0..12).prop_map(|stacks| SymbolizedTrace { stacks, dropped: 0 })

@@ -397,7 +397,7 @@ fn a_clock_that_is_wrong_does_not_keep_a_dump_from_being_written() {
 proptest! {
     #[test]
     fn any_traces_come_back(
-        stacks in prop::collection::vec((prop::collection::vec(1..usize::MAX, 0..6), 0..8_u8), 0..8),
+        stacks in prop::collection::vec((prop::collection::vec(1..usize::MAX, 0..6), 0..16_u8), 0..8),
         starts in prop::collection::btree_set(0..(u64::MAX / 0x1000 - 1), 0..6),
         biases in prop::collection::vec(any::<u64>(), 6),
         dropped in any::<usize>(),
@@ -405,7 +405,7 @@ proptest! {
         let modules = starts.iter().zip(biases).map(|(&start, bias)| module("m", start * 0x1000, bias));
         let mut addresses = starts.iter().flat_map(|start| [1, 0x7ff, 0x1000, 0x1001].map(|at| start * 0x1000 + at));
         let near = std::iter::from_fn(|| addresses.next().and_then(|at| usize::try_from(at).ok())).collect::<Vec<_>>();
-        let flags = |bits: u8| StackFlags { truncated: bits & 1 > 0, foreign: bits & 2 > 0, is_yield: bits & 4 > 0 };
+        let flags = |bits: u8| StackFlags { truncated: bits & 1 > 0, foreign: bits & 2 > 0, is_yield: bits & 4 > 0, blocked: bits & 8 > 0 };
         let stacks = stacks.into_iter().map(|(stack, bits)| (stack, flags(bits))).chain([(near, flags(0))]);
         let trace = RawTrace::from_stacks(stacks).with_dropped(dropped);
         let tasks = vec![task(1, TaskState::Suspended, Ok(0))];

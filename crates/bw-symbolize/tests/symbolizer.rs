@@ -136,7 +136,7 @@ fn clear_forgets_and_the_next_call_finds_again() {
 fn a_trace_keeps_its_shape() {
     let captured = call(|| capture(here!()));
     let addresses = &captured[0].addresses;
-    let flags = StackFlags { truncated: true, foreign: true, is_yield: true };
+    let flags = StackFlags { truncated: true, foreign: true, is_yield: true, blocked: true };
     let trace = RawTrace::from_stacks([
         (addresses.clone(), flags),
         (Vec::new(), StackFlags::default()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use super::blocked::Blocked;
 use super::filter::TaskFilter;
 use super::inbox::{Inbox, Said};
 use super::raw_task_dump::RawTaskDump;
@@ -192,9 +193,10 @@ impl Collector {
 
     /// Ends it, with what is known.
     pub(super) fn finish(mut self) -> RawTaskDump {
-        let (answers, traces) = self.inbox.close();
+        let (answers, mut traces) = self.inbox.close();
         self.note(answers.into_iter());
         let (now, who) = (Instant::now(), Who::now());
+        let mut blocked = Blocked::new();
         // Those that did not answer: what they are doing now says why.
         for (record, asked) in self.records.iter_mut().zip(&mut self.asked) {
             if let Some(cell) = asked.take() {
@@ -202,6 +204,9 @@ impl Collector {
                 let status = cell.status_at(now, |id| who.polls(id));
                 if !status.state.is_over() && record.trace != Err(NoTrace::NeverPolled) {
                     record.status = status;
+                    if let Some(trace) = blocked.trace(&cell, who.polls(cell.id), &mut traces) {
+                        record.trace = Ok(trace);
+                    }
                 }
             }
         }

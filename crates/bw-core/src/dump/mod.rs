@@ -1,5 +1,6 @@
 //! All tasks of a registry at once.
 
+mod blocked;
 mod collector;
 mod filter;
 mod inbox;
@@ -30,7 +31,9 @@ pub use self::task_record::{NoTrace, SpawnedAt, TaskRecord};
 /// [passes the filter](Self::only) is in it with its state, whether it could give a trace or not.
 ///
 /// Tasks that were never polled wait nowhere yet, and are not waited for; one whose first poll comes during the dump answers it.
-/// The others are woken, [so many](Self::at_once) at a
+/// Where a poll blocks its thread until the deadline, and that thread waits in the kernel, the task's trace is
+/// [the stack of that thread](crate::RawStack::is_blocked), read without interrupting it (Linux on x86-64; not where it
+/// computes). The others are woken, [so many](Self::at_once) at a
 /// time, and polled once each by their own executors, with all effects of any other poll.
 ///
 /// # Cost

@@ -93,6 +93,12 @@ pub(crate) fn walk(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Wal
     Walked { end: fallback::walk(bounds, frames), fell_back, misses }
 }
 
+/// Recovers the return addresses of another thread of this process that waits in the kernel, whole and leaf first, without
+/// interrupting it. `None` where that is not possible. Not for the hook: reads files and allocates.
+pub(crate) fn walk_blocked(thread: u64) -> Option<Vec<usize>> {
+    rules::walk_blocked(thread)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

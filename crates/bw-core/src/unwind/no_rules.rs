@@ -10,3 +10,7 @@ pub(super) fn prepare() {}
 pub(super) fn walk(_leaf: usize, _root: usize, _frames: &mut Frames, _misses: &mut usize) -> Option<End> {
     None
 }
+
+pub(super) fn walk_blocked(_thread: u64) -> Option<Vec<usize>> {
+    None
+}

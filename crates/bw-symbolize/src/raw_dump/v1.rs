@@ -72,6 +72,7 @@ struct Stack {
     foreign: Option<bool>,
     #[serde(rename = "yield")]
     is_yield: Option<bool>,
+    blocked: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -246,6 +247,7 @@ impl Stack {
             truncated: self.truncated.unwrap_or_default(),
             foreign: self.foreign.unwrap_or_default(),
             is_yield: self.is_yield.unwrap_or_default(),
+            blocked: self.blocked.unwrap_or_default(),
         };
         Ok((addresses, flags))
     }

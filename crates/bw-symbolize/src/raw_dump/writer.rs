@@ -242,6 +242,8 @@ struct Stack<F> {
     foreign: bool,
     #[serde(rename = "yield", skip_serializing_if = "is_false")]
     is_yield: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    blocked: bool,
 }
 
 impl Stack<()> {
@@ -257,6 +259,7 @@ impl Stack<()> {
             truncated: stack.is_truncated(),
             foreign: stack.is_foreign(),
             is_yield: stack.is_yield(),
+            blocked: stack.is_blocked(),
         }
     }
 }

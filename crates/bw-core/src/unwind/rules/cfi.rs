@@ -1,8 +1,8 @@
 //! Evaluates `.eh_frame` for one address, with gimli. Neither allocates nor locks; about a microsecond.
 
 use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, NativeEndian, Pointer, Register, RegisterRule,
-    UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow, Vendor,
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, FrameDescriptionEntry, NativeEndian, Pointer,
+    Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow, Vendor,
 };
 
 use super::module::Module;
@@ -44,6 +44,31 @@ pub(super) fn evaluate(module: &Module, segment: &[u8], address: usize) -> Rule 
 }
 
 fn try_evaluate(module: &Module, segment: &[u8], address: usize) -> Option<Rule> {
+    let (fde, eh_frame, bases) = description(module, segment, address)?;
+    // A signal may have come between any two instructions: what it returns to is no return address.
+    if fde.is_signal_trampoline() || fde.cie().return_address_register() != register::RETURN_ADDRESS {
+        return None;
+    }
+    let mut context = UnwindContext::<usize, OnStack>::new_in();
+    pack(fde.unwind_info_for_address(&eh_frame, &bases, &mut context, lookup(address)?).ok()?)
+}
+
+/// Where the function begins that a return address is in, as its unwind information says.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn function_start(module: &Module, segment: &[u8], address: usize) -> Option<usize> {
+    let (fde, ..) = description(module, segment, address)?;
+    usize::try_from(fde.initial_address()).ok()
+}
+
+type Section<'a> = EndianSlice<'a, NativeEndian>;
+
+/// What the unwind information says of the function that a return address is in.
+#[allow(clippy::type_complexity)] // Together they are what gimli wants to be given.
+fn description<'a>(
+    module: &Module,
+    segment: &'a [u8],
+    address: usize,
+) -> Option<(FrameDescriptionEntry<Section<'a>>, EhFrame<Section<'a>>, BaseAddresses)> {
     let section = |start: usize| {
         Some(EndianSlice::new(segment.get(start.checked_sub(module.segment_start)?..)?, NativeEndian))
     };
@@ -57,15 +82,14 @@ fn try_evaluate(module: &Module, segment: &[u8], address: usize) -> Option<Rule>
     if cfg!(target_arch = "aarch64") {
         eh_frame.set_vendor(Vendor::AArch64);
     }
-    let mut context = UnwindContext::<usize, OnStack>::new_in();
-    // The one place where the off-by-one of return addresses matters here.
-    let lookup = address.checked_sub(1)? as u64;
-    let fde = header.table()?.fde_for_address(&eh_frame, &bases, lookup, EhFrame::cie_from_offset).ok()?;
-    // A signal may have come between any two instructions: what it returns to is no return address.
-    if fde.is_signal_trampoline() || fde.cie().return_address_register() != register::RETURN_ADDRESS {
-        return None;
-    }
-    pack(fde.unwind_info_for_address(&eh_frame, &bases, &mut context, lookup).ok()?)
+    let table = header.table()?;
+    let fde = table.fde_for_address(&eh_frame, &bases, lookup(address)?, EhFrame::cie_from_offset).ok()?;
+    Some((fde, eh_frame, bases))
+}
+
+/// The one place where the off-by-one of return addresses matters here.
+fn lookup(address: usize) -> Option<u64> {
+    Some(address.checked_sub(1)? as u64)
 }
 
 fn pack(row: &UnwindTableRow<usize, OnStack>) -> Option<Rule> {

@@ -58,6 +58,13 @@ pub(super) fn home() -> Option<&'static Module> {
     HOME.get()?.as_ref()
 }
 
+/// The segment of the home module with its unwind sections, once [`prepare`] has found it.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn home_segment() -> Option<&'static [u8]> {
+    // SAFETY: the home module is loaded for as long as any of this code runs.
+    Some(unsafe { home()?.unwind_segment() })
+}
+
 /// Finds the home module and `_dl_find_object`. Outside the hook: may lock and allocate, the first time.
 pub(super) fn prepare() {
     HOME.get_or_init(|| {
@@ -89,12 +96,9 @@ struct DlFindObject {
     reserved: [u64; 7],
 }
 
-/// The loaded module that contains an address, and its build id. Takes no lock; does not allocate.
-///
-/// # Safety
-///
-/// If a module contains the address, it stays loaded for as long as the result is used.
-pub(super) unsafe fn find(address: usize) -> Option<(Module, Option<BuildId<'static>>)> {
+/// Where the loaded module begins and ends that contains an address, and where its `.eh_frame_hdr` is, as the loader says.
+/// Reads nothing of the module, which may be gone the next moment. Takes no lock; does not allocate.
+pub(super) fn locate(address: usize) -> Option<(usize, usize, usize)> {
     // Ordering: Acquire pairs with the Release store in `prepare`.
     let function = DL_FIND_OBJECT.load(Ordering::Acquire);
     if function.is_null() {
@@ -117,7 +121,16 @@ pub(super) unsafe fn find(address: usize) -> Option<(Module, Option<BuildId<'sta
     if status != 0 || found.eh_frame.is_null() {
         return None;
     }
-    let (start, end, header) = (found.map_start.addr(), found.map_end.addr(), found.eh_frame.addr());
+    Some((found.map_start.addr(), found.map_end.addr(), found.eh_frame.addr()))
+}
+
+/// The loaded module that contains an address, and its build id. Takes no lock; does not allocate.
+///
+/// # Safety
+///
+/// If a module contains the address, it stays loaded for as long as the result is used.
+pub(super) unsafe fn find(address: usize) -> Option<(Module, Option<BuildId<'static>>)> {
+    let (start, end, header) = locate(address)?;
     if start % PAGE != 0 {
         return None;
     }

@@ -1,0 +1,325 @@
+//! The stack of another thread of this process that waits in the kernel: where a poll blocks that does not return.
+//!
+//! Nobody interrupts that thread. No signal is sent, for system calls of the program would fail with `EINTR`; no debugger is
+//! attached. The kernel tells where a waiting thread's stack is (`/proc/self/task/TID/syscall`), its stack is copied
+//! (`/proc/self/mem`, where reading what is not there is an error and no fault), and the copy is walked. A thread that ran
+//! meanwhile, if only for an instant, has another number of context switches, and then there is no trace.
+//!
+//! What is not known are the registers. A function that keeps its frame pointer is to have saved its caller's; where that
+//! is still in the register, because nobody further down needed it, it is computed from the stack pointer and the function's own
+//! first instructions ([`Prologue`]). A walk that does not reach the place where the thread began is thrown away: a wrong guess goes astray
+//! long before. So a trace is right, or there is none.
+//!
+//! x86-64 only. A thread that computes, and waits for nobody, cannot be seen so.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use super::super::Frames;
+use super::cfi;
+use super::module::{self, Module};
+use super::prologue;
+use super::rule::Rule;
+
+/// Bytes of the stack that are copied at most, from the leaf. A walk that needs more has no end.
+const STACK_BYTES: usize = 512 * 1024;
+/// Bytes of unwind information of one module other than home that are read at most. That of glibc takes 150 KiB.
+const UNWIND_BYTES: usize = 16 * 1024 * 1024;
+/// Modules other than home whose unwind information is read for one walk.
+const MODULES: usize = 16;
+
+/// The return addresses of that thread's stack, leaf first and up to where the thread began; the first stands one byte after the
+/// instruction that the thread is at. `None` if it does not wait, or its stack cannot be walked as a whole.
+///
+/// Reads a few small files of the kernel, some hundred KiB of memory, and evaluates every rule anew: takes some 100 µs, and allocates.
+pub(in super::super) fn walk(thread: u64) -> Option<Vec<usize>> {
+    module::prepare();
+    let before = Moment::of(thread)?;
+    let memory = Memory(File::open("/proc/self/mem").ok()?);
+    let stack = memory.read(before.stack_pointer, STACK_BYTES)?;
+    if Moment::of(thread)? != before {
+        return None;
+    }
+    let copy = Copy { base: before.stack_pointer, bytes: stack };
+    Walk { memory, copy, modules: Vec::new() }.run(&before)
+}
+
+/// What a waiting thread is doing.
+#[derive(PartialEq, Eq)]
+struct Moment {
+    /// Number and arguments of its system call, and its registers.
+    call: String,
+    /// How often it has stopped running.
+    switches: Vec<String>,
+    stack_pointer: usize,
+    instruction_pointer: usize,
+}
+
+impl Moment {
+    /// `None` if it runs.
+    fn of(thread: u64) -> Option<Self> {
+        // proc_pid_syscall(5): "running", or a number, perhaps arguments, the stack pointer and the program counter.
+        let call = fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?;
+        let mut words = call.split_ascii_whitespace().rev();
+        let mut register = || usize::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+        let (instruction_pointer, stack_pointer) = (register()?, register()?);
+        let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
+        let switches =
+            status.lines().filter(|line| line.contains("ctxt_switches:")).map(str::to_owned).collect();
+        (stack_pointer % 8 == 0).then_some(Self { call, switches, stack_pointer, instruction_pointer })
+    }
+}
+
+/// All memory of this process. What is not mapped cannot be read, and that is all.
+struct Memory(File);
+
+impl Memory {
+    /// Up to so many bytes from there on: as many as are mapped in one piece.
+    fn read(&self, start: usize, most: usize) -> Option<Vec<u8>> {
+        const STEP: usize = 64 * 1024;
+        let mut bytes = Vec::new();
+        while bytes.len() < most {
+            let (known, step) = (bytes.len(), STEP.min(most - bytes.len()));
+            bytes.resize(known + step, 0);
+            let at = u64::try_from(start.checked_add(known)?).ok()?;
+            let read = self.0.read_at(&mut bytes[known..], at).unwrap_or(0);
+            bytes.truncate(known + read);
+            if read < step {
+                break;
+            }
+        }
+        (!bytes.is_empty()).then_some(bytes)
+    }
+}
+
+/// A copy of a stack.
+struct Copy {
+    base: usize,
+    bytes: Vec<u8>,
+}
+
+impl Copy {
+    fn word(&self, at: usize) -> Option<usize> {
+        let bytes = self.bytes.get(at.checked_sub(self.base)?..)?;
+        Some(usize::from_ne_bytes(*bytes.first_chunk()?))
+    }
+}
+
+struct Walk {
+    memory: Memory,
+    copy: Copy,
+    /// Modules that were met, other than home, and their unwind information from `.eh_frame_hdr` on.
+    modules: Vec<(Module, Vec<u8>)>,
+}
+
+impl Walk {
+    fn run(mut self, from: &Moment) -> Option<Vec<usize>> {
+        let mut frames = Vec::new();
+        let mut stack_pointer = from.stack_pointer;
+        let mut frame_pointer = None;
+        // As if something had just returned there.
+        let mut address = from.instruction_pointer.checked_add(1)?;
+        while frames.len() < Frames::CAPACITY {
+            frames.push(address);
+            let rule = match self.evaluate(address)? {
+                Rule::Frame(rule) => rule,
+                Rule::End => return Some(frames),
+                Rule::Unknown => return None,
+            };
+            let base = match (rule.from_frame_pointer, frame_pointer) {
+                (false, _) => stack_pointer,
+                (true, Some(known)) => known,
+                (true, None) => self.frame_pointer(address, stack_pointer)?,
+            };
+            let cfa = base.checked_add(usize::from(rule.cfa) * 8)?;
+            if cfa <= stack_pointer || cfa % 8 != 0 {
+                return None;
+            }
+            let word = |below: u8| {
+                let at = cfa.checked_sub(usize::from(below) * 8).filter(|&at| at >= stack_pointer)?;
+                self.copy.word(at)
+            };
+            let caller = (rule.return_address != 0).then(|| word(rule.return_address))??;
+            if rule.frame_pointer != 0 {
+                frame_pointer = Some(word(rule.frame_pointer)?);
+            } else if rule.from_frame_pointer {
+                // It is not the caller's any more, and nobody knows what that was.
+                return None;
+            }
+            if caller == 0 {
+                return Some(frames);
+            }
+            if !self.follows_a_call(caller) {
+                return None;
+            }
+            (stack_pointer, address) = (cfa, caller);
+        }
+        None
+    }
+
+    /// The rule for an address, whatever it is. Another module may come and go meanwhile: of it, nothing is read but copies.
+    fn evaluate(&mut self, address: usize) -> Option<Rule> {
+        self.with_module(address, |module, segment| cfi::evaluate(module, segment, address))
+    }
+
+    /// What the function at this address has in its frame pointer, if its first instructions say.
+    fn frame_pointer(&mut self, address: usize, stack_pointer: usize) -> Option<usize> {
+        let start =
+            self.with_module(address, |module, segment| cfi::function_start(module, segment, address))??;
+        let code = self.memory.read(start, prologue::MOST_BYTES)?;
+        // At a return address they are over; that is not so at the leaf.
+        let done = prologue::frame_size(&code).filter(|size| address > start + size.bytes_of_code)?;
+        stack_pointer.checked_add(done.below_frame_pointer)
+    }
+
+    /// Whether what stands before an address is a call, as before every return address.
+    fn follows_a_call(&self, address: usize) -> bool {
+        let code = address.checked_sub(7).and_then(|start| self.memory.read(start, 7));
+        let Some(code) = code.filter(|code| code.len() == 7) else { return false };
+        // `call rel32`; or `call *…`, of register or memory, whose second byte has 2 in its middle bits.
+        let is_indirect =
+            |length: usize| matches!(code[7 - length..], [0xff, what, ..] if what >> 3 & 7 == 2);
+        code[2] == 0xe8 || [2, 3, 4, 6, 7].into_iter().any(is_indirect)
+    }
+
+    fn with_module<T>(&mut self, address: usize, then: impl FnOnce(&Module, &[u8]) -> T) -> Option<T> {
+        let home = module::home()?;
+        if home.contains(address) {
+            return Some(then(home, module::home_segment()?));
+        }
+        let known = self.modules.iter().position(|(module, _)| module.contains(address));
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let (start, end, header) = module::locate(address)?;
+                let bytes = self.memory.read(header, UNWIND_BYTES.min(end.checked_sub(header)?))?;
+                let module =
+                    Module { start, end, header, segment_start: header, segment_end: header + bytes.len() };
+                if self.modules.len() == MODULES || !module.contains(address) {
+                    return None;
+                }
+                self.modules.push((module, bytes));
+                self.modules.len() - 1
+            }
+        };
+        let (module, segment) = self.modules.get(at)?;
+        Some(then(module, segment))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::os_thread;
+
+    /// What a thread does, seen from outside, and the return addresses above it as it saw them itself.
+    fn observe(block: impl FnOnce() + Send + 'static) -> (Vec<usize>, Vec<usize>) {
+        let (tell, told) = mpsc::channel();
+        let thread = thread::Builder::new();
+        thread.spawn(move || core::hint::black_box(outer)(tell, block)).unwrap();
+        let (id, truth): (u64, Vec<usize>) = told.recv().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            // Until it has got to where it blocks.
+            match walk(id) {
+                Some(frames) if frames.ends_with(&truth) => return (frames, truth),
+                other => assert!(Instant::now() < deadline, "{other:x?} does not end with {truth:x?}"),
+            }
+            thread::yield_now();
+        }
+    }
+
+    #[inline(never)]
+    fn outer(tell: mpsc::Sender<(u64, Vec<usize>)>, block: impl FnOnce()) {
+        let mut truth = Vec::new();
+        backtrace::trace(|frame| {
+            truth.push(frame.ip() as usize);
+            truth.last() != Some(&0)
+        });
+        // Above this function's own frame: what is called from here is what blocks.
+        truth.pop_if(|last| *last == 0);
+        let here = outer_frame(&truth);
+        tell.send((os_thread::id().unwrap(), truth.split_off(here + 1))).unwrap();
+        core::hint::black_box(block());
+    }
+
+    /// The index of the frame that called this function's caller's `backtrace::trace`.
+    fn outer_frame(truth: &[usize]) -> usize {
+        let mut at = 0;
+        for (index, &address) in truth.iter().enumerate() {
+            backtrace::resolve(address as *mut _, |symbol| {
+                if at == 0
+                    && symbol.name().is_some_and(|name| name.to_string().contains("blocked::tests::outer"))
+                {
+                    at = index;
+                }
+            });
+        }
+        at
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_is_seen() {
+        observe(|| thread::sleep(Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_lock_is_seen() {
+        let lock: &'static std::sync::Mutex<()> = Box::leak(Box::default());
+        let _held = lock.lock().unwrap();
+        observe(|| drop(lock.lock()));
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_lock_of_parking_lot_is_seen() {
+        let lock: &'static parking_lot::Mutex<()> = Box::leak(Box::default());
+        let _held = lock.lock();
+        observe(|| drop(lock.lock()));
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_channel_is_seen() {
+        let (_keep, never) = mpsc::channel::<()>();
+        observe(move || {
+            let _ = never.recv();
+        });
+    }
+
+    #[test]
+    fn a_thread_that_is_parked_is_seen() {
+        observe(|| {
+            loop {
+                thread::park();
+            }
+        });
+    }
+
+    #[test]
+    fn a_thread_that_reads_from_a_socket_is_seen() {
+        let (_other, mut end) = UnixStream::pair().unwrap();
+        observe(move || drop(end.read(&mut [0])));
+    }
+
+    #[test]
+    fn a_thread_that_runs_is_not_seen() {
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (tell, told) = mpsc::channel();
+        let seen = std::sync::Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            tell.send(os_thread::id().unwrap()).unwrap();
+            while !seen.load(core::sync::atomic::Ordering::Relaxed) {}
+        });
+        let id = told.recv().unwrap();
+        let frames = walk(id);
+        stop.store(true, core::sync::atomic::Ordering::Relaxed);
+        thread.join().unwrap();
+        assert_eq!(frames, None);
+        assert_eq!(walk(id), None, "nor one that is over");
+    }
+}
