@@ -94,8 +94,8 @@ pub mod tokio;
 mod trace;
 
 pub use bw_core::{
-    CaptureError, NoTrace, PollingThread, RawTaskDump, RawTrace, Registry, SpawnedAt, TaskFilter, TaskId,
-    TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask, Tracer,
+    CaptureError, InvalidTaskFilter, NoTrace, PollingThread, RawTaskDump, RawTrace, Registry, SpawnedAt,
+    TaskFilter, TaskId, TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask, Tracer,
 };
 pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, TaskTrees, Text, Tree};
 pub use bw_symbolize::{RawDumpFile, SymbolizedTrace, Symbolizer};

@@ -108,7 +108,7 @@ mod wake;
 pub use address::{LookupAddress, ReturnAddress};
 pub use capture::Capture;
 pub use counters::{Counters, counters};
-pub use dump::{Dump, NoTrace, RawTaskDump, SpawnedAt, TaskFilter, TaskRecord};
+pub use dump::{Dump, InvalidTaskFilter, NoTrace, RawTaskDump, SpawnedAt, TaskFilter, TaskRecord};
 pub use error::CaptureError;
 pub use handle::TraceHandle;
 pub use id::TaskId;

@@ -27,6 +27,10 @@ pub enum TaskState {
 }
 
 impl TaskState {
+    /// The [names](Self::name) of all of them.
+    pub(crate) const NAMES: [&'static str; 7] =
+        ["never_polled", "suspended", "woken", "polling", "finished", "dropped", "panicked"];
+
     /// A word for it that stays the same: `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -142,5 +146,24 @@ impl fmt::Display for PollingThread {
             (None, None, Some(id)) => write!(f, "{id:?}"),
             (None, None, None) => f.write_str("a thread"),
         }
+    }
+}
+
+#[cfg(all(test, not(bw_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_its_name_among_all() {
+        let states = [
+            TaskState::NeverPolled,
+            TaskState::Suspended,
+            TaskState::Woken,
+            TaskState::Polling(PollingThread::elsewhere(None, None)),
+            TaskState::Finished,
+            TaskState::Dropped,
+            TaskState::Panicked,
+        ];
+        assert_eq!(states.map(|state| state.name()), TaskState::NAMES);
     }
 }

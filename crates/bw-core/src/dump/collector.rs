@@ -140,7 +140,7 @@ impl Collector {
             && let Some(cell) = self.ahead.next()
         {
             let status = cell.status_at(now, |id| who.polls(id));
-            if !self.filter.passes(&cell, &status) {
+            if !self.filter.passes_now(&cell, &status) {
                 self.leave_out(&cell, &status);
                 continue;
             }
@@ -212,7 +212,7 @@ impl Collector {
         }
         for cell in std::mem::take(&mut self.ahead) {
             let status = cell.status_at(now, |id| who.polls(id));
-            if self.filter.passes(&cell, &status) {
+            if self.filter.passes_now(&cell, &status) {
                 self.records.push(TaskRecord::of(&cell, status, NoTrace::NotAsked));
             } else {
                 self.leave_out(&cell, &status);

@@ -3,6 +3,7 @@
 mod blocked;
 mod collector;
 mod filter;
+mod filter_text;
 mod inbox;
 mod raw_task_dump;
 mod task_record;
@@ -20,6 +21,7 @@ use crate::deadline::{self, Key};
 use crate::registry::Registry;
 
 pub use self::filter::TaskFilter;
+pub use self::filter_text::InvalidTaskFilter;
 pub(crate) use self::inbox::Inbox;
 pub use self::raw_task_dump::RawTaskDump;
 pub use self::task_record::{NoTrace, SpawnedAt, TaskRecord};
