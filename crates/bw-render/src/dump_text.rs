@@ -53,13 +53,29 @@ impl DumpText {
         Full { settings: self, prints: Prints::new(trees.all_trees(), &self.text), trees }
     }
 
+    /// The lines that say how far the dump can be trusted: how many of the tasks are traced, and whether its deadline cut it
+    /// short. Empty where there is nothing to say. For those who sum up in another way than [`grouped`](Self::grouped).
+    #[must_use]
+    pub fn warnings(&self, trees: TaskTrees<'_>) -> String {
+        let mut lines = String::new();
+        let _never_fails = self.warn(&mut lines, trees.dump());
+        lines.strip_prefix('\n').map(str::to_owned).unwrap_or(lines)
+    }
+
+    /// What is printed of each task of a group below what is said of all: its tree, or why there is none. Allocates.
+    #[must_use]
+    pub fn body(&self, groups: &Groups<'_>, group: &Group) -> String {
+        let mut body = String::new();
+        let _never_fails = self.looks(&mut body, groups, group);
+        body
+    }
+
     pub(crate) fn text(&self) -> &Text {
         &self.text
     }
 
     /// The line that sums up, and those that warn.
     pub(crate) fn summary(&self, f: &mut impl fmt::Write, dump: &RawTaskDump) -> fmt::Result {
-        let note = self.text.colors().note;
         let tasks = dump.tasks();
         write!(f, "{}", Plural(tasks.len(), "task"))?;
         let mut counts: Vec<(&TaskState, usize)> = Vec::new();
@@ -80,9 +96,16 @@ impl DumpText {
         }
         let taken_at = Moment::new(dump.taken_at()).seconds();
         write!(f, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
+        self.warn(f, dump)
+    }
+
+    /// See [`warnings`](Self::warnings); each after a line feed.
+    fn warn(&self, f: &mut impl fmt::Write, dump: &RawTaskDump) -> fmt::Result {
         self.coverage(f, dump)?;
         if dump.is_partial() {
-            let silent = tasks.iter().filter(|task| task.trace().is_err_and(NoTrace::is_for_want_of_time));
+            let note = self.text.colors().note;
+            let silent =
+                dump.tasks().iter().filter(|task| task.trace().is_err_and(NoTrace::is_for_want_of_time));
             write!(
                 f,
                 "\n{note}partial: the deadline passed before {} answered{note:#}",
@@ -293,9 +316,14 @@ impl DumpText {
             write!(f, ", and {} elsewhere", Count(others))?;
         }
         f.write_str("\n")?;
+        self.looks(f, groups, group)
+    }
+
+    /// See [`body`](Self::body).
+    fn looks(&self, f: &mut impl fmt::Write, groups: &Groups<'_>, group: &Group) -> fmt::Result {
         match group.looks {
             Looks::Print(print) => f.write_str(&groups.prints.texts[print]),
-            Looks::NoTrace(reason) => self.no_trace(f, reason, &first.status().state),
+            Looks::NoTrace(reason) => self.no_trace(f, reason, &groups.first(group).status().state),
         }
     }
 }

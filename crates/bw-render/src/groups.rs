@@ -172,7 +172,9 @@ impl Group {
         }
     }
 
-    pub(crate) fn indices(&self) -> &[usize] {
+    /// Their indices among the tasks of the dump, ascending.
+    #[must_use]
+    pub fn indices(&self) -> &[usize] {
         &self.tasks
     }
 }

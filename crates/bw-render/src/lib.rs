@@ -62,6 +62,8 @@ pub use escape::Escaped;
 pub use filter::{Detail, Hidden};
 pub use folded::Folded;
 pub use groups::{Group, Groups};
+pub use moment::Moment;
+pub use span::{Count, Span};
 pub use task_trees::TaskTrees;
 pub use text::{Glyphs, Palette, Text};
 pub use tree::{Marks, Node, Place, Tree};

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-/// `0.3 s`, `12.4 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`: two units at most, rounded down.
-pub(crate) struct Span(pub(crate) Duration);
+/// Prints a span of time as `0.3 s`, `12.4 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`: two units at most, rounded down.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(
+    /// The span.
+    pub Duration,
+);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,8 +25,12 @@ impl fmt::Display for Span {
     }
 }
 
-/// A number with its thousands apart: `1,040`.
-pub(crate) struct Count(pub(crate) usize);
+/// Prints a number with its thousands apart: `1,040`.
+#[derive(Clone, Copy, Debug)]
+pub struct Count(
+    /// The number.
+    pub usize,
+);
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

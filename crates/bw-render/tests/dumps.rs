@@ -243,3 +243,36 @@ fn tasks_whose_trees_are_missing_have_no_trace() {
     assert!(printed.contains("no trace"), "{printed}");
     let _: Arc<str> = TaskTrees::new(&dump, &[]).to_json(false).into();
 }
+
+#[test]
+fn the_warnings_are_those_of_the_summary() {
+    let (dump, trees) = (all(), trees());
+    let text = text();
+    let warnings = text.warnings(TaskTrees::new(&dump, &trees));
+    let printed = text.grouped(TaskTrees::new(&dump, &trees)).to_string();
+    let (summary, _) = printed.split_once("\n\n").unwrap();
+    assert!(warnings.starts_with("traced ") && warnings.contains("\npartial: "), "{warnings}");
+    assert_eq!(summary.split_once('\n').unwrap().1, warnings);
+    let silent = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, vec![task(1, 0, Ok(0))], vec![]);
+    let answered = RawTrace::from_stacks([([1], StackFlags::default())]);
+    assert!(text.warnings(TaskTrees::new(&silent, &[])).contains("partial"));
+    let quiet =
+        RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, vec![task(1, 0, Ok(0))], vec![answered]);
+    assert_eq!(text.warnings(TaskTrees::new(&quiet, &[])), "");
+}
+
+#[test]
+fn the_body_of_a_group_is_what_stands_below_its_heading() {
+    let (dump, trees) = (all(), trees());
+    let text = text();
+    let (trees, settings) = (TaskTrees::new(&dump, &trees), Text::new().relative_to("/home/me/app"));
+    let groups = trees.groups(&settings);
+    let printed = text.grouped(trees).to_string();
+    let mut bodies = 0;
+    for (group, paragraph) in groups.iter().zip(printed.split("\n\n").skip(1)) {
+        let body = text.body(&groups, group);
+        assert!(!body.is_empty() && paragraph.ends_with(&format!("\n{body}")), "{paragraph}\n--\n{body}");
+        bodies += 1;
+    }
+    assert_eq!(bodies, groups.iter().len());
+}
