@@ -1,0 +1,120 @@
+//! Accepts connections and serves them, on the agent's thread, within its bounds.
+
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::AsFd;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::bounds::Bounds;
+#[cfg(unix)]
+use crate::forked::NotInChildren;
+
+/// How long nothing is accepted when that failed, as it does while the process has too many files open.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A TCP listener. What stands before the listener is dropped before it.
+pub(crate) struct Tcp {
+    pub(crate) address: SocketAddr,
+    #[cfg(unix)]
+    #[allow(dead_code)] // Is there to be dropped.
+    pub(crate) not_in_children: NotInChildren,
+    pub(crate) listener: TcpListener,
+}
+
+/// A unix socket that listens. What stands before the listener is dropped before it.
+#[cfg(unix)]
+pub(crate) struct Unix {
+    #[allow(dead_code)] // Is there to be dropped.
+    pub(crate) not_in_children: NotInChildren,
+    pub(crate) listener: UnixListener,
+}
+
+/// Places for connections.
+struct Places(Arc<Semaphore>);
+
+impl Places {
+    fn new(bounds: Bounds) -> Self {
+        Self(Arc::new(Semaphore::new(bounds.connections)))
+    }
+
+    /// Waits for one.
+    async fn next(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_owned().await.ok()
+    }
+}
+
+#[cfg(unix)]
+pub(crate) async fn on_unix(unix: Unix, router: Router, bounds: Bounds) {
+    let places = Places::new(bounds);
+    while let Some(place) = places.next().await {
+        match unix.listener.accept().await {
+            Ok((stream, _)) if may_ask(&stream) => {
+                let not_in_children = NotInChildren::new(stream.as_fd());
+                tokio::spawn(serve(not_in_children, stream, router.clone(), bounds, place));
+            }
+            Ok(_) => {}
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// This user and root. The rights of the file say the same, but its folder may be one that the user chose, and descriptors can
+/// be handed on.
+#[cfg(unix)]
+fn may_ask(stream: &UnixStream) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == user || peer.uid() == 0)
+}
+
+pub(crate) async fn on_tcp(tcp: Tcp, router: Router, bounds: Bounds) {
+    let places = Places::new(bounds);
+    while let Some(place) = places.next().await {
+        match tcp.listener.accept().await {
+            Ok((stream, _)) => {
+                #[cfg(unix)]
+                let not_in_children = NotInChildren::new(stream.as_fd());
+                #[cfg(not(unix))]
+                let not_in_children = ();
+                tokio::spawn(serve(not_in_children, stream, router.clone(), bounds, place));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// One request, and its answer. Then the connection is closed: how long one may live says how long an answer may take.
+async fn serve<N>(
+    not_in_children: N,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    bounds: Bounds,
+    place: OwnedSemaphorePermit,
+) {
+    let service = TowerToHyperService::new(router);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.headers)
+        .max_buf_size(Bounds::HEADER_BYTES)
+        .max_headers(Bounds::HEADERS)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = pin!(tokio::time::timeout(bounds.connection, connection));
+    // Dropped in the reverse order: the number is taken from the list before the descriptor is closed with the connection, also
+    // where this is broken off.
+    let _place = place;
+    let _not_in_children = not_in_children;
+    // What went wrong with it is the client's to know.
+    let _ = connection.await;
+}

@@ -1,0 +1,70 @@
+//! The parameters of a request.
+
+use std::time::Duration;
+
+use backtrace_waker::TaskFilter;
+
+use crate::answer::{Refusal, repeated};
+use crate::surface::Settings;
+
+/// The parameters of a request, each at most once, but for `filter`. Whoever reads them takes out what it knows.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Of an address' part behind the question mark. Refuses parameters that are not among `valid`, which has them with commas
+    /// between them, and those that are given twice.
+    pub(crate) fn new(text: Option<&str>, valid: &[&str]) -> Result<Self, Refusal> {
+        let pairs: Vec<(String, String)> =
+            form_urlencoded::parse(text.unwrap_or_default().as_bytes()).into_owned().collect();
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            if !valid.contains(&&**name) {
+                let valid = if valid.is_empty() {
+                    "there are none".into()
+                } else {
+                    format!("write {}", valid.join(", "))
+                };
+                return Err(Refusal::bad_request(format!("unknown parameter {}; {valid}", repeated(name))));
+            }
+            if name != "filter" && pairs[..at].iter().any(|(before, _)| before == name) {
+                return Err(Refusal::bad_request(format!("the parameter {name} is given twice")));
+            }
+        }
+        Ok(Self { pairs })
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+    }
+
+    /// Which of these values a parameter has.
+    pub(crate) fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match choices.iter().find(|(known, _)| *known == value) {
+            Some((_, choice)) => Ok(Some(*choice)),
+            None => {
+                let valid: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
+                let (value, valid) = (repeated(value), valid.join(", "));
+                Err(Refusal::bad_request(format!("{name}={value} is not known; write one of {valid}")))
+            }
+        }
+    }
+
+    /// All filters: a task has to pass each of them.
+    pub(crate) fn filter(&self) -> Result<TaskFilter, Refusal> {
+        let filters = self.pairs.iter().filter(|(name, value)| name == "filter" && !value.is_empty());
+        let filters: Vec<&str> = filters.map(|(_, value)| &**value).collect();
+        filters.join(",").parse().map_err(|error| Refusal::bad_request(format!("filter: {error}")))
+    }
+
+    /// How long tasks are waited for.
+    pub(crate) fn deadline(&self, settings: &Settings) -> Result<Duration, Refusal> {
+        let Some(value) = self.get("timeout_ms") else { return Ok(settings.deadline) };
+        value.parse().ok().and_then(Settings::deadline_of_millis).ok_or_else(|| {
+            let value = repeated(value);
+            Refusal::bad_request(format!("timeout_ms={value} is not known; write a number from 1 to 60000"))
+        })
+    }
+}

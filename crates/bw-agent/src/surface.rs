@@ -1,0 +1,137 @@
+//! What all requests share: the settings, and what may be going on at once.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use backtrace_waker::{TaskDump, TaskFilter};
+use bw_symbolize::raw_dump::Process;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::answer::{Answer, Refusal};
+
+/// What [`AgentBuilder`](crate::AgentBuilder) says of answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) deadline: Duration,
+    pub(crate) size_cap: usize,
+}
+
+impl Settings {
+    /// The longest deadline of a dump.
+    pub(crate) const LONGEST: Duration = Duration::from_secs(60);
+
+    /// A deadline as queries and the environment give it, from 1 to 60,000 ms.
+    pub(crate) fn deadline_of_millis(millis: u64) -> Option<Duration> {
+        let deadline = Duration::from_millis(millis);
+        (millis >= 1 && deadline <= Self::LONGEST).then_some(deadline)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(2), size_cap: 64 << 20 }
+    }
+}
+
+/// Whose tasks dumps compare with those that are traced.
+#[derive(Debug)]
+pub(crate) enum Coverage {
+    /// Nobody knows.
+    Unknown,
+    /// Those of this runtime.
+    Of(Handle),
+    /// Those of the runtime that answers: it is the program's own.
+    Here,
+}
+
+/// What all requests of one agent, or of one router, share.
+#[derive(Debug)]
+pub(crate) struct Surface {
+    pub(crate) settings: Settings,
+    coverage: Coverage,
+    pub(crate) process: Process,
+    pub(crate) agent_started_at: Option<SystemTime>,
+    /// One for who takes a dump.
+    turn: Arc<Semaphore>,
+    /// What answers may have in memory, in units.
+    memory: Arc<Semaphore>,
+}
+
+/// Bytes of a unit of memory: permits are counted in 32 bits.
+const UNIT: usize = 1024;
+
+impl Surface {
+    pub(crate) fn new(
+        settings: Settings,
+        coverage: Coverage,
+        agent_started_at: Option<SystemTime>,
+    ) -> Arc<Self> {
+        let units = Self::units(settings.size_cap) as usize;
+        Arc::new(Self {
+            settings,
+            coverage,
+            process: Process::this(),
+            agent_started_at,
+            turn: Arc::new(Semaphore::new(1)),
+            memory: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
+        })
+    }
+
+    fn units(bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+    }
+
+    /// Waits at most this long until nobody else takes a dump.
+    pub(crate) async fn turn(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Refusal> {
+        acquire(&self.turn, 1, patience).await.ok_or_else(|| {
+            Refusal::busy("another dump is being taken; ask again, or with a longer timeout_ms")
+        })
+    }
+
+    /// Takes a dump on the task that calls this.
+    pub(crate) async fn dump(&self, filter: TaskFilter, deadline: Duration) -> TaskDump {
+        let request = TaskDump::take().deadline(deadline).only(filter);
+        match &self.coverage {
+            Coverage::Of(runtime) => request.alive_in(runtime).await,
+            Coverage::Here => match Handle::try_current() {
+                Ok(runtime) => request.alive_in(&runtime).await,
+                Err(_) => request.await,
+            },
+            Coverage::Unknown => request.await,
+        }
+    }
+
+    /// An answer of these bytes. Waits at most this long until the answers before it have been read.
+    pub(crate) async fn answer(
+        &self,
+        content_type: &'static str,
+        bytes: Vec<u8>,
+        is_partial: bool,
+        patience: Duration,
+    ) -> Result<Answer, Refusal> {
+        if bytes.len() > self.settings.size_cap {
+            return Err(Refusal::too_large(self.settings.size_cap));
+        }
+        let share = acquire(&self.memory, Self::units(bytes.len()), patience).await.ok_or_else(|| {
+            Refusal::busy(format!(
+                "answers that nobody has read yet fill {} bytes; read them, or raise the bound with AgentBuilder::size_cap",
+                self.settings.size_cap
+            ))
+        })?;
+        Ok(Answer { content_type, bytes, share, is_partial })
+    }
+}
+
+/// Needs the clock of a runtime only where it has to wait.
+async fn acquire(
+    semaphore: &Arc<Semaphore>,
+    permits: u32,
+    patience: Duration,
+) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(semaphore).try_acquire_many_owned(permits) {
+        return Some(permit);
+    }
+    let acquired = tokio::time::timeout(patience, Arc::clone(semaphore).acquire_many_owned(permits)).await;
+    acquired.ok()?.ok()
+}
