@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::dump::Dump;
+use crate::dump::{self, Dump, TaskFilter};
 use crate::handle::TraceHandle;
 use crate::id::TaskId;
 use crate::name::Name;
+use crate::state::TaskStatus;
 use crate::task::{self, TracedTask};
 use crate::task_cell::TaskCell;
 
@@ -119,6 +120,25 @@ impl Registry {
     #[must_use]
     pub fn tasks(&self) -> Vec<TraceHandle> {
         self.cells().into_iter().map(TraceHandle::new).collect()
+    }
+
+    /// What those of its tasks are doing that pass, by id. Asks nobody and wakes nobody, so it is cheap enough to be done every
+    /// second. Allocates the list of all tasks; locks each shard while it is
+    /// copied, and each task for a moment.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use bw_core::{Registry, TaskFilter};
+    ///
+    /// let minute = TaskFilter::new().in_state_for(Duration::from_secs(60));
+    /// for (task, status) in Registry::global().statuses(&minute) {
+    ///     println!("{} {status}", task.id());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn statuses(&self, filter: &TaskFilter) -> Vec<(TraceHandle, TaskStatus)> {
+        dump::statuses(self, filter)
     }
 
     /// All tasks, by id. No more than one shard is locked at a time.
@@ -225,6 +245,25 @@ mod tests {
         }
         drop(tasks);
         assert!(registry.is_empty());
+    }
+
+    #[test]
+    fn statuses_are_of_those_that_pass_and_ask_nobody() {
+        let registry = Registry::new();
+        let tasks: Vec<_> =
+            (0..10).map(|n| registry.traced_as(format!("task {n}"), pending::<()>())).collect();
+        let all = registry.statuses(&TaskFilter::new());
+        assert!(all.iter().map(|(task, _)| task.id()).eq(tasks.iter().map(|(_, handle)| handle.id())));
+        assert!(all.iter().all(|(_, status)| status.state == crate::TaskState::NeverPolled));
+        let one = registry.statuses(&TaskFilter::new().name_contains("task 7"));
+        assert_eq!(one.iter().map(|(task, _)| task.name()).collect::<Vec<_>>(), [Some("task 7")]);
+        // A task that was asked would be `Woken`.
+        let mut polled =
+            std::pin::pin!(registry.traced(std::future::poll_fn(|_| std::task::Poll::<()>::Pending)).0);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(polled.as_mut().poll(&mut cx).is_pending());
+        let suspended = TaskFilter::new().state(&crate::TaskState::Suspended);
+        assert_eq!([registry.statuses(&suspended).len(), registry.statuses(&suspended).len()], [1, 1]);
     }
 
     #[test]

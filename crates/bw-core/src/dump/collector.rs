@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 use super::blocked::Blocked;
 use super::filter::TaskFilter;
 use super::inbox::{Inbox, Said};
+use super::look::Who;
 use super::raw_task_dump::RawTaskDump;
 use super::task_record::{NoTrace, TaskRecord};
 use crate::asker::Asker;
@@ -15,7 +16,7 @@ use crate::id::TaskId;
 use crate::registry::Registry;
 use crate::state::{TaskState, TaskStatus};
 use crate::task_cell::{Loan, TaskCell};
-use crate::thread_slot::{self, Polling};
+use crate::thread_slot;
 
 /// Tasks that are put on their lists before the generation is bumped for them, and they are woken.
 const CHUNK: usize = 64;
@@ -241,21 +242,5 @@ impl Drop for Collector {
         for cell in self.asked.drain(..).flatten() {
             cell.forget_dump(&self.inbox);
         }
-    }
-}
-
-/// Who polls what at one moment, by task.
-struct Who(Vec<Polling>);
-
-impl Who {
-    fn now() -> Self {
-        let mut polling = thread_slot::all_polling();
-        polling.sort_unstable_by_key(|polling| polling.task);
-        Self(polling)
-    }
-
-    fn polls(&self, task: TaskId) -> Option<Polling> {
-        let at = self.0.binary_search_by_key(&task, |polling| polling.task).ok()?;
-        self.0.get(at).cloned()
     }
 }

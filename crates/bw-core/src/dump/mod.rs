@@ -5,6 +5,7 @@ mod collector;
 mod filter;
 mod filter_text;
 mod inbox;
+mod look;
 mod raw_task_dump;
 mod task_record;
 mod traces;
@@ -23,6 +24,7 @@ use crate::registry::Registry;
 pub use self::filter::TaskFilter;
 pub use self::filter_text::InvalidTaskFilter;
 pub(crate) use self::inbox::Inbox;
+pub(crate) use self::look::statuses;
 pub use self::raw_task_dump::RawTaskDump;
 pub use self::task_record::{NoTrace, SpawnedAt, TaskRecord};
 
