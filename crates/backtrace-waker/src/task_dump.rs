@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bw_core::{Dump, RawTaskDump, Registry, TaskFilter};
-use bw_render::{Detail, Difference, DumpText, TaskTrees, Text, Tree};
+use bw_render::{Detail, Difference, DumpText, Pprof, TaskTrees, Text, Tree};
+use bw_symbolize::RawDumpFile;
 
-use crate::trace::{symbolizer, user_text};
+use crate::trace::{current_folder, symbolizer, user_text};
 
 /// Every traced task, what it is doing and for how long, and where it waits.
 ///
@@ -85,6 +86,19 @@ impl TaskDump {
     #[must_use]
     pub fn to_json(&self) -> String {
         self.trees().to_json(false)
+    }
+
+    /// All of it as a profile for `go tool pprof` and others that read pprof, compressed; see [`bw_render::pprof`]. Its mappings are
+    /// what is loaded now. Symbolizes as [`trees`](Self::trees) does; allocates. For one without names, or with every frame:
+    /// [`TaskTrees::to_pprof`].
+    #[must_use]
+    pub fn to_pprof(&self) -> Vec<u8> {
+        let file = RawDumpFile::of_this_process(&self.raw);
+        let mut profile = Pprof::new(file.process(), file.modules());
+        if let Some(folder) = current_folder() {
+            profile = profile.relative_to(folder);
+        }
+        self.trees().to_pprof(&profile)
     }
 
     /// What changed since an older dump of this process. Symbolizes both as [`trees`](Self::trees) does; allocates.

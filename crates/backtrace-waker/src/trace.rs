@@ -89,8 +89,12 @@ impl Trace {
 
 /// What `{}` prints with.
 pub(crate) fn user_text() -> Text {
-    let folder = std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
-    folder.map_or_else(Text::new, |folder| Text::new().relative_to(folder))
+    current_folder().map_or_else(Text::new, |folder| Text::new().relative_to(folder))
+}
+
+/// Below which paths are printed relative to it.
+pub(crate) fn current_folder() -> Option<String> {
+    std::env::current_dir().ok()?.into_os_string().into_string().ok()
 }
 
 impl From<RawTrace> for Trace {

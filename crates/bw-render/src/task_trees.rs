@@ -7,6 +7,7 @@ use crate::difference::Difference;
 use crate::filter::Detail;
 use crate::folded::Folded;
 use crate::groups::Groups;
+use crate::pprof::Pprof;
 use crate::text::Text;
 use crate::tree::Tree;
 
@@ -67,6 +68,14 @@ impl<'a> TaskTrees<'a> {
     #[must_use]
     pub fn folded(&self, detail: Detail) -> Folded {
         Folded::new(*self, detail)
+    }
+
+    /// The dump as a profile of pprof, compressed. See [`pprof`](crate::pprof) for what is in it. Allocates; linear in the number
+    /// of tasks and of the frames of distinct traces.
+    #[must_use]
+    pub fn to_pprof(&self, settings: &Pprof<'_>) -> Vec<u8> {
+        // It is written to memory, which takes all there is.
+        crate::pprof::write(*self, settings).unwrap_or_default()
     }
 
     pub(crate) fn all_trees(&self) -> &'a [Tree] {

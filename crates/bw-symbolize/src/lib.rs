@@ -102,7 +102,7 @@ pub use build_id::{BuildId, InvalidBuildId};
 #[cfg(feature = "debuginfod")]
 pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
-pub use module_map::{Module, ModuleMap};
+pub use module_map::{CodeSegment, Module, ModuleMap};
 pub use problem::Problem;
 pub use raw_dump::{RawDumpError, RawDumpFile};
 pub use symbol_sources::SymbolSources;

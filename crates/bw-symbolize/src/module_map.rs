@@ -15,6 +15,18 @@ pub struct Module {
     build_id: Option<BuildId>,
     range: Range<u64>,
     bias: u64,
+    code: Vec<CodeSegment>,
+}
+
+/// Where code of a module is: in the process, and in its file. Who symbolizes by a file's layout wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CodeSegment {
+    /// The address in the process (AVMA) of its first byte.
+    pub start: u64,
+    /// The address after its last.
+    pub end: u64,
+    /// The position of its first byte in the file.
+    pub file_offset: u64,
 }
 
 impl Module {
@@ -24,13 +36,23 @@ impl Module {
     /// The bias is the address in the process minus the address in the file, and wraps around.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, range: Range<u64>, bias: u64) -> Option<Self> {
-        (!range.is_empty()).then(|| Self { path: path.into(), build_id: None, range, bias })
+        (!range.is_empty()).then(|| Self { path: path.into(), build_id: None, range, bias, code: Vec::new() })
     }
 
     /// The same module with a build id, or without one.
     #[must_use]
     pub fn with_build_id(self, build_id: Option<BuildId>) -> Self {
         Self { build_id, ..self }
+    }
+
+    /// The same module with its executable segments, by where they begin. Those that are empty or leave the range of the module
+    /// are none of it, and left out.
+    #[must_use]
+    pub fn with_code(self, mut code: Vec<CodeSegment>) -> Self {
+        let range = self.range.clone();
+        code.retain(|at| range.start <= at.start && at.start < at.end && at.end <= range.end);
+        code.sort();
+        Self { code, ..self }
     }
 
     /// The file it was loaded from, as the loader of its process has it. Empty when not even that is known; a name without
@@ -56,6 +78,12 @@ impl Module {
     #[must_use]
     pub fn bias(&self) -> u64 {
         self.bias
+    }
+
+    /// Its executable segments, by where they begin; none where they are not known.
+    #[must_use]
+    pub fn code(&self) -> &[CodeSegment] {
+        &self.code
     }
 }
 
@@ -139,6 +167,13 @@ mod tests {
     }
 
     #[test]
+    fn code_outside_of_its_module_is_none_of_it() {
+        let code = |start, end| CodeSegment { start, end, file_offset: 7 };
+        let all = vec![code(15, 20), code(10, 12), code(9, 12), code(15, 21), code(15, 15), code(16, 15)];
+        assert_eq!(module(10..20).with_code(all).code(), [code(10, 12), code(15, 20)]);
+    }
+
+    #[test]
     fn an_empty_range_is_no_module() {
         assert_eq!(Module::new("m", 5..5, 0), None);
     }
@@ -150,6 +185,8 @@ mod tests {
         let here = this_process_has_itself_and_its_libraries as fn() as usize;
         let found = map.find(address(here + 1)).unwrap();
         assert_eq!(map.modules()[found].path(), std::env::current_exe().unwrap());
+        let code = |segment: &&CodeSegment| (segment.start..segment.end).contains(&(here as u64));
+        assert_eq!(map.modules()[found].code().iter().filter(code).count(), 1);
         assert!(map.modules().iter().zip(&map.modules()[1..]).all(|(a, b)| a.range.end <= b.range.start));
     }
 }

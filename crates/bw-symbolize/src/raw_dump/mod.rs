@@ -30,6 +30,8 @@
 //! | `modules[].build_id` | the GNU build id as hexadecimal digits; absent in modules that were linked without |
 //! | `modules[].start`, `.end` | addresses in the process: the first of its first segment, the first after its last |
 //! | `modules[].bias` | address in the process minus address in the file, modulo 2⁶⁴ |
+//! | `modules[].code` | its executable segments, by where they begin; absent where not known |
+//! | `modules[].code[].start`, `.end`, `.file_offset` | addresses in the process as above; the position in the file of the first byte, written like an address |
 //! | `places` | places in the source where tasks were wrapped, each once |
 //! | `places[].file`, `.line`, `.column` | as the compiler was given it, from 1 |
 //! | `stacks` | stacks, each once |
@@ -77,7 +79,7 @@
 //! "nested":0,
 //! "unpolled":1,
 //! "modules":[
-//! {"path":"/srv/shop","build_id":"c1d0ffee","start":"0x5581e7a00000","end":"0x5581e7b6f000","bias":"0x5581e7a00000"}],
+//! {"path":"/srv/shop","build_id":"c1d0ffee","start":"0x5581e7a00000","end":"0x5581e7b6f000","bias":"0x5581e7a00000","code":[{"start":"0x5581e7a1f000","end":"0x5581e7b2c000","file_offset":"0x1e000"}]}],
 //! "places":[
 //! {"file":"src/main.rs","line":12,"column":9}],
 //! "stacks":[

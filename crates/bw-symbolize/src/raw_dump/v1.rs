@@ -56,6 +56,14 @@ struct Module {
     start: Address,
     end: Address,
     bias: Address,
+    code: Option<Vec<Code>>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    start: Address,
+    end: Address,
+    file_offset: Address,
 }
 
 #[derive(Deserialize)]
@@ -226,7 +234,13 @@ impl Module {
             .transpose()
             .map_err(|problem| invalid(&format!("build_id: {problem}")))?;
         let module = module_map::Module::new(path, self.start.0..self.end.0, self.bias.0);
-        Ok(module.ok_or_else(|| invalid("ends before it begins"))?.with_build_id(build_id))
+        let code = self.code.unwrap_or_default().into_iter().map(|code| module_map::CodeSegment {
+            start: code.start.0,
+            end: code.end.0,
+            file_offset: code.file_offset.0,
+        });
+        let module = module.ok_or_else(|| invalid("ends before it begins"))?;
+        Ok(module.with_code(code.collect()).with_build_id(build_id))
     }
 }
 

@@ -17,7 +17,7 @@ use super::process::Process;
 use super::task_line::TaskLine;
 use super::text::{self, Address};
 use super::{FORMAT, VERSION};
-use crate::module_map::{Module, ModuleMap};
+use crate::module_map::{CodeSegment, Module, ModuleMap};
 
 /// Bytes written at once.
 const BUFFER: usize = 64 * 1024;
@@ -204,6 +204,15 @@ struct ModuleText<'a> {
     start: Address,
     end: Address,
     bias: Address,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    code: Vec<Code>,
+}
+
+#[derive(Serialize)]
+struct Code {
+    start: Address,
+    end: Address,
+    file_offset: Address,
 }
 
 impl<'a> ModuleText<'a> {
@@ -216,7 +225,14 @@ impl<'a> ModuleText<'a> {
             start: Address(module.range().start),
             end: Address(module.range().end),
             bias: Address(module.bias()),
+            code: module.code().iter().map(Code::new).collect(),
         }
+    }
+}
+
+impl Code {
+    fn new(code: &CodeSegment) -> Self {
+        Self { start: Address(code.start), end: Address(code.end), file_offset: Address(code.file_offset) }
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) enum Layout {
 pub(super) struct Segment {
     /// Addresses in the file (SVMAs).
     pub(super) range: Range<u64>,
+    /// Where it begins in the file, in bytes.
+    pub(super) file_offset: u64,
     /// Whether it may be executed.
     pub(super) is_code: bool,
 }
@@ -136,7 +138,11 @@ mod tests {
         let segments = object
             .segments()
             .filter(|segment| segment.size() != 0)
-            .map(|it| Segment { range: it.address()..it.address() + it.size(), is_code: true })
+            .map(|it| Segment {
+                range: it.address()..it.address() + it.size(),
+                file_offset: 0,
+                is_code: true,
+            })
             .collect();
         let build_id = object.build_id().unwrap().and_then(BuildId::from_bytes);
         let layout = Layout::Segments(segments);

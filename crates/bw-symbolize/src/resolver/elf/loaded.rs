@@ -121,7 +121,11 @@ unsafe extern "C" fn copy(info: *mut libc::dl_phdr_info, size: usize, data: *mut
             .map(move |header| (header, header_range(u64::from(header.p_vaddr), u64::from(header.p_memsz))))
     };
     let segments = of_kind(libc::PT_LOAD)
-        .map(|(header, range)| Segment { range, is_code: header.p_flags & libc::PF_X != 0 })
+        .map(|(header, range)| {
+            #[allow(clippy::useless_conversion, reason = "addresses are 32 bits wide on 32-bit platforms")]
+            let file_offset = u64::from(header.p_offset);
+            Segment { range, file_offset, is_code: header.p_flags & libc::PF_X != 0 }
+        })
         .collect();
     let build_id = of_kind(libc::PT_NOTE).find_map(|(note, range)| {
         let is_readable = of_kind(libc::PT_LOAD).any(|(segment, loaded)| {

@@ -46,7 +46,12 @@ fn map_entry(loaded: &LoadedModule) -> Option<module_map::Module> {
     let range = loaded.bias.wrapping_add(start)..loaded.bias.wrapping_add(end);
     let path = if loaded.is_main { main_program_path() } else { OsStr::from_bytes(&loaded.name).into() };
     let module = module_map::Module::new(path, range, loaded.bias)?;
-    Some(module.with_build_id(loaded.build_id.clone()))
+    let code = segments().filter(|segment| segment.is_code).map(|segment| module_map::CodeSegment {
+        start: loaded.bias.wrapping_add(segment.range.start),
+        end: loaded.bias.wrapping_add(segment.range.end),
+        file_offset: segment.file_offset,
+    });
+    Some(module.with_code(code.collect()).with_build_id(loaded.build_id.clone()))
 }
 
 /// The file the main program was started from, also when it was replaced or deleted since.
@@ -68,7 +73,7 @@ mod tests {
     use crate::resolver::elf::identity::Segment;
 
     fn segment(start: u64, end: u64) -> Segment {
-        Segment { range: start..end, is_code: true }
+        Segment { range: start..end, file_offset: start / 2, is_code: start > 0 }
     }
 
     fn library(name: &[u8], bias: u64, segments: Vec<Segment>) -> LoadedModule {
@@ -83,6 +88,8 @@ mod tests {
         assert_eq!((module.range(), module.bias()), (0x1000..0x1030, 0x1000));
         assert_eq!(module.path().as_os_str().as_bytes(), b"/lib/\xff.so");
         assert_eq!(module.build_id().unwrap().to_string(), "ab01");
+        let code = module_map::CodeSegment { start: 0x1020, end: 0x1030, file_offset: 0x10 };
+        assert_eq!(module.code(), [code]);
     }
 
     #[test]
