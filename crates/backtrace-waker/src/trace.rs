@@ -89,11 +89,11 @@ impl Trace {
 
 /// What `{}` prints with.
 pub(crate) fn user_text() -> Text {
-    current_folder().map_or_else(Text::new, |folder| Text::new().relative_to(folder))
+    working_folder().map_or_else(Text::new, |folder| Text::new().relative_to(folder))
 }
 
-/// Below which paths are printed relative to it.
-pub(crate) fn current_folder() -> Option<String> {
+/// What paths are relative to that are shown.
+pub(crate) fn working_folder() -> Option<String> {
     std::env::current_dir().ok()?.into_os_string().into_string().ok()
 }
 

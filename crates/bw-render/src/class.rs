@@ -191,6 +191,18 @@ impl Class {
         }
     }
 
+    /// Whose it is, for programs: a combinator is its library's.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Nameless => "unknown",
+            Self::Library | Self::Combinator => "library",
+            Self::Std => "std",
+            Self::Glue => "glue",
+            Self::Hook => "hook",
+        }
+    }
+
     pub(crate) fn is_users(self) -> bool {
         matches!(self, Self::User | Self::Nameless)
     }
@@ -220,7 +232,12 @@ fn is_closure(path: &str) -> bool {
 
 /// The crate of a path: of the type it is implemented for, where the path names one.
 fn owner(path: &str) -> &str {
-    first_segment(path).or_else(|| trait_owner(path)).unwrap_or(path)
+    crate_of(path).unwrap_or(path)
+}
+
+/// The crate of a path, if it names one: functions of C do not.
+pub(crate) fn crate_of(path: &str) -> Option<&str> {
+    first_segment(path).or_else(|| trait_owner(path))
 }
 
 /// The crate of the trait in `<Type as Trait>::method`.

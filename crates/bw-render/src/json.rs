@@ -2,7 +2,7 @@
 //!
 //! One object. Fields stand in this order, always all of them; what is not known is `null`. A number of the format's
 //! `version` is kept as long as readers of it can read what is written: fields may be added, none changes or goes.
-//! In strings, whatever could do more than show a character is written as `\u202e`, so that a terminal can be shown it.
+//! Paths are as the debug information has them, or short, as [`Json`] was told. In strings, whatever could do more than show a character is written as `\u202e`, so that a terminal can be shown it.
 //!
 //! | field | is |
 //! |---|---|
@@ -14,10 +14,13 @@
 //! | `tasks_alive` | how many tasks the runtime said are alive, traced or not |
 //! | `tasks_registered` | how many traced tasks there were, whether they passed the filter or not |
 //! | `tasks_nested`, `tasks_unpolled` | how many of those others poll, and how many were never polled |
+//! | `notes` | sentences that a person who reads traces of this program should know, such as that debug information is missing |
 //! | `groups` | tasks that look alike, the oldest group first |
 //! | `groups[].count`, `.state`, `.oldest_s`, `.youngest_s` | how many they are, what they do, and for how long |
 //! | `groups[].trace`, `.no_trace` | as of a task |
 //! | `groups[].ids` | the ids of the first ten |
+//! | `groups[].names` | the first ten names they have, each once |
+//! | `groups[].spawned_at` | the first five places they were spawned at, each once, as of a task |
 //! | `tasks` | every task, by id |
 //! | `tasks[].id`, `.name`, `.parent` | numbers are unique in the process |
 //! | `tasks[].nested` | whether its parent polls it: then it is no task of the runtime's |
@@ -27,8 +30,9 @@
 //! | `tasks[].thread` | who polls it: `name`, and `id` as the operating system numbers threads |
 //! | `tasks[].trace` | the index of its trace in `traces` |
 //! | `tasks[].no_trace` | why it has none: a [name](bw_core::NoTrace::name) |
+//! | `tasks[].group` | the index of its group in `groups` |
 //! | `traces` | each distinct trace once, by the first task that has it |
-//! | `traces[].dropped` | stacks that did not fit |
+//! | `traces[].dropped`, `.blank` | stacks that did not fit, and that have no frame at all |
 //! | `traces[].nodes` | the tree, a parent before its children |
 //! | `traces[].nodes[].parent` | the index of the caller; `null` at a root |
 //! | `….function`, `.path`, `.file`, `.line`, `.column` | the function as people write it, as the compiler does, and its position |
@@ -36,114 +40,224 @@
 //! | `….address` | the return address as a hexadecimal string, where it lies in no module that is known |
 //! | `….ends` | how many stacks end here |
 //! | `….truncated`, `.foreign`, `.yield`, `.blocked` | see [`Marks`](crate::Marks) |
+//! | `….short` | the function without the generic arguments that make its name long; `null` where it is not |
+//! | `….crate` | the crate of the function, if its path names one |
+//! | `….class` | whose it is: `user` (the program's), `library`, `std`, `glue` (between a future and its poll), `hook` (this crate's) or `unknown` |
+//! | `traces[].user`, `.library` | the tree as [`Detail::User`] and [`Detail::Library`] show it |
+//! | `….hidden` | how many of `nodes` are left out of it |
+//! | `….nodes` | those that are left, a parent before its children |
+//! | `….nodes[].node` | the index in the trace's `nodes` |
+//! | `….nodes[].parent` | the index, in this list, of the caller that is left |
+//! | `….nodes[].count` | how many equal ones it stands for, what is printed as `(×N)` |
+//! | `….nodes[].truncated`, `.foreign`, `.yield`, `.blocked` | as of a node, of those it stands for |
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::time::Duration;
 
 use bw_core::{NoTrace, TaskRecord, TaskState};
 use serde::Serialize;
 
+use crate::class::{Class, Homes, crate_of};
 use crate::escape::escaped_json;
+use crate::filter::Detail;
+use crate::generics;
+use crate::groups::Groups;
 use crate::moment::Moment;
+use crate::path::shorten;
 use crate::task_trees::TaskTrees;
-use crate::text::Text;
+use crate::text::{self, Text};
 use crate::tree::{Node, Tree};
 
 /// The version of the format that is written.
 pub const VERSION: u32 = 1;
 
-/// Tasks of a group whose ids are given.
+/// Of a group, so many tasks whose ids are given, so many names, ...
 const SAMPLES: usize = 10;
+/// ... and so many places where they were spawned.
+const PLACES: usize = 5;
+
+/// How to write a dump as JSON. Data; [`render`](Self::render) writes.
+#[derive(Clone, Debug, Default)]
+pub struct Json {
+    pretty: bool,
+    paths: Paths,
+}
+
+/// How source paths are written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paths {
+    short: bool,
+    roots: Vec<String>,
+}
+
+impl Json {
+    /// On one line, with the paths of the debug information.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it is written on many lines, for people.
+    #[must_use]
+    pub fn pretty(mut self, pretty: bool) -> Self {
+        self.pretty = pretty;
+        self
+    }
+
+    /// Whether source paths are without the folders that the build machine kept them in.
+    #[must_use]
+    pub fn short_paths(mut self, short: bool) -> Self {
+        self.paths.short = short;
+        self
+    }
+
+    /// Short paths below this folder are relative to it. May be called for several.
+    #[must_use]
+    pub fn relative_to(mut self, folder: impl Into<String>) -> Self {
+        self.paths.roots.push(folder.into());
+        self
+    }
+
+    /// Writes a dump. Allocates all of it: about 250 bytes for each task, 400 for each node of a distinct trace. Filters each
+    /// distinct tree twice.
+    #[must_use]
+    pub fn render(&self, trees: TaskTrees<'_>) -> String {
+        let dump = Dump::new(trees, &self.paths);
+        let text =
+            if self.pretty { serde_json::to_string_pretty(&dump) } else { serde_json::to_string(&dump) };
+        // Nothing in it can fail to be written: keys are strings, and numbers are finite.
+        escaped_json(text.unwrap_or_default())
+    }
+}
+
+impl Paths {
+    /// Short ones, relative to these folders.
+    pub(crate) fn short(roots: Vec<String>) -> Self {
+        Self { short: true, roots }
+    }
+
+    fn of<'a>(&self, path: &'a str) -> &'a str {
+        if self.short { shorten(path, &self.roots) } else { path }
+    }
+}
 
 #[derive(Serialize)]
-struct Dump<'a> {
+pub(crate) struct Dump<'a> {
     format: &'static str,
     version: u32,
-    taken_at: String,
-    took_ms: f64,
-    partial: bool,
-    tasks_alive: Option<usize>,
-    tasks_registered: usize,
-    tasks_nested: usize,
-    tasks_unpolled: usize,
-    groups: Vec<Group>,
-    tasks: Vec<Task<'a>>,
-    traces: Vec<Trace<'a>>,
+    pub(crate) taken_at: String,
+    pub(crate) took_ms: f64,
+    pub(crate) partial: bool,
+    pub(crate) tasks_alive: Option<usize>,
+    pub(crate) tasks_registered: usize,
+    pub(crate) tasks_nested: usize,
+    pub(crate) tasks_unpolled: usize,
+    pub(crate) notes: Vec<&'static str>,
+    pub(crate) groups: Vec<Group<'a>>,
+    pub(crate) tasks: Vec<Task<'a>>,
+    pub(crate) traces: Vec<Trace<'a>>,
 }
 
 #[derive(Serialize)]
-struct Group {
+pub(crate) struct Group<'a> {
     count: usize,
-    state: &'static str,
+    pub(crate) state: &'static str,
     oldest_s: Option<f64>,
     youngest_s: Option<f64>,
-    trace: Option<usize>,
-    no_trace: Option<&'static str>,
+    pub(crate) trace: Option<usize>,
+    pub(crate) no_trace: Option<&'static str>,
     ids: Vec<u64>,
+    names: Vec<&'a str>,
+    spawned_at: Vec<SpawnedAt<'a>>,
 }
 
 #[derive(Serialize)]
-struct Task<'a> {
-    id: u64,
-    name: Option<&'a str>,
-    parent: Option<u64>,
-    nested: bool,
-    spawned_at: SpawnedAt<'a>,
-    polls: u64,
-    age_s: Option<f64>,
-    state: &'static str,
-    in_state_s: Option<f64>,
-    thread: Option<Thread<'a>>,
-    trace: Option<usize>,
-    no_trace: Option<&'static str>,
+pub(crate) struct Task<'a> {
+    pub(crate) id: u64,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) parent: Option<u64>,
+    pub(crate) nested: bool,
+    pub(crate) spawned_at: SpawnedAt<'a>,
+    pub(crate) polls: u64,
+    pub(crate) age_s: Option<f64>,
+    pub(crate) state: &'static str,
+    pub(crate) in_state_s: Option<f64>,
+    pub(crate) thread: Option<Thread<'a>>,
+    pub(crate) trace: Option<usize>,
+    pub(crate) no_trace: Option<&'static str>,
+    pub(crate) group: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub(crate) struct SpawnedAt<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Thread<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) id: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct SpawnedAt<'a> {
-    file: &'a str,
-    line: u32,
-    column: u32,
+pub(crate) struct Trace<'a> {
+    pub(crate) dropped: usize,
+    pub(crate) blank: usize,
+    pub(crate) nodes: Vec<TraceNode<'a>>,
+    pub(crate) user: View,
+    pub(crate) library: View,
 }
 
 #[derive(Serialize)]
-struct Thread<'a> {
-    name: Option<&'a str>,
-    id: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Trace<'a> {
-    dropped: usize,
-    nodes: Vec<TraceNode<'a>>,
-}
-
-#[derive(Serialize)]
-struct TraceNode<'a> {
-    parent: Option<usize>,
-    function: Option<&'a str>,
+pub(crate) struct TraceNode<'a> {
+    /// What it is made of.
+    #[serde(skip)]
+    pub(crate) node: &'a Node,
+    pub(crate) parent: Option<usize>,
+    pub(crate) function: Option<&'a str>,
     path: Option<&'a str>,
-    file: Option<&'a str>,
-    line: Option<u32>,
-    column: Option<u32>,
+    pub(crate) file: Option<&'a str>,
+    pub(crate) line: Option<u32>,
+    pub(crate) column: Option<u32>,
     module: Option<&'a str>,
     offset: Option<u64>,
     address: Option<String>,
     ends: usize,
-    truncated: bool,
-    foreign: bool,
+    pub(crate) truncated: bool,
+    pub(crate) foreign: bool,
     #[serde(rename = "yield")]
-    is_yield: bool,
-    blocked: bool,
+    pub(crate) is_yield: bool,
+    pub(crate) blocked: bool,
+    pub(crate) short: Option<String>,
+    #[serde(rename = "crate")]
+    pub(crate) owner: Option<&'a str>,
+    pub(crate) class: &'static str,
 }
 
-pub(crate) fn text(trees: TaskTrees<'_>, pretty: bool) -> String {
-    let dump = Dump::new(trees);
-    let text = if pretty { serde_json::to_string_pretty(&dump) } else { serde_json::to_string(&dump) };
-    // Nothing in it can fail to be written: keys are strings, and numbers are finite.
-    escaped_json(text.unwrap_or_default())
+/// What is left of a tree.
+#[derive(Serialize)]
+pub(crate) struct View {
+    pub(crate) hidden: usize,
+    pub(crate) nodes: Vec<ViewNode>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ViewNode {
+    pub(crate) node: usize,
+    pub(crate) parent: Option<usize>,
+    pub(crate) count: usize,
+    pub(crate) truncated: bool,
+    pub(crate) foreign: bool,
+    #[serde(rename = "yield")]
+    pub(crate) is_yield: bool,
+    pub(crate) blocked: bool,
 }
 
 impl<'a> Dump<'a> {
-    fn new(trees: TaskTrees<'a>) -> Self {
+    pub(crate) fn new(trees: TaskTrees<'a>, paths: &Paths) -> Self {
         let dump = trees.dump();
         // Traces in the order of the first tasks that have them, since theirs is that of their arrival.
         let mut numbers: Vec<Option<usize>> = vec![None; trees.all_trees().len()];
@@ -154,23 +268,18 @@ impl<'a> Dump<'a> {
                 && numbers[trace].is_none()
             {
                 numbers[trace] = Some(traces.len());
-                traces.push(Trace::new(tree));
+                traces.push(Trace::new(tree, paths));
             }
         }
         let number = |task: &TaskRecord| numbers.get(task.trace().ok()?).copied().flatten();
         let groups = trees.groups(&Text::new());
-        let groups = groups.iter().map(|group| {
-            let first = groups.first(group);
-            Group {
-                count: group.len(),
-                state: first.status().state.name(),
-                oldest_s: group.oldest().map(seconds),
-                youngest_s: group.youngest().map(seconds),
-                trace: number(first),
-                no_trace: group.no_trace().map(NoTrace::name),
-                ids: groups.tasks(group).take(SAMPLES).map(|task| task.id().get()).collect(),
+        let mut group_of = vec![0; dump.tasks().len()];
+        for (number, group) in groups.iter().enumerate() {
+            for &at in group.indices() {
+                group_of[at] = number;
             }
-        });
+        }
+        let tasks = dump.tasks().iter().zip(group_of);
         Self {
             format: "backtrace-waker task dump",
             version: VERSION,
@@ -181,11 +290,18 @@ impl<'a> Dump<'a> {
             tasks_registered: dump.registered(),
             tasks_nested: dump.nested(),
             tasks_unpolled: dump.unpolled(),
-            groups: groups.collect(),
-            tasks: dump.tasks().iter().map(|task| Task::new(task, number(task))).collect(),
+            notes: notes(trees.all_trees()),
+            groups: groups.iter().map(|group| Group::new(&groups, group, number, paths)).collect(),
+            tasks: tasks.map(|(task, group)| Task::new(task, number(task), group, paths)).collect(),
             traces,
         }
     }
+}
+
+fn notes(trees: &[Tree]) -> Vec<&'static str> {
+    let debug_info = trees.iter().any(text::lacks_debug_info).then_some(text::LACKS_DEBUG_INFO);
+    let paths = trees.iter().any(text::lacks_paths).then_some(text::LACKS_PATHS);
+    debug_info.into_iter().chain(paths).collect()
 }
 
 /// To the microsecond.
@@ -193,15 +309,44 @@ fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
+impl<'a> Group<'a> {
+    fn new(
+        groups: &Groups<'a>,
+        group: &crate::groups::Group,
+        number: impl Fn(&TaskRecord) -> Option<usize>,
+        paths: &Paths,
+    ) -> Self {
+        let first = groups.first(group);
+        let tasks = || groups.tasks(group);
+        Self {
+            count: group.len(),
+            state: first.status().state.name(),
+            oldest_s: group.oldest().map(seconds),
+            youngest_s: group.youngest().map(seconds),
+            trace: number(first),
+            no_trace: group.no_trace().map(NoTrace::name),
+            ids: tasks().take(SAMPLES).map(|task| task.id().get()).collect(),
+            names: first_distinct(tasks().filter_map(TaskRecord::name), SAMPLES),
+            spawned_at: first_distinct(tasks().map(|task| SpawnedAt::new(task, paths)), PLACES),
+        }
+    }
+}
+
+/// The first few that are not equal, in order.
+fn first_distinct<T: Copy + Eq + Hash>(all: impl Iterator<Item = T>, most: usize) -> Vec<T> {
+    let mut known = HashSet::new();
+    all.filter(|&one| known.len() < most && known.insert(one)).take(most).collect()
+}
+
 impl<'a> Task<'a> {
-    fn new(task: &'a TaskRecord, trace: Option<usize>) -> Self {
-        let (status, at) = (task.status(), task.spawned_at());
+    fn new(task: &'a TaskRecord, trace: Option<usize>, group: usize, paths: &Paths) -> Self {
+        let status = task.status();
         Self {
             id: task.id().get(),
             name: task.name(),
             parent: task.parent().map(bw_core::TaskId::get),
             nested: task.is_nested(),
-            spawned_at: SpawnedAt { file: at.file(), line: at.line(), column: at.column() },
+            spawned_at: SpawnedAt::new(task, paths),
             polls: status.polls,
             age_s: status.age.map(seconds),
             state: status.state.name(),
@@ -212,25 +357,38 @@ impl<'a> Task<'a> {
             },
             trace,
             no_trace: task.trace().err().map(NoTrace::name),
+            group,
         }
     }
 }
 
+impl<'a> SpawnedAt<'a> {
+    fn new(task: &'a TaskRecord, paths: &Paths) -> Self {
+        let at = task.spawned_at();
+        Self { file: paths.of(at.file()), line: at.line(), column: at.column() }
+    }
+}
+
 impl<'a> Trace<'a> {
-    fn new(tree: &'a Tree) -> Self {
-        Self { dropped: tree.dropped(), nodes: tree.nodes().iter().map(TraceNode::new).collect() }
+    fn new(tree: &'a Tree, paths: &Paths) -> Self {
+        let homes = Homes::of(tree.nodes().iter().map(|node| &node.frame));
+        let nodes = tree.nodes().iter().map(|node| TraceNode::new(node, &homes, paths)).collect();
+        let (user, library) = (View::new(tree, Detail::User), View::new(tree, Detail::Library));
+        Self { dropped: tree.dropped(), blank: tree.blank(), nodes, user, library }
     }
 }
 
 impl<'a> TraceNode<'a> {
-    fn new(node: &'a Node) -> Self {
+    fn new(node: &'a Node, homes: &Homes<'_>, paths: &Paths) -> Self {
         let (function, location) = (node.frame.function.as_ref(), node.frame.location.as_ref());
         let module = node.place.module.as_ref();
+        let short = function.map(|function| (generics::shorten(&function.name, "…"), &*function.name));
         Self {
+            node,
             parent: node.parent,
             function: function.map(|function| &*function.name),
             path: function.map(|function| &*function.path),
-            file: location.map(|location| &*location.file),
+            file: location.map(|location| paths.of(&location.file)),
             line: location.and_then(|location| location.line),
             column: location.and_then(|location| location.column),
             module: module.map(|module| &*module.path),
@@ -241,6 +399,25 @@ impl<'a> TraceNode<'a> {
             foreign: node.marks.foreign,
             is_yield: node.marks.is_yield,
             blocked: node.marks.blocked,
+            short: short.and_then(|(short, name)| (short != name).then(|| short.into_owned())),
+            owner: function.and_then(|function| crate_of(&function.path)),
+            class: Class::of(&node.frame, homes).name(),
         }
+    }
+}
+
+impl View {
+    fn new(tree: &Tree, detail: Detail) -> Self {
+        let tree = tree.filtered(detail);
+        let node = |node: &Node| ViewNode {
+            node: node.source,
+            parent: node.parent,
+            count: node.count,
+            truncated: node.marks.truncated,
+            foreign: node.marks.foreign,
+            is_yield: node.marks.is_yield,
+            blocked: node.marks.blocked,
+        };
+        Self { hidden: tree.hidden().total(), nodes: tree.nodes().iter().map(node).collect() }
     }
 }

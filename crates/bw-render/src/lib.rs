@@ -30,9 +30,9 @@
 //!
 //! # What it is not for
 //!
-//! It is pure: data and settings in, text out. It does not look up symbols, does no I/O and asks no terminal whether it
-//! likes colours: the caller knows. Names and paths come from debug information and are not trusted: whatever could do more
-//! than show a character is escaped.
+//! It is pure: data and settings in, text, JSON or a page of [`html`] out. It does not look up symbols, does no I/O and asks no
+//! terminal whether it likes colours: the caller knows. Names and paths come from debug information and are not trusted:
+//! whatever could do more than show a character is escaped.
 
 #![forbid(unsafe_code)]
 
@@ -45,6 +45,7 @@ mod folded;
 mod generics;
 mod groups;
 mod host;
+pub mod html;
 pub mod json;
 mod moment;
 mod origin;
@@ -63,6 +64,8 @@ pub use escape::Escaped;
 pub use filter::{Detail, Hidden};
 pub use folded::Folded;
 pub use groups::{Group, Groups};
+pub use html::Html;
+pub use json::Json;
 pub use moment::Moment;
 pub use pprof::Pprof;
 pub use span::{Count, Span};

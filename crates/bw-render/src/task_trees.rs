@@ -7,6 +7,8 @@ use crate::difference::Difference;
 use crate::filter::Detail;
 use crate::folded::Folded;
 use crate::groups::Groups;
+use crate::html::Html;
+use crate::json::Json;
 use crate::pprof::Pprof;
 use crate::text::Text;
 use crate::tree::Tree;
@@ -57,11 +59,18 @@ impl<'a> TaskTrees<'a> {
         Difference::new(*older, *self, text)
     }
 
-    /// The dump as JSON, pretty or on one line. See [`json`](crate::json) for the schema. Allocates all of it: about 200 bytes for
-    /// each task.
+    /// The dump as JSON, pretty or on one line. See [`json`](crate::json) for the schema, and [`Json`] for more ways to write it
+    /// and what it costs.
     #[must_use]
     pub fn to_json(&self, pretty: bool) -> String {
-        crate::json::text(*self, pretty)
+        Json::new().pretty(pretty).render(*self)
+    }
+
+    /// The dump as a page of HTML, one file with all it needs, for a browser. See [`html`](crate::html), and [`Html`] for more to
+    /// say on it and what it costs.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        Html::new().render(*self)
     }
 
     /// The dump as folded stacks, with the frames that `detail` shows. Allocates; linear in the number of nodes and tasks.

@@ -44,6 +44,8 @@ pub struct Node {
     pub(crate) marks: Marks,
     /// Return addresses in polls of other traced tasks, between its parent and this. Only in a filtered tree.
     pub(crate) entered: Vec<usize>,
+    /// Its index in the tree that nothing was left out of. Of several that became one, the first's.
+    pub(crate) source: usize,
 }
 
 /// Where the code of a node is.
@@ -215,7 +217,8 @@ impl Tree {
             let Some(node) = old[at].take() else { continue };
             // A node with callees is on the way to them; only leaves count stacks.
             let count = if children[at].is_empty() { node.waits } else { 1 };
-            let new = tree.push(Node { parent, children: Vec::new(), count, ..node }, parent);
+            let source = tree.nodes.len();
+            let new = tree.push(Node { parent, children: Vec::new(), count, source, ..node }, parent);
             ahead.extend(children[at].iter().rev().map(|&child| (child, Some(new))));
         }
         tree
@@ -284,7 +287,8 @@ impl<'a> Growing<'a> {
         let index = *self.known.entry((parent, marks, key)).or_insert_with(|| {
             let (frame, place) = (frame.clone(), place.clone());
             let (children, entered) = (Vec::new(), Vec::new());
-            let node = Node { frame, place, parent, children, ends: 0, waits: 0, count: 1, marks, entered };
+            let (ends, waits, count, source) = (0, 0, 1, 0);
+            let node = Node { frame, place, parent, children, ends, waits, count, marks, entered, source };
             tree.push(node, parent)
         });
         // A function inlined into several stacks is where the first of them is, whichever was recorded first.

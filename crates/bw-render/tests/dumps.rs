@@ -12,7 +12,7 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
-use bw_render::{Detail, DumpText, Glyphs, TaskTrees, Text, Tree};
+use bw_render::{Detail, DumpText, Glyphs, Json, TaskTrees, Text, Tree};
 use hand_built::{user, waits};
 use insta::assert_snapshot;
 
@@ -275,4 +275,39 @@ fn the_body_of_a_group_is_what_stands_below_its_heading() {
         bodies += 1;
     }
     assert_eq!(bodies, groups.iter().len());
+}
+
+#[test]
+fn json_has_the_tree_as_a_person_sees_it() {
+    let twice = waits(&[user(10, "run", 20), user(21, "read", 30)], 50);
+    let trees = vec![hand_built::tree(vec![twice.clone(), twice])];
+    let dump = dump(vec![task(1, 0, Ok(0))]);
+    let json =
+        Json::new().short_paths(true).relative_to("/home/me/app").render(TaskTrees::new(&dump, &trees));
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let trace = &value["traces"][0];
+    let shown: Vec<_> = trace["user"]["nodes"].as_array().unwrap().iter().collect();
+    let names = shown.iter().map(|node| {
+        let index = usize::try_from(node["node"].as_u64().unwrap()).unwrap();
+        trace["nodes"][index]["function"].as_str().unwrap()
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["async fn app::run", "async fn app::read"]);
+    assert_eq!((&shown[1]["parent"], &shown[1]["count"]), (&0.into(), &2.into()));
+    let hidden = usize::try_from(trace["user"]["hidden"].as_u64().unwrap()).unwrap();
+    assert_eq!(hidden + shown.len(), trace["nodes"].as_array().unwrap().len());
+    assert_eq!(value["tasks"][0]["spawned_at"]["file"], "src/main.rs");
+    assert!(!json.contains("/home/me"), "{json}");
+}
+
+#[test]
+fn a_group_names_each_of_its_names_once_and_not_all() {
+    let tasks = (1..=40).map(|n| task(n, 0, Ok(0)).with_name(format!("name {}", n / 3)));
+    let (dump, trees) = (dump(tasks.collect()), trees());
+    let value: serde_json::Value =
+        serde_json::from_str(&TaskTrees::new(&dump, &trees).to_json(false)).unwrap();
+    let names = value["groups"][0]["names"].as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(names, (0..10).map(|n| format!("name {n}")).collect::<Vec<_>>());
+    assert_eq!(value["groups"][0]["ids"].as_array().unwrap().len(), 10);
+    assert_eq!(value["groups"][0]["spawned_at"].as_array().unwrap().len(), 3);
 }

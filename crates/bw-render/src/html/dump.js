@@ -1,0 +1,262 @@
+// A dump as the page needs it: columns, as `html/columns.rs` writes them, and what is worked out once.
+
+/** Whose frames the crates are that one can filter by: what is in every trace tells nothing. */
+const CRATES_OF = new Set(['user', 'library', 'unknown']);
+
+class Dump {
+  /** From the columns of the page. */
+  constructor(columns) {
+    Object.assign(this, columns);
+    this.size = this.tasks.id.length;
+    this.lower = this.strings.map((text) => text.toLowerCase());
+    this.threads = new Map(this.tasks.threads.map(([at, name, id]) => [at, { name, id }]));
+    this.byId = new Map(this.tasks.id.map((id, at) => [id, at]));
+    this.members = listsOf(this.tasks.group, this.groups);
+    this.family();
+    this.texts = {};
+    this.cratesOf = this.traces.map((trace) => this.cratesIn(trace));
+  }
+
+  /** From JSON. Throws if it is no dump. */
+  static ofJson(json) {
+    if (json?.format !== 'backtrace-waker task dump') throw new Error('it is no task dump');
+    if (json.version !== 1) throw new Error(`it is of version ${json.version}, of which this page knows nothing`);
+    return new Dump(columnsOf(json));
+  }
+
+  text(number) {
+    return number === null ? null : this.strings[number];
+  }
+
+  state(task) {
+    return this.strings[this.tasks.state[task]];
+  }
+
+  /** A name as people write it, or what is shown instead. */
+  functionOf(frame) {
+    const { function: name, short, address } = this.frames;
+    return this.strings[short[frame] ?? name[frame] ?? address[frame]];
+  }
+
+  /** `src/main.rs:3:5`, or nothing. */
+  position(frame) {
+    const { file, line, column } = this.frames;
+    if (file[frame] === null) return '';
+    return [shortened(this.strings[file[frame]]), line[frame], column[frame]].filter((part) => part !== null).join(':');
+  }
+
+  spawnedAt(task) {
+    const place = this.tasks.place[task];
+    const { file, line, column } = this.places;
+    return `${shortened(this.strings[file[place]])}:${line[place]}:${column[place]}`;
+  }
+
+  /** `17 "connection"`. */
+  nameOf(task) {
+    const name = this.text(this.tasks.name[task]);
+    return name === null ? String(this.tasks.id[task]) : `${this.tasks.id[task]} "${shortened(name, 120)}"`;
+  }
+
+  threadOf(task) {
+    const thread = this.threads.get(task);
+    if (!thread) return '';
+    const id = thread.id === null ? '' : `thread ${thread.id}`;
+    if (thread.name === null) return id || 'a thread without a name';
+    return `"${shortened(this.strings[thread.name], 120)}"${id && ` (${id})`}`;
+  }
+
+  /** Who is whose child. Whoever is not below a root after all, as data from elsewhere has circles, becomes one. */
+  family() {
+    const { parent } = this.tasks;
+    const parents = parent.map((id) => (id === null ? -1 : (this.byId.get(id) ?? -1)));
+    this.children = new Map();
+    this.roots = [];
+    parents.forEach((of, task) => {
+      if (of < 0) this.roots.push(task);
+      else if (this.children.has(of)) this.children.get(of).push(task);
+      else this.children.set(of, [task]);
+    });
+    const reached = new Uint8Array(this.size);
+    const reach = (root) => {
+      const ahead = [root];
+      while (ahead.length > 0) {
+        const task = ahead.pop();
+        if (reached[task]) continue;
+        reached[task] = 1;
+        for (const child of this.children.get(task) ?? []) ahead.push(child);
+      }
+    };
+    this.roots.forEach(reach);
+    for (let task = 0; task < this.size; task++) {
+      if (reached[task]) continue;
+      const siblings = this.children.get(parents[task]).filter((child) => child !== task);
+      if (siblings.length > 0) this.children.set(parents[task], siblings);
+      else this.children.delete(parents[task]);
+      parents[task] = -1;
+      this.roots.push(task);
+      reach(task);
+    }
+    this.parents = parents;
+  }
+
+  /** A trace as this much detail shows it. What can be worked out of it is kept with it. */
+  view(trace, detail) {
+    const view = this.traces[trace][detail];
+    if (!view.children) {
+      view.roots = [];
+      view.children = view.frame.map(() => []);
+      view.parent.forEach((parent, node) => (parent === null ? view.roots : view.children[parent]).push(node));
+    }
+    return view;
+  }
+
+  /** In one line, where a trace waits: the program's last function, and what it waits in. */
+  where(trace) {
+    const view = this.view(trace, 'user');
+    if (view.where) return view.where;
+    const leaves = view.frame.map((_, node) => node).filter((node) => view.children[node].length === 0);
+    if (leaves.length === 0) return (view.where = { at: '', text: 'nothing: it did not clone its waker', file: '' });
+    const leaf = leaves[0];
+    let user = leaf;
+    const isUsers = (node) => this.strings[this.frames.class[view.frame[node]]] === 'user';
+    while (!isUsers(user) && view.parent[user] !== null) user = view.parent[user];
+    if (!isUsers(user)) user = leaf;
+    // In one line, what it is called is enough: `tokio::time::sleep::Sleep::poll`.
+    const brief = (text) => text.replace(/^async (fn|block in) /, '').replace(/^<(.+) as [^<>]+(?:<.*>)?>::/, '$1::');
+    const name = (node) => brief(shortened(this.functionOf(view.frame[node])));
+    const more = leaves.length > 1 ? ` and ${grouped(leaves.length - 1)} more` : '';
+    const text = (user === leaf ? name(leaf) : `${name(user)} → ${name(leaf)}`) + more;
+    return (view.where = { text, at: this.position(view.frame[user]) });
+  }
+
+  /** Crates of the functions in a trace, as numbers of strings. */
+  cratesIn(trace) {
+    const { owner, class: of } = this.frames;
+    const crates = new Set();
+    for (const frame of trace.library.frame) {
+      if (owner[frame] !== null && CRATES_OF.has(this.strings[of[frame]])) crates.add(owner[frame]);
+    }
+    return crates;
+  }
+
+  /** What is searched of each trace: its functions and files, in small letters. */
+  searched(detail) {
+    const which = detail === 'full' ? 'full' : 'library';
+    const { function: name, short, address, file, line } = this.frames;
+    this.texts[which] ??= this.traces.map((trace) => {
+      const text = (frame) => {
+        const names = [name[frame], short[frame], address[frame]].filter((of) => of !== null);
+        const at = file[frame] === null ? '' : `${this.lower[file[frame]]}:${line[frame] ?? ''}`;
+        return `${names.map((of) => this.lower[of]).join('\n')}\n${at}`;
+      };
+      return [...new Set(trace[which].frame)].map(text).join('\n');
+    });
+    return this.texts[which];
+  }
+
+  /** What stays the same of a group from dump to dump. */
+  groupKey(group) {
+    const task = this.members[group][0];
+    const { trace, no_trace: reason, id } = this.tasks;
+    const state = this.state(task);
+    if (trace[task] === null) {
+      return `g ${state} ${this.text(reason[task])} ${state === 'polling' ? id[task] : this.spawnedAt(task)}`;
+    }
+    const view = this.view(trace[task], 'user');
+    const line = (node) => `${view.parent[node]} ${this.functionOf(view.frame[node])} ${this.position(view.frame[node])}`;
+    view.key ??= view.frame.map((_, node) => line(node)).join('\n');
+    return `g ${state} ${view.key}`;
+  }
+}
+
+/** For each of so many values, the indices at which it stands. */
+function listsOf(values, count) {
+  const lists = Array.from({ length: count }, () => []);
+  values.forEach((value, at) => lists[value].push(at));
+  return lists;
+}
+
+/** Numbers for things that are told by a text: each once. */
+function numbered(all = []) {
+  const known = new Map();
+  return (key, make) => {
+    let number = known.get(key);
+    if (number === undefined) {
+      number = all.length;
+      known.set(key, number);
+      all.push(make());
+    }
+    return number;
+  };
+}
+
+/** The columns of what JSON says. `html/columns.rs` makes the same of the dump. */
+function columnsOf(json) {
+  const [strings, places, frames] = [[], [], []];
+  const [numberOf, placeOf, frameOf] = [numbered(strings), numbered(places), numbered(frames)];
+  const string = (text) => (text === null ? null : numberOf(text, () => text));
+  const millis = (seconds) => (seconds === null ? null : Math.floor(seconds * 1000));
+  const column = (rows, of) => rows.map(of);
+  const place = ({ file, line, column: at }) =>
+    placeOf(`${string(file)}:${line}:${at}`, () => ({ file: string(file), line, column: at }));
+  const address = ({ module, offset, address: at }) => {
+    const inside = (number) => `0x${(number > 0 ? number - 1 : 0).toString(16)}`;
+    return module === null ? inside(Number(at)) : `${module.split('/').pop()}+${inside(offset)}`;
+  };
+  const frame = (node) => {
+    const parts = [node.function, node.short, node.function === null ? address(node) : null, node.file, node.crate, node.class];
+    const [name, short, at, file, owner, of] = parts.map(string);
+    const { line, column: in_line } = node;
+    const key = [name, short, at, file, owner, of, line, in_line].join();
+    return frameOf(key, () => ({ function: name, short, address: at, file, line, column: in_line, owner, class: of }));
+  };
+  const marks = (node) => node.truncated + 2 * node.foreign + 4 * node.yield + 8 * node.blocked;
+  const tasks = json.tasks;
+  const columns = {
+    subject: null,
+    taken_at: json.taken_at,
+    took_ms: json.took_ms,
+    partial: json.partial,
+    alive: json.tasks_alive,
+    registered: json.tasks_registered,
+    nested: json.tasks_nested,
+    unpolled: json.tasks_unpolled,
+    notes: json.notes,
+    strings,
+    groups: json.groups.length,
+    tasks: {
+      id: column(tasks, (task) => task.id),
+      name: column(tasks, (task) => string(task.name)),
+      parent: column(tasks, (task) => task.parent),
+      nested: column(tasks, (task) => Number(task.nested)),
+      place: column(tasks, (task) => place(task.spawned_at)),
+      polls: column(tasks, (task) => task.polls),
+      age: column(tasks, (task) => millis(task.age_s)),
+      state: column(tasks, (task) => string(task.state)),
+      in_state: column(tasks, (task) => millis(task.in_state_s)),
+      trace: column(tasks, (task) => task.trace),
+      no_trace: column(tasks, (task) => string(task.no_trace)),
+      group: column(tasks, (task) => task.group),
+      threads: tasks.flatMap(({ thread }, at) => (thread === null ? [] : [[at, string(thread.name), thread.id]])),
+    },
+    traces: json.traces.map((trace) => {
+      const numbers = trace.nodes.map(frame);
+      const isCaller = new Set(trace.nodes.map((node) => node.parent));
+      const view = ({ hidden, nodes }) => ({
+        hidden,
+        frame: column(nodes, (node) => numbers[node.node]),
+        parent: column(nodes, (node) => node.parent),
+        count: column(nodes, (node) => node.count),
+        marks: column(nodes, marks),
+      });
+      const whole = trace.nodes.map((node, at) => ({ ...node, node: at, count: isCaller.has(at) ? 1 : node.ends }));
+      const [user, library, full] = [trace.user, trace.library, { hidden: 0, nodes: whole }].map(view);
+      return { dropped: trace.dropped, blank: trace.blank, user, library, full };
+    }),
+  };
+  const listed = (rows, names) => Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
+  columns.places = listed(places, ['file', 'line', 'column']);
+  columns.frames = listed(frames, ['function', 'short', 'address', 'file', 'line', 'column', 'owner', 'class']);
+  return columns;
+}
+
