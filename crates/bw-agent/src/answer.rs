@@ -5,13 +5,17 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bw_render::html;
 use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
 /// Bytes that are only written up to a bound.
 #[derive(Debug)]
@@ -103,6 +107,9 @@ pub(crate) fn with_headers(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if content_type == HTML {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(html::CSP));
+    }
     response
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
-use backtrace_waker::{Detail, DumpText, RawDumpFile, TaskDump, TaskFilter, Text};
+use axum::http::Uri;
+use backtrace_waker::{Detail, DumpText, RawDumpFile, TaskDump, TaskFilter, TaskTrees, Text};
+use bw_render::{Html, Json, Pprof};
 
-use crate::answer::{Answer, Capped, JSON, Refusal, TEXT, work};
+use crate::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT, work};
 use crate::query::Query;
 use crate::surface::Surface;
+use crate::tasks::least_bytes;
 
 const PARAMETERS: [&str; 7] = ["debug", "format", "timeout_ms", "filter", "paths", "detail", "symbols"];
 
@@ -61,6 +63,8 @@ impl Wanted {
         let query = Query::new(uri.query(), &PARAMETERS)?;
         let format = format(query.choice("format", &FORMATS)?, query.choice("debug", &DEBUG)?)?;
         let is_text = matches!(format, Format::Grouped | Format::Every);
+        let [is_profile, is_folded, is_json] =
+            [Format::Pprof, Format::Folded, Format::Json].map(|known| format == known);
         let detail = query.choice(
             "detail",
             &[("user", Detail::User), ("library", Detail::Library), ("full", Detail::Full)],
@@ -68,9 +72,9 @@ impl Wanted {
         let whole_paths = query.choice("paths", &[("short", false), ("full", true)])?;
         let symbols = query.choice("symbols", &[("yes", true), ("no", false)])?;
         for (is_given, applies, name, to) in [
-            (detail.is_some(), is_text || format == Format::Folded, "detail", "text and folded"),
-            (whole_paths.is_some(), is_text || format == Format::Json, "paths", "text and json"),
-            (symbols.is_some(), format == Format::Pprof, "symbols", "pprof"),
+            (detail.is_some(), is_text || is_profile || is_folded, "detail", "text, folded and pprof"),
+            (whole_paths.is_some(), is_text || is_profile || is_json, "paths", "text, json and pprof"),
+            (symbols.is_some(), is_profile, "symbols", "pprof"),
         ] {
             if is_given && !applies {
                 return Err(Refusal::bad_request(format!("{name} is for the formats {to}; leave it out")));
@@ -108,9 +112,12 @@ pub(crate) async fn dump(State(surface): State<Arc<Surface>>, uri: Uri) -> Resul
     // With the turn, so that the next one begins when this one's memory is free, even if nobody waits for it any more.
     let (turn, bytes) = work(move || write(&dump, format, how, cap).map(|bytes| (turn, bytes))).await?;
     let content_type = match format {
+        Format::Grouped | Format::Every | Format::Folded => TEXT,
         Format::Json => JSON,
+        Format::Html => HTML,
         Format::Raw => "application/gzip",
-        Format::Grouped | Format::Every | Format::Folded | Format::Pprof | Format::Html => TEXT,
+        // As Go's.
+        Format::Pprof => "application/octet-stream",
     };
     let answer = surface.answer(content_type, bytes, is_partial, deadline).await;
     drop(turn);
@@ -130,37 +137,76 @@ fn write(dump: &TaskDump, format: Format, how: How, cap: usize) -> Result<Vec<u8
             out.finish(written)
         }
         Format::Folded => {
-            let written = write!(out, "{}", dump.trees().folded(how.detail));
+            let written = writeln!(out, "{}", dump.trees().folded(how.detail));
             out.finish(written)
         }
         Format::Json => {
-            let written = out.write_str(&dump.to_json()).and_then(|()| out.write_str("\n"));
-            out.finish(written)
+            let least = dump.raw().tasks().iter().map(least_bytes).sum();
+            whole(least, cap, || json(dump, how.whole_paths))
         }
         Format::Raw => {
             let written = RawDumpFile::of_this_process(dump.raw()).write_gzip(&mut out);
             out.finish(written)
         }
-        Format::Pprof => pprof(dump, how.symbols, cap),
-        Format::Html => html(dump, cap),
+        Format::Pprof => Ok(pprof(dump, how)),
+        Format::Html => {
+            let least = dump.raw().tasks().iter().map(|task| task.name().map_or(0, str::len)).sum();
+            whole(least, cap, || html(dump))
+        }
     }
 }
 
-/// HOLE, for `TaskDump::to_pprof`: the bytes, with `out.finish`.
-fn pprof(_: &TaskDump, _symbols: bool, _cap: usize) -> Result<Vec<u8>, Refusal> {
-    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "there are no profiles yet; ask for format=folded"))
+/// The JSON of a dump, with source paths as `paths` wants them.
+pub(crate) fn json(dump: &TaskDump, whole_paths: bool) -> String {
+    let json = Json::new().short_paths(!whole_paths);
+    let json = match folder() {
+        Some(folder) => json.relative_to(folder),
+        None => json,
+    };
+    json.render(dump.trees()) + "\n"
 }
 
-/// HOLE, for `TaskDump::to_html`: the bytes, with `out.finish`; its content type and policy below `with_headers`.
-fn html(_: &TaskDump, _cap: usize) -> Result<Vec<u8>, Refusal> {
-    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "there are no pages yet; ask for format=text"))
+fn pprof(dump: &TaskDump, how: How) -> Vec<u8> {
+    let file = RawDumpFile::of_this_process(dump.raw());
+    let profile = Pprof::new(file.process(), file.modules())
+        .symbols(how.symbols)
+        .detail(how.detail)
+        .whole_paths(how.whole_paths);
+    let profile = match folder() {
+        Some(folder) => profile.relative_to(folder),
+        None => profile,
+    };
+    // Without names nothing need be symbolized.
+    let trees = if how.symbols { dump.trees() } else { TaskTrees::new(dump.raw(), &[]) };
+    trees.to_pprof(&profile)
+}
+
+fn html(dump: &TaskDump) -> String {
+    let process = std::env::current_exe().ok();
+    let name = process.as_ref().and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
+    let page = Html::new().subject(format!("{name}, pid {}", std::process::id()));
+    let page = match folder() {
+        Some(folder) => page.relative_to(folder),
+        None => page,
+    };
+    page.render(dump.trees())
+}
+
+/// What is made as a whole: what is too large in any case is not begun. What is not, takes a few times the bound for a moment at
+/// most.
+pub(crate) fn whole(least: usize, cap: usize, made: impl FnOnce() -> String) -> Result<Vec<u8>, Refusal> {
+    if least > cap { Err(Refusal::too_large(cap)) } else { Ok(made().into_bytes()) }
+}
+
+/// What paths are relative to that are shown.
+fn folder() -> Option<String> {
+    std::env::current_dir().ok()?.into_os_string().into_string().ok()
 }
 
 /// What a [`TaskDump`] prints with, unless told otherwise.
 pub(crate) fn text(detail: Detail, whole_paths: bool) -> Text {
     let text = Text::new().detail(detail).whole_paths(whole_paths);
-    let folder = std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
-    match folder {
+    match folder() {
         Some(folder) => text.relative_to(folder),
         None => text,
     }

@@ -26,6 +26,7 @@ mod router;
 #[cfg(unix)]
 mod socket;
 mod surface;
+mod tasks;
 mod trace_requests;
 mod trigger;
 

@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, get};
 
 use crate::answer::Refusal;
 use crate::surface::{Coverage, Settings, Surface};
-use crate::{dump, page, process};
+use crate::{dump, page, process, tasks};
 
 /// The agent's endpoints, to mount into an axum app of one's own:
 ///
@@ -45,6 +45,8 @@ fn of(surface: Arc<Surface>) -> Router {
         .route("/debug/async", reading(get(to_page)))
         .route("/debug/async/", reading(get(page::page)))
         .route("/debug/async/dump", reading(get(dump::dump)))
+        .route("/debug/async/tasks", reading(get(tasks::tasks)))
+        .route("/debug/async/tasks/{id}", reading(get(tasks::task)))
         .route("/debug/async/process", reading(get(process::process)))
         .with_state(surface)
 }

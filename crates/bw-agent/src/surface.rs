@@ -54,6 +54,8 @@ pub(crate) struct Surface {
     pub(crate) agent_started_at: Option<SystemTime>,
     /// One for who takes a dump.
     turn: Arc<Semaphore>,
+    /// One for who makes a list of the tasks, so that lists need not wait for a dump.
+    list_turn: Arc<Semaphore>,
     /// What answers may have in memory, in units.
     memory: Arc<Semaphore>,
 }
@@ -74,6 +76,7 @@ impl Surface {
             process: Process::this(),
             agent_started_at,
             turn: Arc::new(Semaphore::new(1)),
+            list_turn: Arc::new(Semaphore::new(1)),
             memory: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
         })
     }
@@ -89,6 +92,13 @@ impl Surface {
         })
     }
 
+    /// Waits at most this long until nobody else makes a list of the tasks.
+    pub(crate) async fn list_turn(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Refusal> {
+        acquire(&self.list_turn, 1, patience)
+            .await
+            .ok_or_else(|| Refusal::busy("another list of the tasks is being made; ask again"))
+    }
+
     /// Takes a dump on the task that calls this.
     pub(crate) async fn dump(&self, filter: TaskFilter, deadline: Duration) -> TaskDump {
         let request = TaskDump::take().deadline(deadline).only(filter);
@@ -99,6 +109,16 @@ impl Surface {
                 Err(_) => request.await,
             },
             Coverage::Unknown => request.await,
+        }
+    }
+
+    /// How many tasks are alive in the runtime that dumps are compared with.
+    pub(crate) fn alive(&self) -> Option<usize> {
+        let alive = |runtime: &Handle| runtime.metrics().num_alive_tasks();
+        match &self.coverage {
+            Coverage::Of(runtime) => Some(alive(runtime)),
+            Coverage::Here => Handle::try_current().ok().as_ref().map(alive),
+            Coverage::Unknown => None,
         }
     }
 

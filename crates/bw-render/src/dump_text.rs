@@ -8,7 +8,6 @@ use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
 use crate::escape::Shortened;
 use crate::groups::{Group, Groups, Looks};
 use crate::moment::Moment;
-use crate::path::shorten;
 use crate::prints::Prints;
 use crate::span::{Count, Span};
 use crate::task_trees::TaskTrees;
@@ -70,12 +69,26 @@ impl DumpText {
         body
     }
 
+    /// One task: what it does, its tree, and below it what is not shown.
+    #[must_use]
+    pub fn task<'a>(&'a self, trees: TaskTrees<'a>, task: &'a TaskRecord) -> impl fmt::Display + 'a {
+        One { settings: self, trees, task }
+    }
+
     pub(crate) fn text(&self) -> &Text {
         &self.text
     }
 
     /// The line that sums up, and those that warn.
     pub(crate) fn summary(&self, f: &mut impl fmt::Write, dump: &RawTaskDump) -> fmt::Result {
+        Self::counts(f, dump)?;
+        let taken_at = Moment::new(dump.taken_at()).seconds();
+        write!(f, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
+        self.warn(f, dump)
+    }
+
+    /// How many tasks there are, and in which states.
+    pub(crate) fn counts(f: &mut impl fmt::Write, dump: &RawTaskDump) -> fmt::Result {
         let tasks = dump.tasks();
         write!(f, "{}", Plural(tasks.len(), "task"))?;
         let mut counts: Vec<(&TaskState, usize)> = Vec::new();
@@ -94,9 +107,7 @@ impl DumpText {
         if others > 0 {
             write!(f, "; {} more do not pass the filter or came later", Count(others))?;
         }
-        let taken_at = Moment::new(dump.taken_at()).seconds();
-        write!(f, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
-        self.warn(f, dump)
+        Ok(())
     }
 
     /// See [`warnings`](Self::warnings); each after a line feed.
@@ -178,7 +189,7 @@ impl DumpText {
 
     pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, task: &TaskRecord) -> fmt::Result {
         let at = task.spawned_at();
-        let text = shorten(at.file(), self.text.folders());
+        let text = self.text.path_of_task(at.file());
         let file = Shortened { text, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
         write!(f, "spawned at {file}:{}:{}", at.line(), at.column())
     }
@@ -349,5 +360,29 @@ impl fmt::Display for Full<'_> {
             }
         }
         self.prints.footer(f, &self.settings.text)
+    }
+}
+
+struct One<'a> {
+    settings: &'a DumpText,
+    trees: TaskTrees<'a>,
+    task: &'a TaskRecord,
+}
+
+impl fmt::Display for One<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (settings, task) = (self.settings, self.task);
+        settings.heading(f, task)?;
+        f.write_char('\n')?;
+        let state = &task.status().state;
+        match (self.trees.tree_of(task), task.trace()) {
+            (Some(tree), _) => {
+                let prints = Prints::new(std::slice::from_ref(tree), &settings.text);
+                prints.texts.iter().try_for_each(|print| f.write_str(print))?;
+                prints.footer(f, &settings.text)
+            }
+            (None, Ok(_)) => settings.no_trace(f, NoTrace::NotAsked, state),
+            (None, Err(reason)) => settings.no_trace(f, reason, state),
+        }
     }
 }

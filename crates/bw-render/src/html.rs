@@ -49,7 +49,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-Qyxd9buRKeCC//L4iw5IrziLq2PpIiIUp0gKc4YxAbY='; ",
+            "script-src 'sha256-ktsliwdwqQLG95JfLc/6WLhLtNOYIBBFd6rLWX3Yohs='; ",
             "style-src 'sha256-32jTM8BhJ7GKlTQkaE7ytHjeXM04vL2fZ5lWLPbylLc='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",

@@ -53,6 +53,7 @@ mod path;
 pub mod pprof;
 mod prints;
 mod span;
+mod task_list;
 mod task_tree;
 mod task_trees;
 mod text;

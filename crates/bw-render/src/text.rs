@@ -157,6 +157,21 @@ impl Text {
         self
     }
 
+    /// A source path as trees are printed with it; see [`whole_paths`](Self::whole_paths).
+    #[must_use]
+    pub fn path<'a>(&self, path: &'a str) -> &'a str {
+        if self.whole_paths.unwrap_or(self.detail == Detail::Full) {
+            path
+        } else {
+            shorten(path, &self.roots)
+        }
+    }
+
+    /// The place where a task was wrapped is short even where all is shown of a tree, unless somebody wants it whole.
+    pub(crate) fn path_of_task<'a>(&self, path: &'a str) -> &'a str {
+        if self.whole_paths == Some(true) { path } else { shorten(path, &self.roots) }
+    }
+
     /// What it leaves out of a tree.
     pub(crate) fn hides(&self, tree: &Tree) -> Hidden {
         tree.filtered(self.detail).hidden()
@@ -184,11 +199,6 @@ impl Text {
 
     pub(crate) fn colors(&self) -> &Palette {
         &self.palette
-    }
-
-    /// See [`relative_to`](Self::relative_to).
-    pub(crate) fn folders(&self) -> &[String] {
-        &self.roots
     }
 
     /// The tree with these settings, to be printed. Filtering allocates, once for each printing; printing itself does not.
@@ -399,8 +409,7 @@ impl Rendered<'_> {
             write!(f, " {note}({times}{}){note:#}", node.count)?;
         }
         if let Some(at) = &node.frame.location {
-            let whole = self.text.whole_paths.unwrap_or(self.text.detail == Detail::Full);
-            let file = if whole { &*at.file } else { shorten(&at.file, &self.text.roots) };
+            let file = self.text.path(&at.file);
             write!(f, "{location} at {}", short(file, ellipsis))?;
             if let Some(line) = at.line {
                 write!(f, ":{line}")?;

@@ -311,3 +311,63 @@ fn a_group_names_each_of_its_names_once_and_not_all() {
     assert_eq!(value["groups"][0]["ids"].as_array().unwrap().len(), 10);
     assert_eq!(value["groups"][0]["spawned_at"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn a_list_has_a_line_for_each_task_and_nothing_hostile() {
+    let (dump, text) = (all(), text());
+    let list = text.list(&dump).to_string();
+    let mut lines = list.lines();
+    let sum = lines.next().unwrap();
+    assert!(
+        sum.starts_with("11 tasks: ") && sum.ends_with("; 1,189 more do not pass the filter or came later"),
+        "{sum}"
+    );
+    assert_eq!(lines.next(), Some(""));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 11);
+    assert_eq!(
+        lines[1],
+        r#"task 2 "conn \u{1b}[31m": suspended for 0.3 s, polled 2,000 times, 1 min 0 s old, spawned at src/main.rs:12:5, child of 1"#
+    );
+
+    let json = text.list_json(&dump);
+    assert!(json.starts_with(r#"{"format":"backtrace-waker task list","version":1,"taken_at":"#), "{json}");
+    assert!(!json.contains('\u{1b}') && json.contains(r#""file":"src/main.rs""#), "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["tasks_registered"], &json["tasks_alive"]), (&1_200.into(), &1_040_000.into()));
+    assert_eq!(json["tasks"].as_array().unwrap().len(), 11);
+    assert_eq!(json["tasks"][7]["thread"]["id"], 4711);
+}
+
+#[test]
+fn one_task_is_printed_with_its_tree_or_why_there_is_none() {
+    let (dump, trees, text) = (all(), trees(), text());
+    let trees = TaskTrees::new(&dump, &trees);
+    let one = |at: usize| text.task(trees, &dump.tasks()[at]).to_string();
+    let waits = one(0);
+    assert!(waits.starts_with("task 1 \"accept\": suspended for 2 h 5 min, "), "{waits}");
+    assert!(waits.contains("\n╼ async fn app::run at src/main.rs:20:5\n"), "{waits}");
+    let silent = one(7);
+    assert!(silent.starts_with("task 10 \"the culprit\": being polled for"), "{silent}");
+    assert!(silent.ends_with("a debugger shows where)"), "{silent}");
+}
+
+#[test]
+fn paths_are_whole_where_somebody_wants_them_whole() {
+    let (dump, trees) = (all(), trees());
+    let trees = TaskTrees::new(&dump, &trees);
+    let printed = |text: Text| {
+        let text = DumpText::new(text);
+        [text.list(&dump).to_string(), text.list_json(&dump), text.full(trees).to_string()]
+    };
+    for text in printed(Text::new().relative_to("/home/me/app")) {
+        assert!(!text.contains("/home/me") && text.contains("src/main.rs"), "{text}");
+    }
+    for text in printed(Text::new().whole_paths(true)) {
+        assert_eq!(
+            text.matches("src/main.rs").count(),
+            text.matches("/home/me/app/src/main.rs").count(),
+            "{text}"
+        );
+    }
+}

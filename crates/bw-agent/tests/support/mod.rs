@@ -20,16 +20,16 @@ pub(crate) trait Stream: Read + Write {
 
 impl Stream for UnixStream {
     fn patient(self) -> Self {
-        self.set_read_timeout(Some(PATIENCE)).unwrap();
-        self.set_write_timeout(Some(PATIENCE)).unwrap();
+        self.set_read_timeout(Some(PATIENCE)).expect("no error");
+        self.set_write_timeout(Some(PATIENCE)).expect("no error");
         self
     }
 }
 
 impl Stream for TcpStream {
     fn patient(self) -> Self {
-        self.set_read_timeout(Some(PATIENCE)).unwrap();
-        self.set_write_timeout(Some(PATIENCE)).unwrap();
+        self.set_read_timeout(Some(PATIENCE)).expect("no error");
+        self.set_write_timeout(Some(PATIENCE)).expect("no error");
         self
     }
 }
@@ -90,7 +90,7 @@ pub(crate) fn get(socket: &Path, target: &str) -> Answer {
 }
 
 pub(crate) fn ask(socket: &Path, method: &str, target: &str) -> Answer {
-    let received = exchange(connect(socket), &request(method, target)).unwrap();
+    let received = exchange(connect(socket), &request(method, target)).expect("no error");
     Answer::parse(&received).unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(&received)))
 }
 
@@ -104,7 +104,7 @@ impl Folder {
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         // Short: the path of a socket has about a hundred bytes.
         let path = std::env::temp_dir().join(format!("bw-agent-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
+        std::fs::create_dir(&path).expect("no error");
         Self(path)
     }
 
@@ -137,7 +137,7 @@ impl OwnAgent {
     pub(crate) fn told(tell: impl FnOnce(bw_agent::AgentBuilder) -> bw_agent::AgentBuilder) -> Self {
         let folder = Folder::new();
         let builder = bw_agent::builder().socket(folder.join("agent.sock"));
-        Self { agent: tell(builder).start().unwrap(), _folder: folder }
+        Self { agent: tell(builder).start().expect("it starts"), _folder: folder }
     }
 
     pub(crate) fn socket(&self) -> &Path {
@@ -157,4 +157,8 @@ impl Drop for OwnAgent {
     fn drop(&mut self) {
         self.agent.stop();
     }
+}
+
+pub(crate) fn send(mut stream: impl Write, bytes: &[u8]) {
+    stream.write_all(bytes).expect("it is read");
 }

@@ -1,0 +1,162 @@
+//! The tasks as they are, and one of them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use backtrace_waker::bw_core::TraceHandle;
+use backtrace_waker::{
+    Detail, DumpText, NoTrace, RawTaskDump, Registry, TaskFilter, TaskId, TaskRecord, TaskStatus,
+};
+
+use crate::answer::{Answer, Capped, JSON, Refusal, TEXT, repeated, work};
+use crate::dump::{json, text, whole};
+use crate::query::Query;
+use crate::surface::Surface;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Text,
+    Json,
+}
+
+const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
+
+const PATHS: [(&str, bool); 2] = [("short", false), ("full", true)];
+
+impl Format {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => TEXT,
+            Self::Json => JSON,
+        }
+    }
+}
+
+/// Every task, and what it is doing. Asks none of them.
+pub(crate) async fn tasks(State(surface): State<Arc<Surface>>, uri: Uri) -> Result<Answer, Refusal> {
+    let query = Query::new(uri.query(), &["format", "filter", "paths"])?;
+    let format = query.choice("format", &FORMATS)?.unwrap_or(Format::Text);
+    let text = DumpText::new(text(Detail::User, query.choice("paths", &PATHS)?.unwrap_or(false)));
+    let filter = query.filter()?;
+    let patience = surface.settings.deadline;
+    // Of many tasks the list is as large as a dump.
+    let turn = surface.list_turn(patience).await?;
+    let (cap, alive) = (surface.settings.size_cap, surface.alive());
+    let made = work(move || {
+        let list = list(&filter, alive);
+        let mut out = Capped::new(cap);
+        let bytes = match format {
+            Format::Text => {
+                let written = writeln!(out, "{}", text.list(&list));
+                out.finish(written)?
+            }
+            Format::Json => {
+                let least = list.tasks().iter().map(least_bytes).sum();
+                whole(least, cap, || text.list_json(&list) + "\n")?
+            }
+        };
+        Ok((turn, bytes))
+    });
+    let (turn, bytes) = made.await?;
+    let answer = surface.answer(format.content_type(), bytes, false, patience).await;
+    drop(turn);
+    answer
+}
+
+/// The tasks of the global registry, as a dump in which nobody was asked.
+fn list(filter: &TaskFilter, alive: Option<usize>) -> RawTaskDump {
+    let (taken_at, began) = (SystemTime::now(), Instant::now());
+    let registry = Registry::global();
+    let registered = registry.len();
+    let tasks: Vec<TaskRecord> =
+        registry.statuses(filter).into_iter().map(|(task, status)| record(&task, status)).collect();
+    let registered = registered.max(tasks.len());
+    let list = RawTaskDump::new(taken_at, began.elapsed(), tasks, Vec::new()).with_registered(registered);
+    match alive {
+        Some(alive) => list.with_alive(alive),
+        None => list,
+    }
+}
+
+fn record(task: &TraceHandle, status: TaskStatus) -> TaskRecord {
+    let record =
+        TaskRecord::new(task.id(), task.spawned_at().into(), status).with_trace(Err(NoTrace::NotAsked));
+    let record = match task.name() {
+        Some(name) => record.with_name(name),
+        None => record,
+    };
+    match task.parent() {
+        Some(parent) if task.is_nested() => record.with_poller(parent),
+        Some(parent) => record.with_parent(parent),
+        None => record,
+    }
+}
+
+/// What a task takes in JSON at least: names of fields, and what it calls itself.
+pub(crate) fn least_bytes(task: &TaskRecord) -> usize {
+    const FIELDS: usize = 200;
+    FIELDS + task.name().map_or(0, str::len)
+}
+
+/// One task and where it waits.
+pub(crate) async fn task(
+    State(surface): State<Arc<Surface>>,
+    id: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Answer, Refusal> {
+    let query = Query::new(uri.query(), &["format", "timeout_ms", "paths"])?;
+    let format = query.choice("format", &FORMATS)?.unwrap_or(Format::Text);
+    let whole_paths = query.choice("paths", &PATHS)?.unwrap_or(false);
+    let deadline = query.deadline(&surface.settings)?;
+    let id = id.as_ref().map_or("", |Path(id)| id);
+    let id = number(id).ok_or_else(|| {
+        Refusal::bad_request(format!(
+            "{} is no id of a task, which is a number; /debug/async/tasks lists them",
+            repeated(id)
+        ))
+    })?;
+    let is_gone = || {
+        Refusal::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no task {id}, or not any more; /debug/async/tasks lists them"),
+        )
+    };
+    let task = TaskId::from_u64(id).filter(|&id| Registry::global().get(id).is_some()).ok_or_else(is_gone)?;
+
+    let turn = surface.turn(deadline).await?;
+    let dump = surface.dump(TaskFilter::new().id(task), deadline).await;
+    if dump.raw().tasks().is_empty() {
+        return Err(is_gone());
+    }
+    let is_partial = dump.raw().is_partial();
+    let cap = surface.settings.size_cap;
+    let made = work(move || {
+        let mut out = Capped::new(cap);
+        let bytes = match (format, dump.raw().tasks().first()) {
+            (Format::Json, _) => json(&dump, whole_paths).into_bytes(),
+            (Format::Text, Some(task)) => {
+                let written = writeln!(
+                    out,
+                    "{}",
+                    DumpText::new(text(Detail::User, whole_paths)).task(dump.trees(), task)
+                );
+                out.finish(written)?
+            }
+            (Format::Text, None) => out.finish(Ok::<(), std::fmt::Error>(()))?,
+        };
+        Ok((turn, bytes))
+    });
+    let (turn, bytes) = made.await?;
+    let answer = surface.answer(format.content_type(), bytes, is_partial, deadline).await;
+    drop(turn);
+    answer
+}
+
+/// Digits alone: no sign, as `parse` would take it.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
