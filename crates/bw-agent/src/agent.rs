@@ -12,6 +12,7 @@ use crate::builder::AgentBuilder;
 use crate::error::StartError;
 #[cfg(unix)]
 use crate::socket::SocketFile;
+use crate::trace_requests::TraceRequests;
 
 /// Starts an agent: a thread that answers where every traced task waits. One line of `main`:
 ///
@@ -82,6 +83,21 @@ impl Agent {
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
         self.running.as_ref()?.tcp
+    }
+
+    /// A layer that traces each request of a server; the same as [`TraceRequests::new`]. So one line does both for an axum program:
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), bw_agent::StartError> {
+    /// # let app: axum::Router = axum::Router::new();
+    /// let app = app.layer(bw_agent::start()?.trace_requests());
+    /// # drop::<axum::Router>(app);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn trace_requests(&self) -> TraceRequests {
+        TraceRequests::new()
     }
 
     /// Stops it: removes the socket, breaks off what it is answering, and waits for its thread. What is being symbolized on a

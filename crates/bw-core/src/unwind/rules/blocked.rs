@@ -222,7 +222,7 @@ mod tests {
     fn observe(block: impl FnOnce() + Send + 'static) -> (Vec<usize>, Vec<usize>) {
         let (tell, told) = mpsc::channel();
         let thread = thread::Builder::new();
-        thread.spawn(move || core::hint::black_box(outer)(tell, block)).unwrap();
+        thread.spawn(move || outer(&tell, block)).unwrap();
         let (id, truth): (u64, Vec<usize>) = told.recv().unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[inline(never)]
-    fn outer(tell: mpsc::Sender<(u64, Vec<usize>)>, block: impl FnOnce()) {
+    fn outer(tell: &mpsc::Sender<(u64, Vec<usize>)>, block: impl FnOnce()) {
         let mut truth = Vec::new();
         backtrace::trace(|frame| {
             truth.push(frame.ip() as usize);
@@ -246,7 +246,9 @@ mod tests {
         truth.pop_if(|last| *last == 0);
         let here = outer_frame(&truth);
         tell.send((os_thread::id().unwrap(), truth.split_off(here + 1))).unwrap();
-        core::hint::black_box(block());
+        block();
+        // Not a tail call, which would leave no frame.
+        core::hint::black_box(());
     }
 
     /// The index of the frame that called this function's caller's `backtrace::trace`.

@@ -19,7 +19,7 @@ mod walk;
 pub(super) use blocked::walk as walk_blocked;
 pub(super) use walk::{prepare, walk};
 
-/// Frame pointers of AArch64 are where no unwind information is needed for them, but the link register of the leaf is not known.
+/// The leaf's return address may be in its link register, and nothing tells that of another thread.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn walk_blocked(_thread: u64) -> Option<Vec<usize>> {
     None
