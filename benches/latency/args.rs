@@ -54,8 +54,8 @@ impl Args {
                 _ => return Err(format!("unknown argument {name:?}")),
             }
         }
-        if !(9..=3_600).contains(&args.seconds) {
-            return Err("--seconds is to be from 9, three seconds for each kind of phase, to 3600".into());
+        if !(12..=3_600).contains(&args.seconds) {
+            return Err("--seconds is to be from 12, three seconds for each kind of phase, to 3600".into());
         }
         if !(1..=100_000).contains(&args.rate) {
             return Err("--rate is to be from 1 to 100000".into());

@@ -4,12 +4,13 @@
 //! An axum server on two workers, each connection in a traced task, with 10,000 connections that are open and idle, or wait in a
 //! handler. A client in a process of its own keeps them, and sends requests at a constant rate, whatever becomes of the
 //! earlier ones; a latency is counted from when the request was meant to be sent, so that none hides behind another. Phases
-//! without dumps, with one a second, and with one a second that is printed in groups, take turns; compared are the medians of the
+//! without dumps, with one a second, with one that is printed in groups, and with one that the agent sends over its socket as a raw dump, take turns; compared are the medians of the
 //! phases. Only loopback; stops by itself.
 
 #![deny(unsafe_code)]
 
 mod args;
+mod asked;
 mod client;
 mod load;
 #[allow(unsafe_code)]

@@ -7,11 +7,12 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use backtrace_waker::TaskDump;
+use backtrace_waker::{RawDumpFile, TaskDump};
 use benches::median;
 use tokio::runtime::{Builder, Handle};
 
 use crate::args::{Args, CLIENT};
+use crate::asked::Asked;
 use crate::open_files;
 use crate::percentiles::Percentiles;
 use crate::server::{self, App};
@@ -22,9 +23,10 @@ enum Kind {
     Without,
     Dump,
     DumpAndText,
+    Agent,
 }
 
-const KINDS: [Kind; 3] = [Kind::Without, Kind::Dump, Kind::DumpAndText];
+const KINDS: [Kind; 4] = [Kind::Without, Kind::Dump, Kind::DumpAndText, Kind::Agent];
 
 impl Kind {
     fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Kind {
             Self::Without => "no dump",
             Self::Dump => "a dump every second",
             Self::DumpAndText => "the same, printed in groups",
+            Self::Agent => "a raw one from the agent",
         }
     }
 }
@@ -70,17 +73,19 @@ pub(crate) fn measure(args: &Args) -> Result<(), String> {
     drop((dump, text));
     client.load(PHASE)?;
 
-    let rounds = (args.seconds / PHASE / 3).max(1);
+    let agent = Asked::start()?;
+    let kinds = u32::try_from(KINDS.len()).unwrap_or(u32::MAX);
+    let rounds = (args.seconds / PHASE / kinds).max(1);
     let mut taken: Vec<(Kind, Percentiles, Dumps)> = Vec::new();
     println!("phase                        p50 ms   p99 ms p99.9 ms   max ms  requests");
     for round in 0..rounds {
-        for turn in 0..3 {
+        for turn in 0..kinds {
             // Each begins in turn.
-            let kind = KINDS[((round + turn) % 3) as usize];
-            let dumper = (kind != Kind::Without).then(|| Dumper::start(kind, runtime.handle()));
+            let kind = KINDS[((round + turn) % kinds) as usize];
+            let dumper = (kind != Kind::Without).then(|| Dumper::start(kind, runtime.handle(), &agent));
             let load = client.load(PHASE);
             let dumps = dumper.map_or_else(|| Ok(Dumps::default()), Dumper::stop)?;
-            let load = load?;
+            let (load, dumps) = (load?, dumps.look_into()?);
             println!("{}", row(kind.name(), load, load.requests));
             if load.errors > 0 {
                 return Err(format!("{} requests failed", load.errors));
@@ -165,6 +170,19 @@ struct Dumps {
     tasks: usize,
     /// How many of them their deadline ended: the machine had other things to do.
     partial: usize,
+    /// Raw dump files that the agent sent, to be looked into when nothing is measured.
+    answers: Vec<Result<Vec<u8>, String>>,
+}
+
+impl Dumps {
+    fn look_into(mut self) -> Result<Self, String> {
+        for answer in std::mem::take(&mut self.answers) {
+            let file = RawDumpFile::read(&*answer?).map_err(|error| format!("the agent's dump {error}"))?;
+            self.partial += usize::from(file.dump().is_partial());
+            self.tasks = self.tasks.max(file.dump().tasks().len());
+        }
+        Ok(self)
+    }
 }
 
 /// A thread that takes a dump every second.
@@ -174,14 +192,21 @@ struct Dumper {
 }
 
 impl Dumper {
-    fn start(kind: Kind, runtime: &Handle) -> Self {
-        let metrics = runtime.metrics();
+    fn start(kind: Kind, runtime: &Handle, agent: &Asked) -> Self {
+        let (metrics, agent) = (runtime.metrics(), agent.clone());
         let (stop, stopped) = mpsc::channel();
         let thread = thread::spawn(move || {
             let mut dumps = Dumps::default();
             let mut wait = Duration::from_millis(500);
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 let start = Instant::now();
+                if kind == Kind::Agent {
+                    let answer = agent.dump();
+                    dumps.took.push((millis(start.elapsed()), 0.0));
+                    wait = Duration::from_secs(1).saturating_sub(start.elapsed());
+                    dumps.answers.push(answer);
+                    continue;
+                }
                 let dump = TaskDump::take().alive(metrics.num_alive_tasks()).blocking();
                 let captured = start.elapsed();
                 dumps.partial += usize::from(dump.raw().is_partial());
