@@ -1,0 +1,76 @@
+//! What `dump` can be told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Ask, Color, EXIT_CODES, Format, Symbols};
+use crate::target::Target;
+
+const LONG_ABOUT: &str = "\
+Print where the tasks of a process wait
+
+The process is asked for raw addresses, which costs it little; functions and lines are found here, in the file
+it runs, and where `symbolize` looks.";
+
+const EXAMPLES: &str = "\
+Examples:
+  backtrace-waker dump 4711
+      Tasks that wait alike, together; those that wait longest first.
+  backtrace-waker dump 4711 --filter name:conn,for:5m --full
+      Every task with `conn` in its name that has been where it is for five minutes, and every frame.
+  backtrace-waker dump 4711 -o before.dump --format raw
+      To be looked at later: with `dump`, `tree`, `diff` or `symbolize`, here or elsewhere.
+  backtrace-waker dump http://127.0.0.1:6060 --json | jq .groups
+      An agent with a TCP port, for programs. With a token: BACKTRACE_WAKER_TOKEN=… in front.
+  ssh server backtrace-waker dump 4711 --format raw | backtrace-waker dump - --debug-file shop.debug
+      The debug information is here, the process there.";
+
+/// Print where the tasks of a process wait
+#[derive(Args, Debug)]
+#[command(long_about = LONG_ABOUT)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Dump {
+    /// The number of a process, a raw dump file (`-` for stdin), the socket or the URL of an agent
+    pub(crate) target: Target,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+
+    /// Every task and every frame
+    ///
+    /// Without it: tasks that wait alike together, and the program's own functions.
+    /// JSON has everything anyway.
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    /// Where to write it, instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+
+    /// Exit with 1 if names or lines are missing
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Whether text has colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+impl Dump {
+    /// The format, whichever way it was given.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}

@@ -1,0 +1,15 @@
+//! Reaching the agent in a process, and saying what to do where that does not work.
+
+mod agent;
+mod explain;
+mod http;
+#[cfg(feature = "https")]
+mod https;
+mod process;
+#[cfg(unix)]
+mod socket;
+mod url;
+
+pub(crate) use agent::Agent;
+pub(crate) use process::Process;
+pub(crate) use url::Url;

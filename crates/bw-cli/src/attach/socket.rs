@@ -1,0 +1,161 @@
+//! The sockets of agents: where they are, and who is at the other end.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+
+use super::http::Trouble;
+use super::process::Process;
+
+/// The folder of a user in `XDG_RUNTIME_DIR`.
+const FOLDER: &str = "backtrace-waker";
+/// What that of a user without is called in `/tmp`, in front of the user's number.
+const FOLDER_IN_TMP: &str = "backtrace-waker-";
+
+/// Who is at the other end, as the kernel says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) uid: u32,
+    /// As this process numbers processes; `None` if it cannot see that one, which is in another container.
+    pub(super) pid: Option<u32>,
+}
+
+/// Connects. While the queue of the other side is full, tries again.
+pub(super) async fn connect(path: &Path) -> Result<(UnixStream, Peer), Trouble> {
+    let stream = loop {
+        match UnixStream::connect(path).await {
+            Ok(stream) => break stream,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(error) => return Err(Trouble::Connect(error)),
+        }
+    };
+    let peer = stream.peer_cred().map_err(Trouble::Connect)?;
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid != 0);
+    Ok((stream, Peer { uid: peer.uid(), pid }))
+}
+
+/// Who this process acts as.
+pub(super) fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Whether an answer of that user is taken: of ourselves and of root, and root takes those of everybody.
+pub(super) fn is_trusted(uid: u32) -> bool {
+    let own = own_uid();
+    uid == own || uid == 0 || own == 0
+}
+
+/// Whether an agent of that user takes questions of ours: it takes those of its own user and of root.
+pub(super) fn is_trusted_by(uid: u32) -> bool {
+    let own = own_uid();
+    uid == own || own == 0
+}
+
+/// Where the socket of a process may be, the likeliest first; other processes may have theirs there as well.
+pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
+    let root = process.other_root();
+    let mut sockets = Vec::new();
+    if let Some(path) = named(process, root.as_deref()) {
+        sockets.push(path);
+    }
+    let Some(uid) = process.uid() else { return sockets };
+    let mut folders = match &root {
+        Some(root) => folders_below(root),
+        None => vec![format!("/run/user/{uid}/{FOLDER}").into(), format!("/tmp/{FOLDER_IN_TMP}{uid}").into()],
+    };
+    let runtime_dirs = [process.variable("XDG_RUNTIME_DIR"), std::env::var_os("XDG_RUNTIME_DIR")];
+    for folder in runtime_dirs.into_iter().flatten().map(PathBuf::from).filter(|folder| folder.is_absolute())
+    {
+        folders.push(below(root.as_deref(), &folder).join(FOLDER));
+    }
+    let mut found: Vec<PathBuf> = folders.iter().flat_map(|folder| sockets_in(folder, uid)).collect();
+    // The name says which process it is of, unless that is in a container. It is a hint only.
+    let numbers = [Some(process.pid()), process.inner_pid()].map(|pid| pid.map(|pid| format!("{pid}.")));
+    let is_likely = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        numbers.iter().flatten().any(|number| name.starts_with(&**number))
+    };
+    found.sort_by_key(|path| !is_likely(path));
+    sockets.extend(found);
+    sockets
+}
+
+/// Every socket that this user may ask, each once: in the usual folders and where variables of processes say.
+pub(super) fn all() -> Vec<PathBuf> {
+    let own = own_uid();
+    let mut sockets = Vec::new();
+    let mut add_of = |folder: &Path| {
+        // As root, of whoever owns the folder.
+        let owner = fs::symlink_metadata(folder).map(|metadata| metadata.uid());
+        if let Some(uid) = owner.ok().filter(|&uid| own == 0 || uid == own) {
+            sockets.extend(sockets_in(folder, uid));
+        }
+    };
+    for folder in folders_below(Path::new("/")) {
+        add_of(&folder);
+    }
+    if let Some(folder) = std::env::var_os("XDG_RUNTIME_DIR").filter(|it| Path::new(it).is_absolute()) {
+        add_of(&Path::new(&folder).join(FOLDER));
+    }
+    let mut containers = HashSet::new();
+    for process in Process::all() {
+        let root = process.other_root();
+        if root.is_some() && process.mounts().is_some_and(|mounts| containers.insert(mounts)) {
+            folders_below(root.as_deref().unwrap_or(Path::new("/"))).iter().for_each(|folder| add_of(folder));
+        }
+    }
+    for process in Process::all() {
+        sockets.extend(named(&process, process.other_root().as_deref()));
+    }
+    let mut known = HashSet::new();
+    sockets.retain(|path| {
+        let metadata = fs::symlink_metadata(path);
+        metadata.is_ok_and(|it| it.file_type().is_socket() && known.insert((it.dev(), it.ino())))
+    });
+    sockets
+}
+
+/// The socket that the environment of a process names.
+fn named(process: &Process, root: Option<&Path>) -> Option<PathBuf> {
+    let path = PathBuf::from(process.variable("BACKTRACE_WAKER_SOCKET").filter(|path| !path.is_empty())?);
+    Some(if path.is_absolute() { below(root, &path) } else { process.working_folder().join(path) })
+}
+
+/// An absolute path as a process sees it whose root that is.
+fn below(root: Option<&Path>, path: &Path) -> PathBuf {
+    match root {
+        Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+        None => path.to_owned(),
+    }
+}
+
+/// The folders of all users below a root.
+fn folders_below(root: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+    let is_ours = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(FOLDER_IN_TMP.as_bytes());
+    let in_run = entries("run/user").map(|user| user.path().join(FOLDER));
+    let in_tmp = entries("tmp").filter(|entry| is_ours(&entry.file_name())).map(|entry| entry.path());
+    in_run.chain(in_tmp).collect()
+}
+
+/// The sockets in a folder that a user, and nobody else, may write to. Sorted.
+fn sockets_in(folder: &Path, owner: u32) -> Vec<PathBuf> {
+    // Not through a link: somebody could have put it there to have others asked.
+    let metadata = fs::symlink_metadata(folder);
+    if !metadata.is_ok_and(|it| it.is_dir() && it.uid() == owner && it.mode() & 0o022 == 0) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sockets = entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_socket()));
+    let mut sockets: Vec<_> = sockets.map(|entry| entry.path()).collect();
+    sockets.retain(|path| path.extension().is_some_and(|end| end == "sock"));
+    sockets.sort();
+    sockets
+}

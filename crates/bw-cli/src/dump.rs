@@ -1,0 +1,31 @@
+//! `backtrace-waker dump`: where the tasks of a process wait.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::args::{Dump, Format, Symbols};
+use crate::failure::Failure;
+use crate::print::{self, Look};
+use crate::source::Source;
+
+pub(crate) fn run(arguments: &Dump) -> Result<ExitCode, Failure> {
+    let source = Source::open(&arguments.target, &arguments.ask, arguments.symbols.sources()?)?;
+    let look = Look { full: arguments.full, color: arguments.color };
+    let output = arguments.output.as_deref();
+    print(source, arguments.format(), look, output, &arguments.symbols, arguments.strict)
+}
+
+/// Takes a snapshot, prints it, and says what is missing.
+pub(crate) fn print(
+    mut source: Source,
+    format: Format,
+    look: Look,
+    output: Option<&Path>,
+    symbols: &Symbols,
+    strict: bool,
+) -> Result<ExitCode, Failure> {
+    let snapshot = if format == Format::Raw { source.take_raw()? } else { source.take()? };
+    let printed = print::snapshot(&snapshot, format, look, output);
+    let reported = symbols.report(snapshot.problems(), strict);
+    printed.and(reported).map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,110 @@
+//! A snapshot in one of the forms.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use bw_render::{Detail, DumpText, Palette, Text};
+
+use crate::args::{Color, Format};
+use crate::failure::Failure;
+use crate::snapshot::Snapshot;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Every task and every frame.
+    pub(crate) full: bool,
+    pub(crate) color: Color,
+}
+
+impl Look {
+    pub(crate) fn detail(self) -> Detail {
+        if self.full { Detail::Full } else { Detail::User }
+    }
+
+    /// As the dump prints itself in its own process: see `TaskDump` of `backtrace-waker`.
+    pub(crate) fn text(self) -> Text {
+        let mut text = Text::new().detail(self.detail());
+        if !self.full
+            && let Ok(folder) = std::env::current_dir()
+            && let Some(folder) = folder.to_str()
+        {
+            text = text.relative_to(folder);
+        }
+        if is_colored(self.color) { text.palette(Palette::colored()) } else { text }
+    }
+}
+
+/// Whether text on stdout has colours.
+pub(crate) fn is_colored(color: Color) -> bool {
+    // https://no-color.org: set, and not empty.
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => !is_set("NO_COLOR") && !is_dumb() && io::stdout().is_terminal(),
+    }
+}
+
+/// Prints a snapshot: to a file, or to stdout. Where the reader of a pipe went away, all is well.
+pub(crate) fn snapshot(
+    snapshot: &Snapshot,
+    format: Format,
+    look: Look,
+    output: Option<&Path>,
+) -> Result<(), Failure> {
+    if format == Format::Raw && output.is_none() && io::stdout().is_terminal() {
+        return Err(Failure::new("a raw dump is nothing for a terminal: name a file with --output"));
+    }
+    to(output, |out| write(snapshot, format, look, out))
+}
+
+/// Has something printed, to a file or to stdout. Where the reader of a pipe went away, all is well.
+pub(crate) fn to(
+    output: Option<&Path>,
+    print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let (printed, name) = match output {
+        Some(path) => {
+            let file = File::create(path);
+            let file =
+                file.map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+            (flushed(file, print), path.display().to_string())
+        }
+        None => (flushed(io::stdout().lock(), print), "to stdout".to_owned()),
+    };
+    match printed {
+        Ok(()) => Ok(()),
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(format!("cannot write {name}: {error}"))),
+    }
+}
+
+fn flushed(out: impl Write, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    print(&mut out)?;
+    out.flush()
+}
+
+fn write(snapshot: &Snapshot, format: Format, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let trees = snapshot.trees();
+    match format {
+        Format::Text => {
+            let text = DumpText::new(look.text());
+            if look.full {
+                writeln!(out, "{}", text.full(trees))
+            } else {
+                writeln!(out, "{}", text.grouped(trees))
+            }
+        }
+        Format::Json => writeln!(out, "{}", trees.to_json(false)),
+        Format::Folded => {
+            let folded = trees.folded(look.detail()).to_string();
+            if folded.is_empty() { Ok(()) } else { writeln!(out, "{folded}") }
+        }
+        Format::Raw => snapshot.file().write_gzip(out),
+    }
+}

@@ -1,0 +1,167 @@
+//! Where snapshots come from.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bw_symbolize::raw_dump::RawDumpReader;
+use bw_symbolize::{ModuleMap, RawDumpError, RawDumpFile, SymbolSources, Symbolizer};
+
+use crate::args::Ask;
+use crate::attach::{Agent, Process};
+use crate::failure::Failure;
+use crate::snapshot::Snapshot;
+use crate::target::Target;
+
+/// How much longer than for its tasks a process is waited for: so that an answer can be put together and sent.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
+/// has the same modules.
+#[derive(Debug)]
+pub(crate) struct Source {
+    origin: Origin,
+    ask: Ask,
+    symbols: SymbolSources,
+    symbolizer: Option<(ModuleMap, Symbolizer)>,
+    /// Its executable, which keeps it readable even when the process has ended.
+    executable: Option<File>,
+    is_quiet: bool,
+}
+
+#[derive(Debug)]
+enum Origin {
+    File(PathBuf),
+    Stdin,
+    Agent(Agent),
+}
+
+impl Source {
+    /// Finds out what `target` is. Connects to an agent to see whether it is there, and asks it nothing yet.
+    pub(crate) fn open(target: &Target, ask: &Ask, symbols: SymbolSources) -> Result<Self, Failure> {
+        let token = || {
+            let variable = || std::env::var("BACKTRACE_WAKER_TOKEN").ok().filter(|token| !token.is_empty());
+            ask.token.clone().or_else(variable)
+        };
+        let origin = match target {
+            Target::Pid(pid) => Origin::Agent(Agent::of_process(*pid, ask.patience())?),
+            Target::Url(url) => Origin::Agent(Agent::at_url(url.clone(), token())),
+            Target::Stdin => Origin::Stdin,
+            Target::Path(path) if is_socket(path) => Origin::Agent(Agent::at_socket(path, ask.patience())?),
+            Target::Path(path) => Origin::File(path.clone()),
+        };
+        Ok(Self { origin, ask: ask.clone(), symbols, symbolizer: None, executable: None, is_quiet: false })
+    }
+
+    /// That raw dump file, or stdin: never a process.
+    pub(crate) fn of_file(path: &Path, symbols: SymbolSources) -> Self {
+        let origin = if path == Path::new("-") { Origin::Stdin } else { Origin::File(path.to_owned()) };
+        Self { origin, ask: Ask::default(), symbols, symbolizer: None, executable: None, is_quiet: false }
+    }
+
+    /// Says nothing on stderr while it works, whatever it takes: for who has the screen.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.is_quiet = true;
+        self
+    }
+
+    /// Whether asking again can give something else.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.origin, Origin::Agent(_))
+    }
+
+    /// The process that is asked, if it is one of this machine.
+    pub(crate) fn process(&self) -> Option<&Process> {
+        match &self.origin {
+            Origin::Agent(agent) => agent.process(),
+            _ => None,
+        }
+    }
+
+    /// Asks, and finds functions and lines. Blocks: on the process as long as [`Ask`] says, on files and servers.
+    pub(crate) fn take(&mut self) -> Result<Snapshot, Failure> {
+        let file = self.read()?;
+        if self.symbolizer.as_ref().is_none_or(|(modules, _)| modules != file.modules()) {
+            let symbolizer = Symbolizer::for_modules(file.modules().clone(), self.sources(&file));
+            self.symbolizer = Some((file.modules().clone(), symbolizer));
+        }
+        Ok(match &self.symbolizer {
+            Some((_, symbolizer)) => Snapshot::new(file, symbolizer, self.is_quiet),
+            None => Snapshot::raw(file),
+        })
+    }
+
+    /// Asks, and leaves addresses as they are.
+    pub(crate) fn take_raw(&mut self) -> Result<Snapshot, Failure> {
+        self.read().map(Snapshot::raw)
+    }
+
+    fn read(&mut self) -> Result<RawDumpFile<'static>, Failure> {
+        let reader = RawDumpReader::new().most_bytes(self.ask.most_bytes);
+        match &self.origin {
+            Origin::Stdin => {
+                let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
+                reader.read(io::stdin().lock()).map_err(invalid)
+            }
+            Origin::File(path) => {
+                let file = File::open(path).map_err(|error| no_file(path, &error))?;
+                reader.read(file).map_err(|error| Failure::new(format!("{} {error}", path.display())))
+            }
+            Origin::Agent(agent) => {
+                // Before it is asked: it may end while it answers.
+                if self.executable.is_none() {
+                    self.executable = agent.process().and_then(|process| process.open_executable().ok());
+                }
+                let body = agent.ask(&self.ask.query(), self.ask.patience(), self.ask.most_bytes)?;
+                reader.read(&*body).map_err(|error| agent.not_a_dump(&error))
+            }
+        }
+    }
+
+    /// Where debug information of that dump is looked for.
+    fn sources(&self, _file: &RawDumpFile<'_>) -> SymbolSources {
+        self.symbols.clone()
+    }
+}
+
+impl Ask {
+    /// What an agent is asked for.
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::from("dump?"));
+        query.append_pair("format", "raw");
+        query.append_pair("timeout_ms", &self.timeout.as_millis().to_string());
+        for filter in &self.filters {
+            query.append_pair("filter", filter);
+        }
+        query.finish()
+    }
+
+    /// How long an agent may take for all of its answer: another dump may be before this one.
+    fn patience(&self) -> Duration {
+        2 * self.timeout + GRACE
+    }
+}
+
+fn no_file(path: &Path, error: &io::Error) -> Failure {
+    let text = path.to_string_lossy();
+    let looks_like_an_address = !text.contains('/') && text.contains(':');
+    let advice = if looks_like_an_address && error.kind() == io::ErrorKind::NotFound {
+        format!("; if that is the address of an agent, write http://{text}")
+    } else {
+        String::new()
+    };
+    Failure::new(format!("{text}: {error}{advice}"))
+}
+
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+
+    path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Path) -> bool {
+    false
+}
