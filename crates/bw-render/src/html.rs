@@ -49,8 +49,8 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-ktsliwdwqQLG95JfLc/6WLhLtNOYIBBFd6rLWX3Yohs='; ",
-            "style-src 'sha256-32jTM8BhJ7GKlTQkaE7ytHjeXM04vL2fZ5lWLPbylLc='; ",
+            "script-src 'sha256-z0TF8aMXUF0eIaPLELlLTbpB8PkqrniZqhDR3YzlJnc='; ",
+            "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",
             $more

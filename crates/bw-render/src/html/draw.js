@@ -21,7 +21,7 @@ class Drawing {
   constructor(dump, { words, isGrid }) {
     this.dump = dump;
     this.isGrid = isGrid;
-    const quoted = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+    const quoted = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
     this.found = quoted.length > 0 ? new RegExp(`(${quoted.join('|')})`, 'giu') : null;
   }
 
@@ -90,7 +90,8 @@ class Drawing {
     const count = of === undefined || of === tasks.length ? plural(tasks.length, 'task') : `${grouped(tasks.length)} of ${plural(of, 'task')}`;
     const parts = [this.strong(count, 'amount'), this.badge(tasks[0])];
     if (longest !== null) parts.push(element('span', { className: 'wait' }, `for ${spans(shortest, longest)}`));
-    if (this.dump.threads.has(tasks[0])) parts.push(this.strong(`on ${this.dump.threadOf(tasks[0])}`));
+    // Of several, each is on another.
+    if (tasks.length === 1 && this.dump.threads.has(tasks[0])) parts.push(this.strong(`on ${this.dump.threadOf(tasks[0])}`));
     const names = this.names(tasks);
     if (names) parts.push(element('span', { className: 'name' }, ...this.marked(names)));
     if (!open) parts.push(this.soft(this.where(tasks[0])));

@@ -20,7 +20,7 @@ function isFiltering(filters) {
   return filters.words.length > 0 || filters.states.size > 0 || filters.inState > 0 || filters.age > 0 || filters.crate !== null;
 }
 
-/** Words of a search. All have to be found, each anywhere: in functions, in names, in files, or as the number of a task. */
+/** Words of a search. All have to be found, each anywhere: in functions, in names, in files; `#17` is the task of that number. */
 function wordsOf(search) {
   return search.toLowerCase().split(/\s+/).filter((word) => word !== '');
 }
@@ -44,6 +44,10 @@ function passing(dump, filters, detail) {
     keepIf((task) => tasks.trace[task] !== null && wanted[tasks.trace[task]]);
   }
   for (const word of filters.words) {
+    if (/^#\d+$/.test(word)) {
+      keepIf((task) => `#${tasks.id[task]}` === word);
+      continue;
+    }
     const inString = dump.lower.map((text) => text.includes(word));
     const inTrace = dump.searched(detail).map((text) => text.includes(word));
     const { file, line } = dump.places;
@@ -53,8 +57,7 @@ function passing(dump, filters, detail) {
         (tasks.name[task] !== null && inString[tasks.name[task]]) ||
         inPlace[tasks.place[task]] ||
         (tasks.trace[task] !== null && inTrace[tasks.trace[task]]) ||
-        String(tasks.id[task]) === word ||
-        (dump.threads.has(task) && dump.threadOf(task).toLowerCase().includes(word)),
+        inString[dump.threads.get(task)?.name],
     );
   }
   return passes;

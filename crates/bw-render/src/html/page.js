@@ -300,9 +300,10 @@ class Page {
         this.load(await fetchDump());
         $('error').textContent = '';
       } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
         const kept = this.dump ? ` What is below was taken at ${this.dump.taken_at}.` : '';
         $('error').textContent = error.message + kept;
+        // A mistake of this page, which the console says more of.
+        if (!(error instanceof AgentError)) throw error;
       } finally {
         this.isAsking = false;
         $('refresh').disabled = false;
