@@ -34,6 +34,8 @@ use crate::trigger::Triggers;
 pub struct AgentBuilder {
     pub(crate) socket: SocketPlace,
     pub(crate) tcp: Option<SocketAddr>,
+    /// What the operator wants instead of those two, where it can be had.
+    pub(crate) of_operator: OfOperator,
     pub(crate) token: Option<Token>,
     pub(crate) runtime: Option<Handle>,
     pub(crate) settings: Settings,
@@ -51,11 +53,20 @@ pub(crate) enum SocketPlace {
     Nowhere,
 }
 
+/// Where the operator wants it to listen. What is not possible is warned of, and what the program said holds: a variable that is
+/// set for a whole machine must not keep a program from starting.
+#[derive(Debug, Default)]
+pub(crate) struct OfOperator {
+    pub(crate) socket: Option<PathBuf>,
+    pub(crate) tcp: Option<SocketAddr>,
+}
+
 impl AgentBuilder {
     pub(crate) fn new() -> Self {
         Self {
             socket: SocketPlace::Folder,
             tcp: None,
+            of_operator: OfOperator::default(),
             token: None,
             runtime: None,
             settings: Settings::default(),

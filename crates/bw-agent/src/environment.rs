@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::Token;
-use crate::builder::{AgentBuilder, SocketPlace};
+use crate::builder::AgentBuilder;
 use crate::report;
 use crate::surface::Settings;
 
@@ -83,9 +83,7 @@ impl Environment {
     }
 
     fn apply_warning(self, builder: &mut AgentBuilder, warn: impl Fn(String)) {
-        if let Some(path) = self.socket {
-            builder.socket = SocketPlace::At(path);
-        }
+        builder.of_operator.socket = self.socket;
         if let Some(token) = self.token {
             builder.token = Some(token);
         }
@@ -99,8 +97,7 @@ impl Environment {
                      BACKTRACE_WAKER_TOKEN as well, or listen on 127.0.0.1"
                 ));
             }
-            Some(address) => builder.tcp = Some(address),
-            None => {}
+            tcp => builder.of_operator.tcp = tcp,
         }
     }
 }
@@ -133,8 +130,8 @@ mod tests {
             ("BACKTRACE_WAKER_TIMEOUT_MS", "250"),
         ]);
         assert!(!is_off && warnings.is_empty(), "{warnings:?}");
-        assert!(matches!(&builder.socket, SocketPlace::At(path) if path.ends_with("operator")));
-        assert_eq!(builder.tcp, Some(([127, 0, 0, 1], 6669).into()));
+        assert_eq!(builder.of_operator.socket, Some("/operator".into()));
+        assert_eq!(builder.of_operator.tcp, Some(([127, 0, 0, 1], 6669).into()));
         assert!(builder.token.is_some_and(|token| token.is("secret")));
         assert_eq!(builder.settings.deadline, Duration::from_millis(250));
     }
@@ -152,7 +149,11 @@ mod tests {
             ("BACKTRACE_WAKER_TCP", "[::]:6669"),
         ] {
             let (is_off, builder, warnings) = builder(&[(name, value)]);
-            assert!(!is_off && builder.tcp.is_none() && builder.settings.deadline == Duration::from_secs(7));
+            assert!(
+                !is_off
+                    && builder.of_operator.tcp.is_none()
+                    && builder.settings.deadline == Duration::from_secs(7)
+            );
             assert_eq!(warnings.len(), 1, "{name}={value}");
             assert!(warnings[0].contains(name) && warnings[0].contains(value), "{warnings:?}");
         }
@@ -162,7 +163,7 @@ mod tests {
     fn an_empty_variable_is_none() {
         let (is_off, builder, warnings) = builder(&[("BACKTRACE_WAKER", ""), ("BACKTRACE_WAKER_SOCKET", "")]);
         assert!(!is_off && warnings.is_empty());
-        assert!(matches!(&builder.socket, SocketPlace::At(path) if path.ends_with("code")));
+        assert!(builder.of_operator.socket.is_none());
     }
 
     #[test]
@@ -173,6 +174,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn no_warning_has_the_token_in_it() {
         use std::os::unix::ffi::OsStringExt;
         let warnings = RefCell::new(Vec::new());

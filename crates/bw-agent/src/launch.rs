@@ -38,20 +38,24 @@ const WORKERS: usize = 2;
 const WORKER_STAYS: Duration = Duration::from_secs(10);
 
 pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
-    let AgentBuilder { socket, tcp, token, runtime, settings, bounds, triggers } = builder;
+    let AgentBuilder { socket, tcp, of_operator, token, runtime, settings, bounds, triggers } = builder;
     let coverage = runtime.or_else(|| Handle::try_current().ok()).map_or(Coverage::Unknown, Coverage::Of);
     let router = router::of_agent(Surface::new(settings, coverage, Some(SystemTime::now())));
 
-    let tcp = tcp.map(|address| bind(address, token.as_ref())).transpose()?;
+    let tcp = match wanted(of_operator.tcp, |address| bind(address, token.as_ref())) {
+        None => tcp.map(|address| bind(address, token.as_ref())).transpose()?,
+        of_operator => of_operator,
+    };
     let own = Own::new()?;
     let entered = own.enter();
     let tcp = tcp.map(tokio_listener).transpose()?;
     let tcp_address = tcp.as_ref().map(|tcp| tcp.address);
     #[cfg(unix)]
-    let unix = match socket {
-        SocketPlace::Folder => Some(socket::in_folder()?),
-        SocketPlace::At(path) => Some(socket::at_path(&path)?),
-        SocketPlace::Nowhere => None,
+    let unix = match (wanted(of_operator.socket, |path| socket::at_path(&path)), socket) {
+        (Some(unix), _) => Some(unix),
+        (None, SocketPlace::Folder) => Some(socket::in_folder()?),
+        (None, SocketPlace::At(path)) => Some(socket::at_path(&path)?),
+        (None, SocketPlace::Nowhere) => None,
     };
     #[cfg(not(unix))]
     if let SocketPlace::At(path) = socket {
@@ -115,6 +119,16 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
         process: std::process::id(),
         thread: Mutex::new(Some((stop, thread))),
     }))
+}
+
+/// What the operator wants, if it can be had. Warned of if not.
+fn wanted<T, L>(place: Option<T>, listen: impl FnOnce(T) -> Result<L, StartError>) -> Option<L> {
+    let error = match listen(place?) {
+        Ok(listening) => return Some(listening),
+        Err(error) => error,
+    };
+    report::warn(format_args!("what the environment says is ignored: {error}"));
+    None
 }
 
 /// The agent's own runtime. Dropped where it may not block, it does not.

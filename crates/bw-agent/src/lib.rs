@@ -1,4 +1,159 @@
-//! One line in the program, and it can be asked where its async tasks wait.
+//! One line in the program, and it can be asked where its async tasks wait: at any time, by an operator who did not write it.
+//!
+//! [`start`] begins a thread that answers on a unix socket of its own. It has a runtime of its own as well, so it answers while the
+//! program's runtime is wedged: that is when it is asked. What it tells of are the tasks that are traced; see
+//! [`backtrace_waker`] for how they become so.
+//!
+//! # What to do
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use backtrace_waker::TracedExt;
+//! use tokio::sync::Mutex;
+//!
+//! #[tokio::main]
+//! async fn main() {
+//!     if let Err(error) = bw_agent::start() {
+//!         eprintln!("{error}");
+//!     }
+//!     let stock = Arc::new(Mutex::new(3));
+//!     let _held = Arc::clone(&stock).lock_owned().await;
+//!     for _ in 0..2 {
+//!         tokio::spawn(sell(Arc::clone(&stock)).traced_as("seller"));
+//!     }
+//!     tokio::time::sleep(Duration::from_secs(3_600)).await;
+//! }
+//!
+//! async fn sell(stock: Arc<Mutex<u32>>) {
+//!     *stock.lock().await -= 1;
+//! }
+//! ```
+//!
+//! Then, with the command `backtrace-waker dump PID`, or where only curl is at hand:
+//!
+//! ```text
+//! $ curl --unix-socket $XDG_RUNTIME_DIR/backtrace-waker/PID.sock http://localhost/debug/async/dump
+//! 2 tasks: 2 suspended; taken at 2026-11-25T18:28:36Z in 0 ms
+//! traced 2 of 2 tasks alive
+//!
+//! 2 tasks suspended for 4.2 s: 1 "seller", 2 "seller"
+//! spawned at src/main.rs:15:47
+//! ╼ async fn shop::sell at src/main.rs:21:19
+//!  └╼ async fn tokio::sync::mutex::Mutex<T>::lock at tokio-1.54.1/src/sync/mutex.rs:455:33
+//!
+//! (9 frames hidden: 3 hook, 6 library)
+//! ```
+//!
+//! Start it inside of the runtime, as here, and dumps say how many of its tasks are traced. [`builder`] moves the socket, adds TCP,
+//! changes deadlines and bounds. An app that has a port for such things mounts [`router`] there instead, or as well.
+//!
+//! # Where it listens
+//!
+//! On `backtrace-waker/PID.sock` in `$XDG_RUNTIME_DIR`, if that is a folder of this user's alone, or else on
+//! `/tmp/backtrace-waker-UID/PID.sock`. The folder has the mode 0700 and belongs to the user, the socket has the mode 0600, and who
+//! connects must be this user or root. Where the name is taken, by a second agent of the process or by a process of another pid
+//! namespace, it is `PID.1.sock`, and so on. The socket is removed when the agent stops and when the process ends; what a killed
+//! process left, the next agent of the user removes.
+//!
+//! On TCP only when [told to](AgentBuilder::tcp), and then on loopback addresses only, unless there is a
+//! [token](AgentBuilder::token).
+//!
+//! # Environment
+//!
+//! What the operator says wins over what the program says. A value that cannot be used, such as a port that is taken, is warned
+//! of (as an event of `tracing` if somebody listens, else on stderr), and ignored: the program starts as it would without it.
+//!
+//! | variable | value | without it |
+//! |---|---|---|
+//! | `BACKTRACE_WAKER` | `on` or `1`, `off` or `0`: with the latter two [`start`] does nothing | on |
+//! | `BACKTRACE_WAKER_SOCKET` | the path of the socket, also where the program said that there be none; each process needs its own | [see above](#where-it-listens) |
+//! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6669` | none |
+//! | `BACKTRACE_WAKER_TOKEN` | what those who ask over TCP must send; without one, loopback addresses only | none |
+//! | `BACKTRACE_WAKER_TIMEOUT_MS` | how long a dump waits for tasks, from 1 to 60000 | 2000 |
+//!
+//! # Endpoints
+//!
+//! HTTP/1.1, `GET` and `HEAD`. One request for each connection.
+//!
+//! | path | answers | asks tasks | costs the process |
+//! |---|---|---|---|
+//! | `/debug/async/` | a page for browsers, which fetches a dump as JSON | no | nothing |
+//! | `/debug/async/dump` | all tasks and where they wait | yes | a poll of each task, as [`bw_core::Dump`] says; then symbolizing and printing beside the runtime: 12 to 35 ms the first time |
+//! | `/debug/async/dump?format=raw` | the same, to be symbolized elsewhere | yes | a poll of each task. Neither debug information nor names are looked at, so this is the one for a sick process, and what `backtrace-waker dump PID` uses |
+//! | `/debug/async/tasks` | all tasks and what they are doing | no | a look at each task |
+//! | `/debug/async/tasks/ID` | one task and where it waits | one | a poll of that task; symbolizing as above |
+//! | `/debug/async/process` | which process this is | no | nothing |
+//!
+//! | parameter | of | values |
+//! |---|---|---|
+//! | `format` | `dump` | `text` (what a [`TaskDump`](backtrace_waker::TaskDump) prints), `json`, `folded` stacks, `pprof`, `html`, or `raw`: a raw dump file, compressed |
+//! | | `tasks`, `tasks/ID` | `text`, `json` |
+//! | `debug` | `dump` | Go's convention: `0` is `format=pprof`, `1` tasks that look alike together, `2` every task. Of `text`, 1 unless told |
+//! | `filter` | `dump`, `tasks` | terms with commas between them: `name:PART`, `id:N`, `state:suspended`, `older:90s`, `for:5m`; see [`TaskFilter`](backtrace_waker::TaskFilter#impl-FromStr-for-TaskFilter). May be given several times: all must hold |
+//! | `timeout_ms` | `dump`, `tasks/ID` | how long tasks are waited for, and before that another dump, from 1 to 60000 |
+//! | `paths` | `dump` (text, json, pprof), `tasks`, `tasks/ID` | `short`: without the folders of the build machine, and relative to the working folder; `full`: as in the debug information. `short` unless told |
+//! | `detail` | `dump` (text, folded, pprof) | `user`, `library`, `full`: which [frames](bw_render::Detail) are shown |
+//! | `symbols` | `dump` (pprof) | `yes`, or `no`: addresses alone, so that nothing is symbolized here |
+//!
+//! | status | when |
+//! |---|---|
+//! | 200 | also if not all tasks answered in time: then with the header `backtrace-waker-partial: true`, and the dump says so itself |
+//! | 400 | a parameter or a value that is not known, or does not apply; the valid ones are named |
+//! | 401, 403 | over TCP: without the token; from a page of another site, or under a name that is not this machine's |
+//! | 404, 405 | nothing is there, or not for that method |
+//! | 503 | another dump is being taken, or the answer is larger than the [bound](AgentBuilder::size_cap). With `Retry-After` |
+//!
+//! Errors are a line of text that says what to do.
+//!
+//! ## JSON
+//!
+//! `dump` and `tasks/ID` answer with the object that [`bw_render::json`] describes, the latter with one task; `tasks` with the one that
+//! [`DumpText::list_json`](bw_render::DumpText::list_json) does. `process` answers with an object of these fields, in this order. What
+//! is not known is `null`; fields may be added, none changes or goes without another `version`.
+//!
+//! | field | is |
+//! |---|---|
+//! | `format` | `"backtrace-waker agent"` |
+//! | `version` | 1 |
+//! | `package` | the version of this crate |
+//! | `pid` | the number of the process, as it sees itself: in a container, the container's |
+//! | `executable` | the file it was started from |
+//! | `started_at` | when: RFC 3339, UTC; to about 10 ms |
+//! | `tasks` | how many traced tasks there are |
+//! | `agent_started_at` | when the agent was started; `null` of a [`router`] |
+//!
+//! # What it must not do to the program
+//!
+//! * It runs on threads of its own: one that answers, and up to two that symbolize and print, for ten seconds after they were last
+//!   needed. All signals but those of faults are blocked there, so handlers run where they did before.
+//! * An agent takes one dump at a time. An answer has at most 64 MiB unless told, and so have all together that clients have not read
+//!   yet. At most 64 connections are open, for at most two minutes, and whoever does not send his request within 5 seconds, or more
+//!   than 16 KiB of it, is cut off.
+//! * What goes wrong in it stays in it: a panic is an answer with the status 500, or ends the agent with a warning. (Where panics
+//!   abort, they abort.)
+//! * After `fork` the child closes what it has of the agent's sockets and has no agent, nor are they inherited by programs that are
+//!   started.
+//! * Tasks that are asked are polled once more than they would have been: see [`backtrace_waker`].
+//!
+//! # What it is not for
+//!
+//! * Not for strangers. Whoever may ask learns the names of tasks and functions and, with `paths=full`, the folders of the build
+//!   machine, and has every task polled. TCP is not encrypted.
+//! * Not for a watch that never ends: a dump each second is fine, a dump in a loop keeps the executors busy.
+//! * A process that is stopped (`SIGSTOP`, a debugger, a frozen container) does not answer, and who connects waits.
+//! * Root of the host is another user to a process in a user namespace that does not know it (a rootless container): ask inside.
+//! * On platforms other than Linux this is written, but not tested. Without unix sockets, as on Windows, use TCP.
+//!
+//! # Types of others
+//!
+//! Two types in this interface are of other crates, and their major versions are part of ours: axum's `Router`, since [`router`] is
+//! there to be mounted into one, and tokio's `Handle`, by which [`AgentBuilder::runtime`] is told of a runtime.
+//!
+//! # Unsafe code
+//!
+//! In one file, `os`: what is done at exit, after `fork`, and about signals.
 
 #![deny(unsafe_code)]
 

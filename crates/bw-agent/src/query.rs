@@ -7,6 +7,9 @@ use backtrace_waker::TaskFilter;
 use crate::answer::{Refusal, repeated};
 use crate::surface::Settings;
 
+/// Terms of all filters of a request.
+const MOST_TERMS: usize = 100;
+
 /// The parameters of a request, each at most once, but for `filter`. Whoever reads them takes out what it knows.
 #[derive(Debug)]
 pub(crate) struct Query {
@@ -56,7 +59,12 @@ impl Query {
     pub(crate) fn filter(&self) -> Result<TaskFilter, Refusal> {
         let filters = self.pairs.iter().filter(|(name, value)| name == "filter" && !value.is_empty());
         let filters: Vec<&str> = filters.map(|(_, value)| &**value).collect();
-        filters.join(",").parse().map_err(|error| Refusal::bad_request(format!("filter: {error}")))
+        let filters = filters.join(",");
+        // Every task is looked at for every term.
+        if filters.matches(',').count() >= MOST_TERMS {
+            return Err(Refusal::bad_request(format!("filter: write at most {MOST_TERMS} terms")));
+        }
+        filters.parse().map_err(|error| Refusal::bad_request(format!("filter: {error}")))
     }
 
     /// How long tasks are waited for.

@@ -1,6 +1,7 @@
 //! The socket file: whose it is, where it is, and what becomes of it. Most of these tests start this program once more, as a
 //! process that has an agent.
 
+#![cfg(unix)]
 // Functions that tests call are no tests to clippy.
 #![allow(clippy::unwrap_used)]
 
@@ -12,6 +13,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use process::{Process, is_root, may_mount, program, role};
 use support::{Answer, Folder, connect, exchange, get, request};
@@ -257,7 +259,10 @@ fn a_process_that_is_killed_in_the_middle_of_a_dump_never_hangs_who_asks() {
     let stream = connect(process.socket());
     support::send(&stream, &request("GET", "/debug/async/dump?timeout_ms=60000"));
     // Taken, and not answered: another one is told that it has to wait.
-    while get(process.socket(), "/debug/async/dump?timeout_ms=1").status != 503 {}
+    let began = Instant::now();
+    while get(process.socket(), "/debug/async/dump?timeout_ms=1").status != 503 {
+        assert!(began.elapsed() < support::PATIENCE, "nobody has to wait");
+    }
     process.kill();
     let mut received = Vec::new();
     let _ = (&stream).read_to_end(&mut received);
@@ -406,6 +411,67 @@ fn the_operator_turns_it_off_or_moves_it() {
     process.kill();
     let said = process.said();
     assert!(said.contains("BACKTRACE_WAKER_TIMEOUT_MS=\"soon\" is ignored: write milliseconds"), "{said}");
+}
+
+#[test]
+fn what_the_operator_wants_in_vain_never_keeps_a_program_from_starting() {
+    role::agent();
+    let test = "what_the_operator_wants_in_vain_never_keeps_a_program_from_starting";
+    let session = session();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let live = UnixListener::bind(session.join("live.sock")).unwrap();
+    for (name, value, said) in [
+        ("BACKTRACE_WAKER_TCP", taken.local_addr().unwrap().to_string(), "cannot listen on 127.0.0.1"),
+        (
+            "BACKTRACE_WAKER_SOCKET",
+            session.join("live.sock").to_str().unwrap().into(),
+            "another agent listens on",
+        ),
+        ("BACKTRACE_WAKER_SOCKET", "/nowhere/at/all.sock".into(), "cannot make a socket"),
+    ] {
+        let mut command = program(test);
+        let command = command.env("BW_AGENT_ROLE", "agent").env("XDG_RUNTIME_DIR", session.path());
+        let mut process = Process::start(command.env(name, value));
+        assert_eq!(process.socket(), socket_in(&session, &format!("{}.sock", process.id())));
+        assert_eq!(pid_at(process.socket()), u64::from(process.id()));
+        process.kill();
+        let warned = process.said();
+        assert!(warned.contains("what the environment says is ignored") && warned.contains(said), "{warned}");
+    }
+    drop(live);
+}
+
+#[test]
+fn a_client_that_goes_away_never_ends_a_program_that_did_not_ignore_that() {
+    role::default_sigpipe();
+    let test = "a_client_that_goes_away_never_ends_a_program_that_did_not_ignore_that";
+    let session = session();
+    let mut process = Process::in_role(test, "default sigpipe", &session);
+    for _ in 0..3 {
+        let stream = connect(process.socket());
+        support::send(&stream, &request("GET", "/debug/async/tasks"));
+        // Until it is being sent: more than a socket holds.
+        (&stream).read_exact(&mut [0; 1]).unwrap();
+        drop(stream);
+        assert_eq!(pid_at(process.socket()), u64::from(process.id()));
+    }
+    assert!(process.ends_well());
+}
+
+#[test]
+fn a_process_without_descriptors_answers_again_when_it_has_some() {
+    role::descriptors();
+    let test = "a_process_without_descriptors_answers_again_when_it_has_some";
+    let session = session();
+    let mut process = Process::in_role(test, "descriptors", &session);
+    let stream = connect(process.socket());
+    support::send(&stream, &request("GET", "/debug/async/process"));
+    // It has none until now, so this is not accepted.
+    process.go_on();
+    let mut received = Vec::new();
+    (&stream).read_to_end(&mut received).unwrap();
+    assert_eq!(Answer::parse(&received).unwrap().status, 200);
+    assert!(process.ends_well());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Who may ask over TCP, and who may not.
 
+#![cfg(unix)]
 // Functions that tests call are no tests to clippy.
 #![allow(clippy::unwrap_used)]
 

@@ -86,10 +86,6 @@ impl Process {
 
     /// Waits until it says something: of an agent, where its socket is.
     pub(crate) fn start(command: &mut Command) -> Self {
-        // What is set for these tests themselves.
-        for variable in ["BACKTRACE_WAKER_TCP", "BACKTRACE_WAKER_TOKEN"] {
-            command.env_remove(variable);
-        }
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -250,6 +246,40 @@ pub(crate) mod role {
         }
     }
 
+    pub(crate) fn default_sigpipe() {
+        if is("default sigpipe") {
+            // SAFETY: no handler is replaced that anybody needs.
+            unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+            let long = "x".repeat(150);
+            let tasks: Vec<_> = (0..3_000)
+                .map(|n| backtrace_waker::traced_as(format!("{n} {long}"), std::future::pending::<()>()))
+                .collect();
+            stays(|| {
+                start();
+                wait();
+                drop(tasks);
+            });
+        }
+    }
+
+    /// All descriptors are taken until the test says that it goes on.
+    pub(crate) fn descriptors() {
+        if is("descriptors") {
+            stays(|| {
+                let agent = bw_agent::start().unwrap();
+                let few = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+                // SAFETY: reads the limit it is given.
+                unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few) };
+                let taken: Vec<_> =
+                    std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).take(1_000).collect();
+                say(agent.socket().unwrap().to_str().unwrap());
+                wait();
+                drop(taken);
+                wait();
+            });
+        }
+    }
+
     pub(crate) fn masked() {
         if is("masked") {
             let mask = u32::from_str_radix(&std::env::var("BW_AGENT_MASK").unwrap(), 8).unwrap();
@@ -305,6 +335,9 @@ pub(crate) mod role {
             }
             wait();
             if fork() == 0 {
+                // Whatever becomes of the test, this process ends.
+                // SAFETY: has no preconditions.
+                unsafe { libc::alarm(120) };
                 let own = bw_agent::start().unwrap();
                 say(&format!("{} {}", std::process::id(), own.socket().unwrap().display()));
                 loop {
