@@ -22,6 +22,7 @@ test('hostile names are shown as they are written, and run nothing', () =>
       '</script><img src=x onerror="window.harmed = \'script\'">',
       '<!--<script>--!>&lt;b&gt;<b onmouseover=window.harmed=1>bold</b>',
       'admin\\u{202e}gnp.exe\\u{2066}\\u{200b}\\u{feff}\\u{1b}[31m\\u{d}\\u{a}\\u{9}\\u{2028}end',
+      'no trace: this poll has not returned, so the task blocks or computes on that thread',
       '__proto__',
       '${1}{{1}}',
     ]) {

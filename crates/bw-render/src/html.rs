@@ -49,7 +49,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-z0TF8aMXUF0eIaPLELlLTbpB8PkqrniZqhDR3YzlJnc='; ",
+            "script-src 'sha256-RuO3h0CcRzmkx8FNAF4OgY3mTTH+Wy2478CJ3OEutbU='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",

@@ -9,7 +9,7 @@ class Page {
     this.dump = null;
     this.view = 'groups';
     this.detail = 'user';
-    this.order = 'wait';
+    this.order = 'stuck';
     this.sort = { column: 'id', descending: false };
     this.filters = noFilters();
     this.opened = Object.fromEntries(VIEWS.map((view) => [view, { toggled: new Set(), all: null }]));

@@ -8,6 +8,10 @@ const INDENTED_FRAMES = 100;
 const FEW_GROUPS = 12;
 const FEW_TASKS = 200;
 
+/** What a task is for microseconds, as a rule; and for how many milliseconds it has to be so to be stuck. */
+const SHOULD_BE_SHORT = new Set(['polling', 'woken', 'panicked']);
+const STUCK = 1_000;
+
 /** Makes rows. A row has a `kind`, a `level`, and, if it can be opened, a `key` and whether it is `open`. */
 class Rows {
   /** `toggled` has the keys of the rows that are not as they are at first. */
@@ -56,12 +60,17 @@ class Rows {
       const tasks = this.passing(members);
       if (tasks.length > 0) groups.push({ key: dump.groupKey(group), tasks, of: members.length, ...this.waits(tasks) });
     });
-    // As they are in the dump: by the longest wait.
+    groups.sort((a, b) => (b.longest ?? -1) - (a.longest ?? -1));
     if (this.order === 'count') groups.sort((a, b) => b.tasks.length - a.tasks.length);
-    else groups.sort((a, b) => (b.longest ?? -1) - (a.longest ?? -1));
+    if (this.order === 'stuck') groups.sort((a, b) => this.isStuck(b) - this.isStuck(a));
     const open = groups.length <= FEW_GROUPS;
     groups.forEach((group, at) => this.group(group, { level: 1, open, place: [at + 1, groups.length] }));
     return this.rows;
+  }
+
+  /** Tasks that wait may wait for good reasons, however long. These should not be where they are for so long. */
+  isStuck({ tasks, longest }) {
+    return SHOULD_BE_SHORT.has(this.dump.state(tasks[0])) && longest >= STUCK;
   }
 
   /** Tasks that look alike: all about them, their trace, and a list of them. */
