@@ -17,6 +17,7 @@ mod source;
 mod symbolize;
 mod symbols;
 mod target;
+mod top;
 mod tree;
 mod users;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Symbolize(arguments) => symbolize::run(&arguments),
     };
     ended.unwrap_or_else(|failure| {

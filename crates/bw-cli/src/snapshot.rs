@@ -27,6 +27,12 @@ impl Snapshot {
         Self { file, trees: Vec::new(), problems: Vec::new() }
     }
 
+    /// One by hand.
+    #[cfg(test)]
+    pub(crate) fn by_hand(file: RawDumpFile<'static>, trees: Vec<Tree>) -> Self {
+        Self { file, trees, problems: Vec::new() }
+    }
+
     /// The process, its modules and its tasks.
     pub(crate) fn file(&self) -> &RawDumpFile<'static> {
         &self.file

@@ -142,6 +142,12 @@ impl Text {
         self
     }
 
+    /// A source path as it is printed short: without the folders of the build machine. See [`relative_to`](Self::relative_to).
+    #[must_use]
+    pub fn short_path<'a>(&self, path: &'a str) -> &'a str {
+        shorten(path, &self.roots)
+    }
+
     /// Whether lines below the tree say what is not shown: hidden frames, dropped stacks. On unless told. Where there is no
     /// tree, they are printed anyway: the text is never empty.
     #[must_use]

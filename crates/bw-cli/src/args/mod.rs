@@ -3,6 +3,7 @@
 mod dump;
 mod duration;
 mod symbolize;
+mod top;
 mod tree;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use dump::Dump;
 pub(crate) use symbolize::Symbolize;
+pub(crate) use top::Top;
 pub(crate) use tree::Tree;
 
 const ABOUT: &str = "Where every async task of another process is waiting";
@@ -48,6 +50,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Dump(Dump),
     Tree(Tree),
+    Top(Top),
     Symbolize(Symbolize),
 }
 

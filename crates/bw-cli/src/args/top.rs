@@ -1,0 +1,60 @@
+//! What `top` can be told.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Ask, Color, EXIT_CODES, Symbols, duration};
+use crate::target::Target;
+use crate::top;
+
+const LONG_ABOUT: &str = "\
+Watch the tasks of a process in a live view
+
+Groups of tasks that wait alike, all tasks, or tasks as a tree, with their states, for how long, and how often they are
+polled; and where the one at the cursor waits. Every refresh polls each task of the process once. Where stdout is no
+terminal, and with --json, each refresh is a line of JSON instead: what `dump --json` prints.";
+
+const EXAMPLES: &str = "\
+Examples:
+  backtrace-waker top 4711
+      What the tasks of process 4711 do, every two seconds.
+  backtrace-waker top 4711 --interval 500ms --filter name:conn
+      Only tasks with `conn` in their names, twice a second.
+  backtrace-waker top shop.dump
+      A raw dump file, to look around in.
+  backtrace-waker top 4711 --count 10 | jq '.groups[0]'
+      The group that has waited longest, ten times.";
+
+/// Watch the tasks of a process in a live view
+#[derive(Args, Debug)]
+#[command(long_about = LONG_ABOUT)]
+#[command(after_help = format!("Keys: ? shows them\n\n{EXIT_CODES}"))]
+#[command(after_long_help = format!("{}\n{EXAMPLES}\n\n{EXIT_CODES}", top::help()))]
+pub(crate) struct Top {
+    /// The number of a process, a raw dump file (`-` for stdin), the socket or the URL of an agent
+    pub(crate) target: Target,
+
+    /// How long to wait after each refresh, such as 500ms, 5s or 1m
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::interval)]
+    pub(crate) interval: Duration,
+
+    /// Print lines of JSON, also on a terminal
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// End after so many lines of JSON
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<NonZeroU64>,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+
+    /// Whether the view has colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
