@@ -28,9 +28,15 @@ pub(super) fn brief(print: &str) -> String {
         // The column tells nobody anything here.
         let line = location.rsplit_once(':').filter(|(rest, _)| rest.contains(':'));
         text += "  ";
-        text += line.map_or(location, |(line, _column)| line);
+        text += short_path(line.map_or(location, |(line, _column)| line));
     }
     text
+}
+
+/// The last two parts of a path.
+fn short_path(path: &str) -> &str {
+    let cut = path.rmatch_indices(['/', '\\']).nth(1);
+    cut.map_or(path, |(at, _)| &path[at + 1..])
 }
 
 /// A function of a printed tree.
@@ -153,6 +159,7 @@ mod tests {
                    │  └╼ async fn app::fill (×2) at src/main.rs:16:6\n └╼ async fn app::write at src/main.rs:32:11";
         assert_eq!(brief(two), "app::read › app::fill +1  src/main.rs:28");
         assert_eq!(brief("╼ program+0x10"), "program+0x10");
+        assert_eq!(brief("╼ app::main at /home/me/app/src/main.rs:1:2"), "app::main  src/main.rs:1");
         assert_eq!(brief("(no trace: it is over)"), "it is over");
         assert_eq!(brief(""), "");
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use bw_render::{Count, Detail, Span};
 
+use super::columns::rate;
 use super::ink;
 use super::list::Go;
 use super::pattern::Pattern;
@@ -156,8 +157,8 @@ fn of_task(picture: &Picture, at: usize, detail: Detail) -> String {
     }
     let polls = usize::try_from(task.polls).unwrap_or(usize::MAX);
     let _ = write!(text, "\npolls: {}", Count(polls));
-    if let Some(rate) = task.rate {
-        let _ = write!(text, ", {rate:.1} in a second");
+    if task.rate.is_some() {
+        let _ = write!(text, ", {} in a second", rate(task.rate));
     }
     if let Some(age) = task.age {
         let _ = write!(text, ", {} old", Span(age));

@@ -71,7 +71,7 @@ impl Column {
     }
 
     /// With the mark of sorting. What is in it may be shorter or longer.
-    fn width(self, picture: &Picture, room: u16) -> u16 {
+    fn width(self, view: View, picture: &Picture, room: u16) -> u16 {
         match self {
             Self::Count => 8,
             Self::Change => 7,
@@ -85,8 +85,11 @@ impl Column {
             Self::Age => 11,
             Self::Polls => 9,
             Self::Rate => 8,
-            Self::Name => picture.name_width.clamp(5, (room / 5).max(8)),
-            Self::WaitsAt => (room / 5 * 2).clamp(16, 60),
+            Self::Name => {
+                let longest = if view == View::Groups { picture.names_width } else { picture.name_width };
+                longest.clamp(5, (room / 5).max(8))
+            }
+            Self::WaitsAt => (room / 3).clamp(16, 60),
         }
     }
 }
@@ -105,7 +108,7 @@ pub(super) fn columns(model: &Model, picture: &Picture) -> Vec<(Column, u16)> {
             &[Id, State, InState, Age, Polls, Rate, Name, WaitsAt],
         ),
         View::Tree => (
-            &[Tree, State, InState, WaitsAt, Age, Rate, Polls],
+            &[Tree, State, InState, WaitsAt, Rate, Age, Polls],
             &[Tree, State, InState, Age, Polls, Rate, WaitsAt],
         ),
     };
@@ -122,7 +125,7 @@ pub(super) fn columns(model: &Model, picture: &Picture) -> Vec<(Column, u16)> {
             continue;
         }
         let gap = if chosen.is_empty() { 0 } else { GAP };
-        let width = column.width(picture, room);
+        let width = column.width(model.view, picture, room);
         match used.checked_add(width).and_then(|used| used.checked_add(gap)) {
             Some(total) if total <= room => {
                 used = total;
@@ -208,7 +211,7 @@ fn span(time: Option<Duration>) -> String {
     time.map_or_else(|| "?".to_owned(), |time| Span(time).to_string())
 }
 
-fn rate(rate: Option<f32>) -> String {
+pub(super) fn rate(rate: Option<f32>) -> String {
     match rate {
         None => String::new(),
         Some(0.0) => "0".to_owned(),

@@ -43,8 +43,8 @@ pub(super) fn lines(model: &Model) -> Vec<HeaderLine> {
         lines.push(HeaderLine::new(Loudness::Alarm, text));
     }
     let Some(picture) = &model.picture else { return lines };
-    if let Some(stuck) = &picture.stuck {
-        lines.push(HeaderLine::new(Loudness::Alarm, stuck.clone()));
+    if let Some((stuck, _)) = &picture.stuck {
+        lines.push(HeaderLine::new(Loudness::Alarm, format!("{stuck} (b shows it)")));
     }
     // What the text prints in a colour is loud.
     let (quiet, loud): (Vec<_>, Vec<_>) =
@@ -121,6 +121,6 @@ fn states(model: &Model, picture: &Picture) -> HeaderLine {
         _ => String::new(),
     };
     let (took, here) = (picture.took.as_millis(), picture.asked_for.as_millis());
-    let right = format!("taken {time}{ago}, in {took} ms; here {here} ms later");
+    let right = format!("taken {time}{ago}, in {took} ms; shown after {here} ms");
     HeaderLine { left, right, loudness: Loudness::Plain }
 }

@@ -16,6 +16,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("Home End g G", "the first row, the last; at the first, the cursor stays there"),
     ("Enter", "the tree of the group or task; there again, or Esc: back"),
     ("t", "the tasks of the group"),
+    ("b", "the task that blocks its thread, or is not polled"),
     ("Left Right h l", "in the task tree: hide or show children; in a tree: to the side"),
     ("d", "in a tree: more detail (libraries, everything)"),
     ("/", "search: names, ids, functions, places; Enter keeps what was typed, Esc drops it"),
@@ -101,6 +102,10 @@ impl Model {
             KeyCode::Char('p') => {
                 self.is_paused = !self.is_paused;
                 Some(Action::Pause(self.is_paused))
+            }
+            KeyCode::Char('b') => {
+                self.open_stuck();
+                None
             }
             KeyCode::Char('+' | '=') => self.change_interval(true),
             KeyCode::Char('-') => self.change_interval(false),

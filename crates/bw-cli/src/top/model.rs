@@ -311,6 +311,13 @@ impl Model {
         }
     }
 
+    /// The task that blocks, with its tree.
+    pub(super) fn open_stuck(&mut self) {
+        let Some(picture) = &self.picture else { return };
+        let Some((_, at)) = picture.stuck else { return };
+        self.close_up = Some(CloseUp::new(Subject::Task(picture.tasks[at].id), picture));
+    }
+
     /// Hides or shows the children of the task at the cursor. Where there is nothing to hide, goes to the parent.
     pub(super) fn close_branch(&mut self, close: bool) {
         let (Some(picture), View::Tree, Some(row)) = (&self.picture, self.view, self.list().row()) else {

@@ -32,8 +32,8 @@ pub(super) struct Picture {
     pub(super) asked_for: Duration,
     /// How far it can be trusted, with colours: see [`DumpText::warnings`].
     pub(super) warnings: Vec<String>,
-    /// Who blocks.
-    pub(super) stuck: Option<String>,
+    /// Who blocks, or is not polled: what to say of it, and its index.
+    pub(super) stuck: Option<(String, usize)>,
     /// Why names or lines are missing.
     pub(super) problems: Vec<String>,
     pub(super) states: [usize; State::ALL.len()],
@@ -43,6 +43,8 @@ pub(super) struct Picture {
     pub(super) family: Family,
     /// Columns of the longest name of a task; 0 if none has a name.
     pub(super) name_width: u16,
+    /// Of those of a group.
+    pub(super) names_width: u16,
     pub(super) snapshot: Snapshot,
     started_at: Option<SystemTime>,
 }
@@ -135,7 +137,7 @@ impl Picture {
         let program = program.map_or_else(|| "a process".to_owned(), |name| shown(&name.to_string_lossy()));
         let age = |at: SystemTime| dump.taken_at().duration_since(at).ok();
         // Another process may have come in its place, and has other tasks of the same ids.
-        let before = before.filter(|it| it.pid == process.pid && it.started_at == process.started_at);
+        let before = before.filter(|it| it.is_of(process.pid, process.started_at));
         let text = text();
         let settings = DumpText::new(text.clone());
         let with_trees = snapshot.trees();
@@ -227,6 +229,7 @@ impl Picture {
             problems: snapshot.problems().iter().map(|problem| shown(&problem.to_string())).collect(),
             states,
             family,
+            names_width: groups.iter().map(|group| width(&group.names)).max().unwrap_or(0),
             name_width: tasks.iter().filter_map(|task| task.name.as_deref()).map(width).max().unwrap_or(0),
             tasks,
             groups,
@@ -277,6 +280,16 @@ impl Picture {
 }
 
 impl Before {
+    fn is_of(&self, pid: u32, started_at: Option<SystemTime>) -> bool {
+        /// When a process started is known to some ten milliseconds, and read anew for each dump.
+        const ABOUT: Duration = Duration::from_secs(1);
+        let apart = self
+            .started_at
+            .zip(started_at)
+            .map(|(a, b)| a.duration_since(b).unwrap_or_else(|e| e.duration()));
+        self.pid == pid && apart.is_none_or(|apart| apart < ABOUT)
+    }
+
     fn give_rates(&self, tasks: &mut [Task], now: SystemTime) {
         let Some(between) = now.duration_since(self.taken_at).ok().filter(|time| !time.is_zero()) else {
             return;
@@ -334,24 +347,28 @@ fn names<'a>(tasks: impl Iterator<Item = &'a Task>) -> String {
 }
 
 /// Says who blocks, or whose executor does not run.
-fn stuck(tasks: &[Task]) -> Option<String> {
+fn stuck(tasks: &[Task]) -> Option<(String, usize)> {
     let longest = |state| {
-        let those = || tasks.iter().filter(move |task| task.state == state && is_stuck(task));
-        Some((those().max_by_key(|task| task.in_state)?, those().count()))
+        let those =
+            || tasks.iter().enumerate().filter(move |(_, task)| task.state == state && is_stuck(task));
+        let (at, task) = those().max_by_key(|(_, task)| task.in_state)?;
+        Some((at, task, those().count()))
     };
-    if let Some((task, count)) = longest(State::Polling) {
+    if let Some((at, task, count)) = longest(State::Polling) {
         let name = task.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
         let others = if count > 1 { format!(", and {} more do", Count(count - 1)) } else { String::new() };
         let (time, thread) = (Span(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
-        return Some(format!(
+        let text = format!(
             "BLOCKED: task {}{name} has been in one poll for {time}: it blocks or computes on {thread}{others}",
             task.id
-        ));
+        );
+        return Some((text, at));
     }
-    let (task, count) = longest(State::Woken)?;
+    let (at, task, count) = longest(State::Woken)?;
     let tasks = if count == 1 { "1 task was".to_owned() } else { format!("{} tasks were", Count(count)) };
-    Some(format!(
+    let text = format!(
         "NOT POLLED: {tasks} woken up to {} ago; is every thread of their executor blocked, or does it not run?",
         Span(task.in_state?)
-    ))
+    );
+    Some((text, at))
 }

@@ -21,6 +21,7 @@ pub(super) struct Dump {
     /// Seconds after the first.
     pub(super) later: u32,
     pub(super) pid: u32,
+    pub(super) started_at: &'static str,
     /// Functions of each trace, root first: name, and a line of `src/main.rs`.
     pub(super) traces: Vec<Vec<(String, u32)>>,
 }
@@ -39,7 +40,7 @@ impl Dump {
             ]),
             trace(&[("async fn shop::serve", 20)]),
         ];
-        Self { tasks, alive: None, later: 0, pid: 4711, traces }
+        Self { tasks, alive: None, later: 0, pid: 4711, started_at: "2026-09-21T12:00:00Z", traces }
     }
 
     /// A few of everything.
@@ -101,7 +102,7 @@ impl Dump {
         let file = json!({
             "format": "backtrace-waker raw dump",
             "version": 1,
-            "process": {"pid": self.pid, "executable": "/srv/shop", "started_at": "2026-09-21T12:00:00Z",
+            "process": {"pid": self.pid, "executable": "/srv/shop", "started_at": self.started_at,
                 "os": "linux", "architecture": "x86_64"},
             "taken_at": format!("2026-09-21T14:13:{:02}Z", 20 + self.later),
             "took_ns": 84_000_000,

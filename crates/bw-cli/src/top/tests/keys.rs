@@ -103,9 +103,20 @@ fn busy_tasks_show_by_how_often_they_are_polled() {
     assert_eq!(of_sellers.change, Some(1));
     // Another process may have the same number.
     let mut restarted = first.after(9);
-    restarted.pid = 4712;
+    restarted.started_at = "2026-09-21T14:13:25Z";
     model.take(restarted.picture(Some(&picture.before())));
     assert!(model.picture.as_ref().unwrap().tasks.iter().all(|task| task.rate.is_none()));
+}
+
+/// An agent reads it anew for each dump, from clocks of 10 ms.
+#[test]
+fn a_process_whose_start_is_known_to_some_milliseconds_stays_the_same() {
+    let first = Dump::shop();
+    let mut later = first.after(4);
+    later.started_at = "2026-09-21T12:00:00.010Z";
+    let picture = later.picture(Some(&first.picture(None).before()));
+    assert!(picture.tasks.iter().all(|task| task.rate == Some(0.0)));
+    assert!(picture.groups.iter().all(|group| group.change == Some(0)));
 }
 
 #[test]
@@ -188,6 +199,24 @@ fn enter_shows_the_tree_of_what_is_at_the_cursor_and_esc_goes_back() {
     assert!(shown.contains("it is over") && shown.contains("shop::sell at"), "{shown}");
     press(&mut model, KeyCode::Tab);
     assert!(model.close_up.is_none() && model.view == View::Tree);
+}
+
+#[test]
+fn b_shows_who_blocks() {
+    let mut model = view_of(&Dump::shop(), 100, 20);
+    type_text(&mut model, "b");
+    let shown = screen(&model);
+    assert!(shown.contains("task 12 \"report\": being polled for 4.2 s on \"tokio-rt-worker\""), "{shown}");
+    // Nobody does.
+    let mut model =
+        view_of(&Dump::new(vec![task(1, "woken", 0.9, json!({"no_trace": "not_polled"}))]), 100, 20);
+    type_text(&mut model, "b");
+    assert!(model.close_up.is_none());
+    let mut model =
+        view_of(&Dump::new(vec![task(1, "woken", 1.0, json!({"no_trace": "not_polled"}))]), 100, 20);
+    assert!(screen(&model).contains("NOT POLLED: 1 task was woken up to 1.0 s ago"), "{}", screen(&model));
+    type_text(&mut model, "b");
+    assert!(model.close_up.is_some());
 }
 
 #[test]
