@@ -86,8 +86,9 @@ impl Column {
             Self::Polls => 9,
             Self::Rate => 8,
             Self::Name => {
-                let longest = if view == View::Groups { picture.names_width } else { picture.name_width };
-                longest.clamp(5, (room / 5).max(8))
+                let (longest, part) =
+                    if view == View::Groups { (picture.names_width, 6) } else { (picture.name_width, 5) };
+                longest.clamp(5, (room / part).max(8))
             }
             Self::WaitsAt => (room / 3).clamp(16, 60),
         }
@@ -96,6 +97,7 @@ impl Column {
 
 /// The columns of the list that shows, as there is room for them, and how wide they are.
 pub(super) fn columns(model: &Model, picture: &Picture) -> Vec<(Column, u16)> {
+    const SOME: u16 = 8;
     use Column::{Age, Change, Count, Id, InState, Name, Polls, Rate, State, Tree, WaitsAt};
     // By importance, and as they stand.
     let (important, stand): (&[Column], &[Column]) = match model.view {
@@ -125,7 +127,12 @@ pub(super) fn columns(model: &Model, picture: &Picture) -> Vec<(Column, u16)> {
             continue;
         }
         let gap = if chosen.is_empty() { 0 } else { GAP };
-        let width = column.width(model.view, picture, room);
+        let mut width = column.width(model.view, picture, room);
+        // Some of where they wait is better than nothing of it.
+        let left = room.saturating_sub(used.saturating_add(gap));
+        if column == WaitsAt && left >= SOME {
+            width = width.min(left);
+        }
         match used.checked_add(width).and_then(|used| used.checked_add(gap)) {
             Some(total) if total <= room => {
                 used = total;

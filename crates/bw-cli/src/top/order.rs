@@ -1,6 +1,6 @@
 //! By what lists are sorted.
 
-use std::cmp::{Ordering, Reverse};
+use std::time::Duration;
 
 use super::picture::{Group, Task};
 
@@ -56,45 +56,49 @@ impl Sorting {
 
     /// Puts indices of tasks in order. Ties are in the order of ids.
     pub(super) fn tasks(&self, tasks: &[Task], indices: &mut [u32]) {
-        let task = |at: &u32| &tasks[*at as usize];
-        self.sort(indices, |a, b| {
-            let (a, b) = (task(a), task(b));
-            match self.by() {
-                Order::InState => b.in_state.cmp(&a.in_state),
-                Order::Age => b.age.cmp(&a.age),
-                Order::Rate => by_rate(a.rate, b.rate),
-                Order::Polls => b.polls.cmp(&a.polls),
-                // Those without a name come last.
-                Order::Name => (a.name.is_none(), &a.name).cmp(&(b.name.is_none(), &b.name)),
-                Order::Id | Order::Count | Order::Change => Ordering::Equal,
-            }
-        });
+        let task = |at: u32| &tasks[at as usize];
+        let by_number = |number: &dyn Fn(&Task) -> Option<u64>, indices: &mut [u32]| {
+            // Together with what they are sorted by: a look at the task for each comparison takes some times as long.
+            let key = |at: u32| u64::MAX - number(task(at)).map_or(0, |number| number.saturating_add(1));
+            let mut keys: Vec<(u64, u32)> = indices.iter().map(|&at| (key(at), at)).collect();
+            keys.sort_unstable();
+            indices.iter_mut().zip(keys).for_each(|(to, (_, at))| *to = at);
+        };
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        match self.by() {
+            Order::InState => by_number(&|task| task.in_state.map(nanoseconds), indices),
+            Order::Age => by_number(&|task| task.age.map(nanoseconds), indices),
+            Order::Polls => by_number(&|task| Some(task.polls), indices),
+            // Of numbers that are not negative, the bits are in the same order.
+            Order::Rate => by_number(&|task| task.rate.map(|rate| rate.to_bits().into()), indices),
+            // Those without a name come last.
+            Order::Name => indices.sort_unstable_by(|&a, &b| {
+                let (of_a, of_b) = (&task(a).name, &task(b).name);
+                (of_a.is_none(), of_a).cmp(&(of_b.is_none(), of_b)).then(a.cmp(&b))
+            }),
+            Order::Id | Order::Count | Order::Change => indices.sort_unstable(),
+        }
+        if self.is_reversed {
+            indices.reverse();
+        }
     }
 
     /// Puts indices of groups in order. Ties are in the order of the dump: the oldest first.
     pub(super) fn groups(&self, groups: &[Group], indices: &mut [u32]) {
-        let group = |at: &u32| &groups[*at as usize];
-        self.sort(indices, |a, b| {
-            let (a, b) = (group(a), group(b));
-            match self.by() {
-                Order::Count => b.tasks.len().cmp(&a.tasks.len()),
-                Order::Change => Reverse(a.change).cmp(&Reverse(b.change)),
-                Order::Rate => by_rate(a.rate, b.rate),
-                Order::Name => a.waits_at.cmp(&b.waits_at),
-                _ => b.oldest.cmp(&a.oldest),
-            }
+        let group = |at: u32| &groups[at as usize];
+        indices.sort_unstable_by(|&a, &b| {
+            let (of_a, of_b) = (group(a), group(b));
+            let order = match self.by() {
+                Order::Count => of_b.tasks.len().cmp(&of_a.tasks.len()),
+                Order::Change => of_b.change.cmp(&of_a.change),
+                Order::Rate => of_b.rate.unwrap_or(-1.0).total_cmp(&of_a.rate.unwrap_or(-1.0)),
+                Order::Name => of_a.waits_at.cmp(&of_b.waits_at),
+                _ => of_b.oldest.cmp(&of_a.oldest),
+            };
+            order.then(a.cmp(&b))
         });
+        if self.is_reversed {
+            indices.reverse();
+        }
     }
-
-    fn sort(&self, indices: &mut [u32], mut compare: impl FnMut(&u32, &u32) -> Ordering) {
-        // Indices of tasks are in the order of their ids, those of groups in that of the dump.
-        indices.sort_unstable_by(|a, b| {
-            let order = compare(a, b).then(a.cmp(b));
-            if self.is_reversed { order.reverse() } else { order }
-        });
-    }
-}
-
-fn by_rate(a: Option<f32>, b: Option<f32>) -> Ordering {
-    b.unwrap_or(-1.0).total_cmp(&a.unwrap_or(-1.0))
 }

@@ -22,9 +22,9 @@ impl Pattern {
         self.text.is_empty()
     }
 
-    /// Whether it is a number, and so perhaps the id of a task.
-    pub(super) fn is_number(&self) -> bool {
-        !self.is_empty() && self.text.bytes().all(|byte| byte.is_ascii_digit())
+    /// The number that it is, if it is one: perhaps the id of a task.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.text.bytes().all(|byte| byte.is_ascii_digit()).then(|| self.text.parse().ok()).flatten()
     }
 
     pub(super) fn push(&mut self, c: char) {
@@ -115,12 +115,14 @@ mod tests {
         let mut pattern = pattern("a\u{1b}\nb");
         assert_eq!(pattern.text(), "ab");
         pattern.pop();
-        assert!(pattern.text() == "a" && !pattern.is_number());
+        assert!(pattern.text() == "a" && pattern.number().is_none());
         pattern.clear();
-        assert!(pattern.is_empty() && !pattern.is_number());
+        assert!(pattern.is_empty() && pattern.number().is_none());
+        pattern.push('7');
+        assert_eq!(pattern.number(), Some(7));
         for _ in 0..1_000 {
             pattern.push('7');
         }
-        assert!(pattern.is_number() && pattern.text().len() == MOST_CHARS);
+        assert!(pattern.number().is_none() && pattern.text().len() == MOST_CHARS);
     }
 }

@@ -19,11 +19,13 @@ pub(super) enum News {
 }
 
 /// What somebody wants of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Wish {
     Ask,
     Interval(Duration),
     Pause(bool),
+    /// A picture is not needed any more. Dropping one of many tasks takes some time.
+    Drop(Box<Picture>),
 }
 
 /// Asks the process, on a thread of its own.
@@ -53,6 +55,10 @@ impl Refresher {
 
     pub(super) fn interval(&self, interval: Duration) {
         let _ = self.wishes.send(Wish::Interval(interval));
+    }
+
+    pub(super) fn drop_there(&self, picture: Picture) {
+        let _ = self.wishes.send(Wish::Drop(Box::new(picture)));
     }
 
     pub(super) fn pause(&self, paused: bool) {
@@ -110,6 +116,7 @@ impl Schedule {
             Wish::Ask => self.want(),
             Wish::Interval(interval) => self.interval(interval),
             Wish::Pause(paused) => self.pause(paused),
+            Wish::Drop(picture) => drop(picture),
         }
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 use std::future;
 use std::io::{self, Stdout};
+use std::ops::ControlFlow;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -15,6 +16,7 @@ use crossterm::event::{self, Event};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 
 use super::model::{Action, Model};
 use super::refresher::{News, Refresher};
@@ -35,6 +37,8 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 enum Happening {
     Terminal(Event),
     News(News),
+    /// The process had been stopped, and goes on.
+    Continue,
     /// The terminal is gone, or somebody wants the process to end.
     End(Option<io::Error>),
 }
@@ -42,7 +46,6 @@ enum Happening {
 /// Shows the view until somebody quits it.
 pub(super) fn run(source: Source, interval: Duration, has_colours: bool) -> Result<(), Failure> {
     let interval = source.is_live().then_some(interval);
-    let broken = |error: io::Error| Failure::new(format!("the terminal: {error}"));
     let (happen, happenings) = mpsc::channel();
     let to_news = happen.clone();
     let refresher =
@@ -52,18 +55,19 @@ pub(super) fn run(source: Source, interval: Duration, has_colours: bool) -> Resu
     let screen = Screen::enter().map_err(broken)?;
     signals(happen.clone()).map_err(broken)?;
     read_keys(happen).map_err(broken)?;
-    let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(broken)?;
+    let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(broken)?;
+    let model = Model::new(interval, has_colours);
     let began = Instant::now();
-    let mut model = Model::new(interval, has_colours);
+    let mut live = Live { model, refresher, screen, terminal, suspended: None };
     loop {
-        model.now = began.elapsed();
-        draw(&mut terminal, &mut model).map_err(broken)?;
+        live.model.now = began.elapsed();
+        live.show().map_err(broken)?;
         let first = match happenings.recv_timeout(TICK) {
             Ok(happening) => happening,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        model.now = began.elapsed();
+        live.model.now = began.elapsed();
         // All that waits is drawn once: a key that is kept pressed never leaves the screen behind.
         for happening in std::iter::once(first).chain(happenings.try_iter()) {
             // Ordering: Relaxed; the hook has given the terminal back, and this only ends the view.
@@ -72,31 +76,87 @@ pub(super) fn run(source: Source, interval: Duration, has_colours: bool) -> Resu
                     "a part of this command panicked; please report what is said above",
                 ));
             }
-            match happening {
-                Happening::Terminal(Event::Key(key)) => match model.key(key) {
-                    None => {}
-                    Some(Action::Quit) => return Ok(()),
-                    Some(Action::Ask) => refresher.ask(),
-                    Some(Action::Interval(interval)) => refresher.interval(interval),
-                    Some(Action::Pause(paused)) => refresher.pause(paused),
-                    Some(Action::Redraw) => terminal.clear().map_err(broken)?,
-                    Some(Action::Suspend) => {
-                        screen.suspend().map_err(broken)?;
-                        terminal.clear().map_err(broken)?;
-                    }
-                },
-                Happening::Terminal(_) => {}
-                Happening::News(News::Asking) => model.asking = Some(model.now),
-                Happening::News(News::Picture(picture)) => model.take(*picture),
-                // Who has seen nothing yet wants to know why, where it can be read.
-                Happening::News(News::Failed(failure)) if model.picture.is_none() && !failure.may_pass() => {
-                    return Err(failure);
-                }
-                Happening::News(News::Failed(failure)) => model.fail(&failure),
-                Happening::End(None) => return Ok(()),
-                Happening::End(Some(error)) => return Err(broken(error)),
+            if live.happens(happening)? == ControlFlow::Break(()) {
+                return Ok(());
             }
         }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is what an error is mapped with")]
+fn broken(error: io::Error) -> Failure {
+    Failure::new(format!("the terminal: {error}"))
+}
+
+/// The view on its terminal. Dropping it gives the terminal back.
+struct Live {
+    model: Model,
+    refresher: Refresher,
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Since when the terminal is given back, for this process to be stopped.
+    suspended: Option<Instant>,
+    // After the terminal, which shows the cursor when it is dropped.
+    screen: Screen,
+}
+
+impl Live {
+    /// Something happened. Breaks when that ends the view.
+    fn happens(&mut self, happening: Happening) -> Result<ControlFlow<()>, Failure> {
+        match happening {
+            Happening::Terminal(Event::Key(key)) if self.suspended.is_none() => match self.model.key(key) {
+                None => {}
+                Some(Action::Quit) => return Ok(ControlFlow::Break(())),
+                Some(Action::Ask) => self.refresher.ask(),
+                Some(Action::Interval(interval)) => self.refresher.interval(interval),
+                Some(Action::Pause(paused)) => self.refresher.pause(paused),
+                Some(Action::Redraw) => self.redraw().map_err(broken)?,
+                Some(Action::Suspend) => {
+                    self.suspended = Some(Instant::now());
+                    self.screen.suspend().map_err(broken)?;
+                }
+            },
+            Happening::Terminal(_) => {}
+            Happening::Continue => self.go_on().map_err(broken)?,
+            Happening::News(News::Asking) => self.model.asking = Some(self.model.now),
+            Happening::News(News::Picture(picture)) => {
+                if let Some(before) = self.model.take(*picture) {
+                    self.refresher.drop_there(before);
+                }
+            }
+            // Who has seen nothing yet wants to know why, where it can be read.
+            Happening::News(News::Failed(failure)) if self.model.picture.is_none() && !failure.may_pass() => {
+                return Err(failure);
+            }
+            Happening::News(News::Failed(failure)) => self.model.fail(&failure),
+            Happening::End(None) => return Ok(ControlFlow::Break(())),
+            Happening::End(Some(error)) => return Err(broken(error)),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn show(&mut self) -> io::Result<()> {
+        /// After it was to be stopped: then nobody can stop it, such as in a terminal without a shell.
+        const NOT_STOPPED: Duration = Duration::from_secs(1);
+        match self.suspended {
+            Some(since) if since.elapsed() < NOT_STOPPED => Ok(()),
+            Some(_) => self.go_on(),
+            None => draw(&mut self.terminal, &mut self.model),
+        }
+    }
+
+    /// Takes the terminal again, whoever had it.
+    fn go_on(&mut self) -> io::Result<()> {
+        self.suspended = None;
+        Screen::take()?;
+        self.redraw()?;
+        draw(&mut self.terminal, &mut self.model)
+    }
+
+    /// Has everything drawn anew. Not by `clear`, which asks the terminal where its cursor is: the answer would go to the thread
+    /// that reads keys.
+    fn redraw(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 }
 
@@ -116,22 +176,24 @@ struct Screen;
 
 impl Screen {
     fn enter() -> io::Result<Self> {
-        // Ordering: Relaxed; a swap decides who gives back.
-        IS_OURS.store(true, Ordering::Relaxed);
         // From here on, dropping it gives back what was taken, however far that went.
         let screen = Self;
-        enable_raw_mode()?;
-        crossterm::execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+        Self::take()?;
         Ok(screen)
     }
 
-    /// Gives the terminal back, stops this process as `^Z` does, and takes it again when it goes on.
+    fn take() -> io::Result<()> {
+        // Ordering: Relaxed; see `give_back`.
+        IS_OURS.store(true, Ordering::Relaxed);
+        enable_raw_mode()?;
+        crossterm::execute!(io::stdout(), EnterAlternateScreen, Hide)
+    }
+
+    /// Gives the terminal back and stops this process, with those it is in a pipe with, as `^Z` does.
     #[cfg(unix)]
     fn suspend(&self) -> io::Result<()> {
         give_back();
-        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-        std::mem::forget(Self::enter()?);
-        Ok(())
+        Ok(rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?)
     }
 
     #[cfg(not(unix))]
@@ -183,24 +245,35 @@ fn read_keys(happen: Sender<Happening>) -> io::Result<()> {
     std::thread::Builder::new().name("backtrace-waker keys".into()).spawn(read).map(drop)
 }
 
-/// Ends the view, and so gives the terminal back, when the process is told to end.
+/// Ends the view, and so gives the terminal back, when the process is told to end; and says when it goes on after a stop.
 #[cfg(unix)]
 fn signals(happen: Sender<Happening>) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let mut ends = {
+    let (mut ends, mut goes_on) = {
         let _guard = runtime.enter();
-        [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?]
+        let ends =
+            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()];
+        let [terminate, hang_up, interrupt, quit] = ends.map(signal);
+        let goes_on = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+        ([terminate?, hang_up?, interrupt?, quit?], goes_on)
+    };
+    let mut next = move |context: &mut Context<'_>| {
+        if ends.iter_mut().any(|end| end.poll_recv(context).is_ready()) {
+            Poll::Ready(Happening::End(None))
+        } else {
+            goes_on.poll_recv(context).map(|_| Happening::Continue)
+        }
     };
     let wait = move || {
-        let any =
-            |context: &mut Context<'_>| match ends.iter_mut().any(|end| end.poll_recv(context).is_ready()) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            };
-        runtime.block_on(future::poll_fn(any));
-        let _ = happen.send(Happening::End(None));
+        loop {
+            let happening = runtime.block_on(future::poll_fn(&mut next));
+            let is_end = matches!(happening, Happening::End(_));
+            if happen.send(happening).is_err() || is_end {
+                return;
+            }
+        }
     };
     std::thread::Builder::new().name("backtrace-waker signals".into()).spawn(wait).map(drop)
 }
