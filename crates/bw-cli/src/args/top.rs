@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Ask, Color, EXIT_CODES, Symbols, duration};
+use super::{Ask, Color, Symbols, duration};
 use crate::target::Target;
 use crate::top;
 
@@ -15,6 +15,13 @@ Watch the tasks of a process in a live view
 Groups of tasks that wait alike, all tasks, or tasks as a tree, with their states, for how long, and how often they are
 polled; and where the one at the cursor waits. Every refresh polls each task of the process once. Where stdout is no
 terminal, and with --json, each refresh is a line of JSON instead: what `dump --json` prints.";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  somebody quit the view, or so many lines were printed, or the reader of a pipe went away
+  1  the process could not be asked, or the terminal not be used; the reason is on stderr
+  2  the command line is wrong
+  3  the process ended while lines were printed; the view shows what was there last";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,6 +8,9 @@ use crate::failure::Failure;
 use crate::message;
 use crate::source::Source;
 
+/// The process ended.
+const ENDED: u8 = 3;
+
 /// Prints a line of JSON for each refresh, so many, or until the process ends or nobody reads any more.
 pub(super) fn run(mut source: Source, interval: Duration, count: Option<u64>) -> Result<ExitCode, Failure> {
     // What cannot change is printed once.
@@ -20,10 +23,14 @@ pub(super) fn run(mut source: Source, interval: Duration, count: Option<u64>) ->
         }
         let snapshot = match source.take() {
             Ok(snapshot) => snapshot,
-            // The process did what was watched for, or just ended: what was printed is all there is.
-            Err(failure) if printed > 0 && failure.is_end() && count.is_none() => {
-                message::note(&failure);
-                break;
+            Err(failure) if printed > 0 && failure.is_end() => {
+                message::error(&failure);
+                return Ok(ExitCode::from(ENDED));
+            }
+            // Whoever watches a process that is sick does not want to start again.
+            Err(failure) if printed > 0 && failure.may_pass() => {
+                message::warning(&failure);
+                continue;
             }
             Err(failure) => return Err(failure),
         };

@@ -225,7 +225,7 @@ impl Picture {
             took: dump.took(),
             asked_for: asked_at.elapsed(),
             warnings,
-            stuck: stuck(&tasks),
+            stuck: stuck(&tasks, &groups),
             problems: snapshot.problems().iter().map(|problem| shown(&problem.to_string())).collect(),
             states,
             family,
@@ -347,7 +347,7 @@ fn names<'a>(tasks: impl Iterator<Item = &'a Task>) -> String {
 }
 
 /// Says who blocks, or whose executor does not run.
-fn stuck(tasks: &[Task]) -> Option<(String, usize)> {
+fn stuck(tasks: &[Task], groups: &[Group]) -> Option<(String, usize)> {
     let longest = |state| {
         let those =
             || tasks.iter().enumerate().filter(move |(_, task)| task.state == state && is_stuck(task));
@@ -358,10 +358,11 @@ fn stuck(tasks: &[Task]) -> Option<(String, usize)> {
         let name = task.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
         let others = if count > 1 { format!(", and {} more do", Count(count - 1)) } else { String::new() };
         let (time, thread) = (Span(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
-        let text = format!(
-            "BLOCKED: task {}{name} has been in one poll for {time}: it blocks or computes on {thread}{others}",
-            task.id
-        );
+        let what = match groups.get(task.group as usize) {
+            Some(group) if group.has_tree => format!("on {thread}, at {}", group.waits_at),
+            _ => format!("it blocks or computes on {thread}"),
+        };
+        let text = format!("BLOCKED: task {}{name} has been in one poll for {time}: {what}{others}", task.id);
         return Some((text, at));
     }
     let (at, task, count) = longest(State::Woken)?;

@@ -207,6 +207,12 @@ fn b_shows_who_blocks() {
     type_text(&mut model, "b");
     let shown = screen(&model);
     assert!(shown.contains("task 12 \"report\": being polled for 4.2 s on \"tokio-rt-worker\""), "{shown}");
+    // Where, if that is known.
+    let mut dump = Dump::shop();
+    dump.task(12)["trace"] = json!(1);
+    dump.task(12).as_object_mut().unwrap().remove("no_trace");
+    let shown = screen(&view_of(&dump, 100, 20)).replace("\n ", "");
+    assert!(shown.contains("(thread 4713), at shop::order › Sleep::poll  src/main.rs:80"), "{shown}");
     // Nobody does.
     let mut model =
         view_of(&Dump::new(vec![task(1, "woken", 0.9, json!({"no_trace": "not_polled"}))]), 100, 20);
