@@ -216,3 +216,16 @@ fn no_trace_is_owned_by_a_waker_clone_so_memory_stays_flat() {
     // Other tests of this program run meanwhile; a trace is more than a hundred bytes.
     assert!(grown < 100_000, "{grown} bytes more");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_that_does_not_fire_allocates_what_tokios_does() {
+    let later = || tokio::time::sleep(Duration::from_secs(1));
+    let twice = Duration::from_secs(2);
+    // What the runtime allocates at its first timer.
+    later().await;
+    let before = ALLOCATIONS.get();
+    assert!(tokio::time::timeout(twice, later()).await.is_ok());
+    let tokios = ALLOCATIONS.get() - before;
+    assert!(backtrace_waker::tokio::timeout_traced(twice, later()).await.is_ok());
+    assert_eq!(ALLOCATIONS.get() - before - tokios, tokios);
+}

@@ -89,6 +89,7 @@
 mod executor;
 mod handle;
 mod task_dump;
+mod test_deadline;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod trace;
@@ -105,4 +106,5 @@ pub use {bw_core, bw_render, bw_symbolize};
 pub use executor::TracedExecutor;
 pub use handle::{Backtrace, TraceHandle, traced, traced_as};
 pub use task_dump::{DumpRequest, TaskDump};
+pub use test_deadline::TestDeadline;
 pub use trace::{Trace, symbolizer};

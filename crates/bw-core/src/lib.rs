@@ -84,6 +84,7 @@ mod loom_models;
 mod name;
 #[allow(unsafe_code)]
 mod os_thread;
+mod poll_traced;
 mod pulse;
 mod raw_trace;
 mod recorded;
@@ -112,6 +113,7 @@ pub use dump::{Dump, InvalidTaskFilter, NoTrace, RawTaskDump, SpawnedAt, TaskFil
 pub use error::CaptureError;
 pub use handle::TraceHandle;
 pub use id::TaskId;
+pub use poll_traced::poll_traced;
 pub use raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
 pub use registry::Registry;
 pub use state::{PollingThread, TaskState, TaskStatus};

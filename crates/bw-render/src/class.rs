@@ -27,6 +27,8 @@ pub(crate) enum Class {
 
 /// Libraries that are glue as a whole or in part, by path.
 const GLUE: &[&str] = &[
+    "backtrace_waker::tokio::deadline::",
+    "backtrace_waker::tokio::timeout::",
     "tokio::future::maybe_done::",
     "tokio::future::poll_fn::",
     "tokio::future::try_join::",

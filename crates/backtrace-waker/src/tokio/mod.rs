@@ -1,4 +1,4 @@
-//! tokio's ways to spawn, traced: the same names, arguments and results. Feature `tokio`:
+//! tokio's ways to spawn, and its `timeout`, traced: the same names, arguments and results. Feature `tokio`:
 //!
 //! ```toml
 //! [dependencies]
@@ -11,8 +11,10 @@
 //! | `tokio::task::spawn_local(future)` | `backtrace_waker::tokio::spawn_local(future)` |
 //! | `handle.spawn(future)` | `backtrace_waker::tokio::spawn_on(&handle, future)` |
 //! | `tokio::task::JoinSet` | `backtrace_waker::tokio::JoinSet` |
+//! | `tokio::time::timeout(time, future)` | `backtrace_waker::tokio::timeout_traced(time, future)`, whose error says where the future waited |
+//! | the same in a test, with `unwrap` | `backtrace_waker::tokio::deadline(time, future)`, which prints a dump and fails |
 //!
-//! Each has a sibling that also gives the task a name. What they spawn is in every [`TaskDump`](crate::TaskDump), with the place of
+//! Each that spawns has a sibling that also gives the task a name. What they spawn is in every [`TaskDump`](crate::TaskDump), with the place of
 //! the call as the place it was spawned at. They give tokio's own handles; for a [`TraceHandle`](crate::TraceHandle) wrap with
 //! [`traced`](crate::traced) and spawn with tokio.
 //!
@@ -55,8 +57,12 @@
 //! That of [`traced`](crate::traced): one allocation for each task, beside tokio's own. Where it was spawned costs nothing more, nor
 //! does a name that is a constant; any other costs one allocation.
 
+mod deadline;
 mod join_set;
 mod spawn;
+mod timeout;
 
+pub use deadline::deadline;
 pub use join_set::JoinSet;
 pub use spawn::{spawn, spawn_local, spawn_local_named, spawn_named, spawn_on, spawn_on_named};
+pub use timeout::{Elapsed, TimeoutTraced, timeout_traced};

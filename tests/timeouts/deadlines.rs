@@ -1,0 +1,74 @@
+//! Ends of tests that hang. A test that is to fail is a program here, `late`.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use backtrace_waker::TestDeadline;
+use backtrace_waker::tokio::deadline;
+
+/// What `panic` makes of a program.
+const PANICKED: Option<i32> = Some(101);
+const SIGABRT: Option<i32> = Some(6);
+
+fn late(how: &str) -> (Output, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_late")).arg(how).output().expect("a program");
+    let text = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+    (output, text)
+}
+
+#[tokio::test]
+async fn who_is_in_time_hears_nothing() {
+    assert_eq!(deadline(Duration::from_secs(60), async { 7 }).await, 7);
+    drop(TestDeadline::new(Duration::MAX));
+    drop(TestDeadline::new(Duration::from_secs(60)));
+}
+
+#[tokio::test]
+#[should_panic(expected = "0ns have passed, and the future is not ready")]
+async fn who_is_late_panics() {
+    deadline(Duration::ZERO, std::future::pending::<()>()).await;
+}
+
+#[test]
+fn a_deadline_prints_all_tasks_and_the_trace_of_its_own_future() {
+    let (output, text) = late("waits");
+    assert_eq!(output.status.code(), PANICKED, "{text}");
+    let (dump, message) = text.split_once("panicked at").expect("a panic");
+    assert!(dump.contains("\"neighbour\"") && dump.contains("late::neighbour at"), "{text}");
+    // A child that only the future itself polls answers as well.
+    assert!(dump.contains("\"child\"") && dump.contains("late::child at"), "{text}");
+    assert!(message.contains("tests/programs/late.rs:") && message.contains("late::waits at"), "{text}");
+}
+
+#[test]
+fn a_deadline_whose_runtime_is_wedged_prints_all_tasks_and_aborts() {
+    let (output, text) = late("wedged");
+    assert_eq!(output.status.signal(), SIGABRT, "{text}");
+    assert!(text.contains("\"neighbour\"") && text.contains("did not end within 1ms"), "{text}");
+    // The one that blocks the thread, and which.
+    assert!(text.contains("\"culprit\"") && text.contains("being polled for"), "{text}");
+}
+
+#[test]
+fn a_test_that_comes_back_too_late_fails_alone() {
+    let (output, text) = late("comes back");
+    assert_eq!(output.status.code(), PANICKED, "{text}");
+    assert!(text.contains("\"neighbour\""), "{text}");
+    assert!(text.contains("the test did not end within 1ms (deadline at tests/programs/late.rs:"), "{text}");
+    assert!(text.contains("the others went on"), "{text}");
+}
+
+#[test]
+fn a_test_that_never_comes_back_is_aborted() {
+    let (output, text) = late("never comes back");
+    assert_eq!(output.status.signal(), SIGABRT, "{text}");
+    assert!(text.contains("\"neighbour\"") && text.contains("the process is aborted"), "{text}");
+}
+
+#[test]
+fn a_test_that_panics_is_not_aborted_by_its_guard() {
+    let (output, text) = late("panics");
+    assert_eq!(output.status.code(), PANICKED, "{text}");
+    assert!(text.contains("on purpose") && !text.contains("panicked in a destructor"), "{text}");
+}
