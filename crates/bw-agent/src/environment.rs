@@ -9,6 +9,7 @@ use crate::access::Token;
 use crate::builder::AgentBuilder;
 use crate::report;
 use crate::surface::Settings;
+use crate::trigger::Told;
 
 /// The variables. A value that cannot be used is warned of, and what holds without it holds.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub(crate) struct Environment {
     tcp: Option<SocketAddr>,
     token: Option<Token>,
     deadline: Option<Duration>,
+    triggers: Told,
 }
 
 impl Environment {
@@ -64,7 +66,9 @@ impl Environment {
             }
             deadline
         });
+        let folder = value("BACKTRACE_WAKER_REPORTS").map(PathBuf::from);
         Self {
+            triggers: Told::read(|name| text(name, true), ignored, folder),
             is_on,
             socket: value("BACKTRACE_WAKER_SOCKET").map(PathBuf::from),
             tcp,
@@ -83,6 +87,7 @@ impl Environment {
     }
 
     fn apply_warning(self, builder: &mut AgentBuilder, warn: impl Fn(String)) {
+        builder.triggers.apply(self.triggers);
         builder.of_operator.socket = self.socket;
         if let Some(token) = self.token {
             builder.token = Some(token);

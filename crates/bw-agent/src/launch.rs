@@ -4,7 +4,6 @@ use std::net::{SocketAddr, TcpListener};
 #[cfg(unix)]
 use std::os::fd::AsFd;
 use std::panic::{self, AssertUnwindSafe};
-#[cfg(unix)]
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -40,7 +39,8 @@ const WORKER_STAYS: Duration = Duration::from_secs(10);
 pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
     let AgentBuilder { socket, tcp, of_operator, token, runtime, settings, bounds, triggers } = builder;
     let coverage = runtime.or_else(|| Handle::try_current().ok()).map_or(Coverage::Unknown, Coverage::Of);
-    let router = router::of_agent(Surface::new(settings, coverage, Some(SystemTime::now())));
+    let surface = Surface::new(settings, coverage, Some(SystemTime::now()));
+    let router = router::of_agent(Arc::clone(&surface));
 
     let tcp = match wanted(of_operator.tcp, |address| bind(address, token.as_ref())) {
         None => tcp.map(|address| bind(address, token.as_ref())).transpose()?,
@@ -48,6 +48,7 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
     };
     let own = Own::new()?;
     let entered = own.enter();
+    let triggers = triggers.arm()?;
     let tcp = tcp.map(tokio_listener).transpose()?;
     let tcp_address = tcp.as_ref().map(|tcp| tcp.address);
     #[cfg(unix)]
@@ -76,7 +77,7 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
     let of_thread = socket_file.clone();
     let main = move || {
         let serve = async move {
-            triggers.run();
+            triggers.run(surface);
             #[cfg(unix)]
             if let Some(unix) = unix {
                 tokio::spawn(listen::on_unix(unix, router.clone(), bounds));

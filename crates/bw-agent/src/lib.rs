@@ -190,3 +190,6 @@ pub use builder::AgentBuilder;
 pub use error::StartError;
 pub use router::router;
 pub use trace_requests::{TraceRequests, TracedRequests};
+#[cfg(unix)]
+pub use trigger::{DumpSignal, OnSignal};
+pub use trigger::{OnPanic, PanicNote, Reason, Report, ReportFolder, Sink, Stall, StallWatch, StalledGroup};

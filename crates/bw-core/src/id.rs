@@ -5,6 +5,8 @@ use core::fmt;
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::thread_slot;
+
 /// Ids are handed out to threads in blocks of so many, so that threads which spawn do not fight for a counter.
 const BLOCK: usize = 64;
 
@@ -29,6 +31,24 @@ impl TaskId {
         }
         NEXT.set(id.wrapping_add(1));
         Self(NonZeroUsize::new(id).unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// The traced task that this thread is polling, the innermost. Two loads.
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// use bw_core::TaskId;
+    ///
+    /// let (task, handle) = bw_core::traced(poll_fn(|_| Poll::Ready(TaskId::current())));
+    /// let mut task = std::pin::pin!(task);
+    /// assert_eq!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Some(handle.id())));
+    /// assert_eq!(TaskId::current(), None);
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        thread_slot::innermost()
     }
 
     /// Which block of ids it is of; see [`Registry`](crate::Registry).

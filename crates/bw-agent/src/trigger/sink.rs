@@ -1,0 +1,100 @@
+//! Where reports go.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::folder::{Folder, ReportFolder};
+use super::report::Report;
+use crate::report::warn;
+
+/// Where reports go: [stderr](Self::stderr), [`tracing`](Self::tracing()), a [folder](ReportFolder), a
+/// [callback](Self::callback). For [`AgentBuilder::report_to`](crate::AgentBuilder::report_to), and for one trigger alone.
+///
+/// Sinks are called one after the other on a thread of the agent's that runs no tasks. One that blocks (a full pipe, a slow
+/// callback) holds up further reports, and nothing else.
+#[derive(Clone)]
+pub struct Sink(Kind);
+
+type Callback = Arc<dyn Fn(&Report) + Send + Sync>;
+
+#[derive(Clone)]
+enum Kind {
+    Stderr,
+    #[cfg(feature = "tracing")]
+    Tracing,
+    Folder(Arc<Folder>),
+    Callback(Callback),
+}
+
+impl Sink {
+    /// As text, in one piece, to the process' stderr: what is used where nothing else is said.
+    #[must_use]
+    pub fn stderr() -> Self {
+        Self(Kind::Stderr)
+    }
+
+    /// As one event of `tracing`, of the target `bw_agent` and the level WARN (INFO for a signal), with the text as its message
+    /// and the fields `reason`, `tasks` and `partial`. Feature `tracing`.
+    #[cfg(feature = "tracing")]
+    #[must_use]
+    pub fn tracing() -> Self {
+        Self(Kind::Tracing)
+    }
+
+    /// To a function. What it panics with ends there.
+    #[must_use]
+    pub fn callback(callback: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        Self(Kind::Callback(Arc::new(callback)))
+    }
+
+    /// Blocks as long as the sink does. Never panics.
+    pub(super) fn take(&self, report: &Report) {
+        let taken = catch_unwind(AssertUnwindSafe(|| match &self.0 {
+            Kind::Stderr => {
+                let text = format!("bw-agent: {report}\n");
+                // Nobody is left to be told when stderr is gone.
+                let _ = io::stderr().lock().write_all(text.as_bytes());
+            }
+            #[cfg(feature = "tracing")]
+            Kind::Tracing => event(report),
+            Kind::Folder(folder) => folder.take(report),
+            Kind::Callback(callback) => callback(report),
+        }));
+        if taken.is_err() {
+            warn(format_args!("{self:?} panicked at a report; it will be given the next one all the same"));
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn event(report: &Report) {
+    let (reason, raw) = (report.reason().name(), report.dump().raw());
+    let (tasks, partial) = (raw.tasks().len(), raw.is_partial());
+    match report.reason() {
+        #[cfg(unix)]
+        super::Reason::Signal(_) => {
+            tracing::info!(target: "bw_agent", reason, tasks, partial, "{report}");
+        }
+        _ => tracing::warn!(target: "bw_agent", reason, tasks, partial, "{report}"),
+    }
+}
+
+impl From<ReportFolder> for Sink {
+    fn from(folder: ReportFolder) -> Self {
+        Self(Kind::Folder(Arc::new(Folder::new(folder))))
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Stderr => f.write_str("Sink::stderr"),
+            #[cfg(feature = "tracing")]
+            Kind::Tracing => f.write_str("Sink::tracing"),
+            Kind::Folder(folder) => folder.fmt(f),
+            Kind::Callback(_) => f.write_str("Sink::callback"),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Watches for tasks that are stuck.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backtrace_waker::{Registry, TaskFilter, TaskStatus};
+use bw_core::TraceHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::report::Reason;
+use super::reporter::Reporter;
+use super::sink::Sink;
+use super::stall::{Stall, StalledGroup};
+use super::stalls::{Seen, Stalls};
+
+/// Reports tasks that are stuck: suspended, woken without being polled, or in one poll, for longer than a threshold; for
+/// [`AgentBuilder::watch_stalls`](crate::AgentBuilder::watch_stalls).
+///
+/// A task that is stuck is reported at the threshold, when it has been stuck for twice as long, four times, and so on; from
+/// [`longest_backoff`](Self::longest_backoff) on as often as that. Tasks that were spawned at one place, under names that
+/// differ in numbers at most, are one group: it is reported once for all of them, and sooner again when twice as many are stuck.
+///
+/// Many tasks are meant to wait: who accepts connections, or runs once an hour.
+/// [`meant_to_wait`](Self::meant_to_wait) leaves them out by name. Tasks that nobody has polled yet are not reported: they may not
+/// have been spawned.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bw_agent::StallWatch;
+///
+/// # let _ =
+/// bw_agent::builder().watch_stalls(StallWatch::new(Duration::from_secs(30)).meant_to_wait("accept").meant_to_wait("idle"))
+/// # ;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct StallWatch {
+    threshold: Duration,
+    period: Option<Duration>,
+    every: Duration,
+    longest_backoff: Duration,
+    only: TaskFilter,
+    meant_to_wait: Vec<String>,
+    sinks: Vec<Sink>,
+}
+
+impl StallWatch {
+    /// The shortest time between two reports unless told: 10 s.
+    pub const EVERY: Duration = Duration::from_secs(10);
+    /// The longest time between two reports of a group that stays stuck unless told: 10 min.
+    pub const LONGEST_BACKOFF: Duration = Duration::from_secs(600);
+    /// The shortest threshold; the clock of tasks advances every tenth of a second.
+    pub const SHORTEST: Duration = Duration::from_millis(200);
+
+    /// Reports what is stuck for so long, and [`SHORTEST`](Self::SHORTEST) at least, to where all reports go.
+    pub fn new(threshold: Duration) -> Self {
+        Self {
+            threshold: threshold.max(Self::SHORTEST),
+            period: None,
+            every: Self::EVERY,
+            longest_backoff: Self::LONGEST_BACKOFF,
+            only: TaskFilter::new(),
+            meant_to_wait: Vec::new(),
+            sinks: Vec::new(),
+        }
+    }
+
+    /// For how long a task is in one state before it counts as stuck.
+    #[must_use]
+    pub fn threshold(&self) -> Duration {
+        self.threshold
+    }
+
+    /// Another threshold for all that was said else.
+    pub(super) fn with_threshold(mut self, threshold: Duration) -> Self {
+        self.threshold = threshold.max(Self::SHORTEST);
+        self
+    }
+
+    /// Looks that often, and at most ten times a second. Unless told, every quarter of the threshold, and not more often than twice a second nor less often than
+    /// every ten seconds.
+    pub fn look_every(mut self, period: Duration) -> Self {
+        self.period = Some(period.max(Self::SHORTEST / 2));
+        self
+    }
+
+    /// Gives no more than one report in that time. What is stuck meanwhile is in the next one.
+    pub fn at_most_every(mut self, time: Duration) -> Self {
+        self.every = time;
+        self
+    }
+
+    /// Reports a group that stays stuck as often as that in the end.
+    pub fn longest_backoff(mut self, time: Duration) -> Self {
+        self.longest_backoff = time;
+        self
+    }
+
+    /// Watches only the tasks that pass.
+    pub fn only(mut self, filter: TaskFilter) -> Self {
+        self.only = filter;
+        self
+    }
+
+    /// Does not watch tasks whose name has this in it. Said again, nor those with that.
+    pub fn meant_to_wait(mut self, part_of_name: impl Into<String>) -> Self {
+        self.meant_to_wait.push(part_of_name.into());
+        self
+    }
+
+    /// Reports to this and not where all reports go. Said again, to all of these.
+    pub fn report_to(mut self, sink: impl Into<Sink>) -> Self {
+        self.sinks.push(sink.into());
+        self
+    }
+
+    fn period(&self) -> Duration {
+        let quarter = (self.threshold / 4).clamp(Duration::from_millis(500), Duration::from_secs(10));
+        self.period.unwrap_or(quarter.min(self.threshold))
+    }
+
+    pub(super) async fn run(self, reporter: Arc<Reporter>) {
+        let filter = self.only.clone().in_state_for(self.threshold);
+        let mut stalls = Stalls::new(self.threshold, self.every, self.longest_backoff);
+        let mut look = tokio::time::interval(self.period());
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            let groups = self.look(&mut stalls, &filter);
+            if groups.is_empty() {
+                continue;
+            }
+            let asked =
+                groups.iter().flat_map(StalledGroup::ids).fold(TaskFilter::new(), |asked, id| asked.id(*id));
+            let reason = Reason::Stall(Stall { threshold: self.threshold, groups });
+            reporter.report(reason, asked, reporter.deadline(), &self.sinks).await;
+        }
+    }
+
+    /// Asks nobody.
+    fn look(&self, stalls: &mut Stalls, filter: &TaskFilter) -> Vec<StalledGroup> {
+        let statuses = Registry::global().statuses(filter);
+        let seen: Vec<_> = statuses.iter().filter_map(|(task, status)| self.see(task, status)).collect();
+        stalls.look(Instant::now(), &seen)
+    }
+
+    fn see<'a>(&self, task: &'a TraceHandle, status: &'a TaskStatus) -> Option<Seen<'a>> {
+        let name = task.name();
+        let is_meant_to =
+            self.meant_to_wait.iter().any(|part| name.is_some_and(|name| name.contains(&**part)));
+        (!is_meant_to).then(|| Seen { id: task.id(), name, spawned_at: task.spawned_at(), status })
+    }
+}
+
+impl From<Duration> for StallWatch {
+    fn from(threshold: Duration) -> Self {
+        Self::new(threshold)
+    }
+}
