@@ -72,6 +72,10 @@
 //! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6669` | none |
 //! | `BACKTRACE_WAKER_TOKEN` | what those who ask over TCP must send; without one, loopback addresses only | none |
 //! | `BACKTRACE_WAKER_TIMEOUT_MS` | how long a dump waits for tasks, from 1 to 60000 | 2000 |
+//! | `BACKTRACE_WAKER_SIGNAL` | `USR1`, `USR2` or `QUIT`: [reports](#reports) on that signal; `off` | as the program says |
+//! | `BACKTRACE_WAKER_PANIC` | `on` or `1`: reports on a panic; `off` or `0` | as the program says |
+//! | `BACKTRACE_WAKER_STALL_MS` | reports tasks that are stuck for so many milliseconds, 200 or more; `off` | as the program says |
+//! | `BACKTRACE_WAKER_REPORTS` | a folder: reports are kept there as well, as raw dump files | as the program says |
 //!
 //! # Endpoints
 //!
@@ -123,6 +127,8 @@
 //! | `started_at` | when: RFC 3339, UTC; to about 10 ms |
 //! | `tasks` | how many traced tasks there are |
 //! | `agent_started_at` | when the agent was started; `null` of a [`router`] |
+//!
+#![doc = include_str!("trigger/reports.md")]
 //!
 //! # What it must not do to the program
 //!
