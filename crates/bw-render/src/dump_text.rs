@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
+use bw_core::{NoTrace, RawTaskDump, SpawnedAt, TaskRecord, TaskState};
 
 use crate::escape::Shortened;
 use crate::groups::{Group, Groups, Looks};
@@ -188,7 +188,10 @@ impl DumpText {
     }
 
     pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, task: &TaskRecord) -> fmt::Result {
-        let at = task.spawned_at();
+        self.spawned_at_place(f, task.spawned_at())
+    }
+
+    pub(crate) fn spawned_at_place(&self, f: &mut impl fmt::Write, at: &SpawnedAt) -> fmt::Result {
         let text = self.text.path_of_task(at.file());
         let file = Shortened { text, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
         write!(f, "spawned at {file}:{}:{}", at.line(), at.column())

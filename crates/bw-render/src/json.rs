@@ -69,6 +69,8 @@ use crate::task_trees::TaskTrees;
 use crate::text::{self, Text};
 use crate::tree::{Node, Tree};
 
+pub use crate::escape::escaped_json as escaped;
+
 /// The version of the format that is written.
 pub const VERSION: u32 = 1;
 
@@ -305,7 +307,7 @@ fn notes(trees: &[Tree]) -> Vec<&'static str> {
 }
 
 /// To the microsecond.
-fn seconds(time: Duration) -> f64 {
+pub(crate) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
@@ -370,7 +372,7 @@ impl<'a> SpawnedAt<'a> {
 }
 
 impl<'a> Trace<'a> {
-    fn new(tree: &'a Tree, paths: &Paths) -> Self {
+    pub(crate) fn new(tree: &'a Tree, paths: &Paths) -> Self {
         let homes = Homes::of(tree.nodes().iter().map(|node| &node.frame));
         let nodes = tree.nodes().iter().map(|node| TraceNode::new(node, &homes, paths)).collect();
         let (user, library) = (View::new(tree, Detail::User), View::new(tree, Detail::Library));

@@ -38,6 +38,7 @@
 
 mod class;
 mod difference;
+mod difference_json;
 mod dump_text;
 mod escape;
 mod filter;

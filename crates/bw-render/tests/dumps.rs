@@ -173,8 +173,71 @@ fn what_changed() {
     assert_eq!(ids(difference.unpolled()), [3]);
     assert_eq!(difference.grown().len(), 1);
     assert_snapshot!(difference.to_string());
+    assert_eq!(ids(&difference.grown()[0].joined), [4, 5]);
+    assert_snapshot!("what_changed_as_json", pretty(&difference.to_json()));
     let nothing = older.since(&older, &Text::new()).to_string();
     assert!(nothing.contains("0 tasks new") && !nothing.contains("from "), "{nothing}");
+}
+
+fn pretty(json: &str) -> String {
+    assert_eq!(json.lines().count(), 1);
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(value["version"], bw_render::json::VERSION);
+    serde_json::to_string_pretty(&value).unwrap()
+}
+
+#[test]
+fn thousands_of_idle_tasks_are_one_line_of_what_changed_and_a_stuck_one_is_named() {
+    let thread = || PollingThread::elsewhere(Some("worker \u{1b}[31m".into()), Some(4711));
+    let stuck = |millis| {
+        vec![
+            state(9_001, TaskState::Polling(thread()), millis, Err(NoTrace::NotPolled)).with_name("culprit"),
+            state(9_002, TaskState::Woken, millis, Err(NoTrace::NotPolled)).with_name("waits for a worker"),
+        ]
+    };
+    let idle = |millis| (1..=4_000).map(move |number| task(number, millis + number, Ok(0)));
+    let older = dump(idle(1_000).chain(stuck(500)).collect());
+    let newer = dump(idle(6_000).chain(stuck(5_500)).collect());
+    let trees = trees();
+    let difference = TaskTrees::new(&newer, &trees).since(&TaskTrees::new(&older, &trees), &Text::new());
+    assert_eq!((difference.unpolled().len(), difference.grown().len()), (4_002, 0));
+    assert_snapshot!(difference.to_string());
+    let json: serde_json::Value = serde_json::from_str(&difference.to_json()).unwrap();
+    assert_eq!(json["unpolled"][0]["ids"], serde_json::json!([9_001]));
+    assert_eq!(json["unpolled"][2]["count"], 4_000);
+    assert_eq!(json["unpolled"][2]["ids"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn what_grew_says_who_came_and_where_they_were_spawned() {
+    let older = dump(vec![task(1, 100, Ok(0)), task(2, 100, Ok(2))]);
+    let newer = dump(vec![
+        task(1, 5_000, Ok(0)),
+        // From another group, and two new ones.
+        task(2, 10, Ok(0)).with_name("moved"),
+        task(4, 300, Ok(0)),
+        task(5, 200, Ok(1)).with_name("late \u{202e}"),
+        // Two more that are being polled print the same, on threads of their own.
+        state(
+            6,
+            TaskState::Polling(PollingThread::elsewhere(Some("a".into()), None)),
+            70,
+            Err(NoTrace::NotPolled),
+        ),
+        state(
+            9,
+            TaskState::Polling(PollingThread::elsewhere(Some("b".into()), None)),
+            90,
+            Err(NoTrace::NotPolled),
+        ),
+    ]);
+    let trees = trees();
+    let text = Text::new().relative_to("/home/me/app");
+    let difference = TaskTrees::new(&newer, &trees).since(&TaskTrees::new(&older, &trees), &text);
+    let grown: Vec<_> = difference.grown().iter().map(|it| (it.before, it.after, it.joined.len())).collect();
+    assert_eq!(grown, [(1, 4, 3), (0, 2, 2)]);
+    assert_eq!(difference.grown()[0].spawned_at.len(), 2);
+    assert_snapshot!(difference.to_string());
 }
 
 #[test]
