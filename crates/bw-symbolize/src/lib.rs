@@ -98,7 +98,10 @@ mod symbol_sources;
 mod symbolized_trace;
 mod symbolizer;
 
+// So that who reads dump files needs no other crate of ours to leave tasks out.
 pub use build_id::{BuildId, InvalidBuildId};
+#[doc(no_inline)]
+pub use bw_core::{InvalidTaskFilter, TaskFilter};
 #[cfg(feature = "debuginfod")]
 pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};

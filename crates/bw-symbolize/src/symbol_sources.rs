@@ -1,6 +1,6 @@
 //! Where debug information is looked for.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Where debug information is looked for. Plain data; making and changing it opens nothing.
 ///
@@ -20,6 +20,10 @@ use std::path::{Path, PathBuf};
 pub struct SymbolSources {
     files: Vec<PathBuf>,
     dirs: Vec<PathBuf>,
+    /// What `/` was to the process.
+    root: Option<PathBuf>,
+    /// Modules by their paths, and what is opened instead.
+    moved: Vec<(PathBuf, PathBuf)>,
     uses_module: bool,
     uses_system: bool,
     #[cfg(feature = "debuginfod")]
@@ -39,6 +43,8 @@ impl SymbolSources {
         Self {
             files: Vec::new(),
             dirs: Vec::new(),
+            root: None,
+            moved: Vec::new(),
             uses_module: false,
             uses_system: false,
             #[cfg(feature = "debuginfod")]
@@ -61,6 +67,24 @@ impl SymbolSources {
         self
     }
 
+    /// Looks below this folder for the modules of another process, for what lies beside them, and for its `/usr/lib/debug` before that
+    /// of this system: `/proc/PID/root` of a container that runs here, or a copy of the files of another system. What is
+    /// found is checked like everything else. Absolute symbolic links in there are followed as this process sees them.
+    #[must_use]
+    pub fn root(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.root = Some(folder.into());
+        self
+    }
+
+    /// Opens `file` for the module of another process whose path is `module`: for what was moved, replaced or deleted since it was
+    /// loaded. `/proc/PID/exe` is the file that a process runs, whatever became of it. What lies beside a module is looked for
+    /// where it was all the same.
+    #[must_use]
+    pub fn module_file(mut self, module: impl Into<PathBuf>, file: impl Into<PathBuf>) -> Self {
+        self.moved.push((module.into(), file.into()));
+        self
+    }
+
     /// Asks debuginfod servers for modules that nothing else describes.
     #[cfg(feature = "debuginfod")]
     #[must_use]
@@ -80,6 +104,26 @@ impl SymbolSources {
 
     pub(crate) fn dirs(&self) -> impl Iterator<Item = &Path> {
         self.dirs.iter().map(PathBuf::as_path)
+    }
+
+    /// Where a module of another process is, and what is opened for it.
+    pub(crate) fn place_of(&self, module: &Path) -> (PathBuf, PathBuf) {
+        let place = self.below_root(module).unwrap_or_else(|| module.to_owned());
+        let moved = self.moved.iter().find(|(path, _)| path == module);
+        (moved.map_or_else(|| place.clone(), |(_, file)| file.clone()), place)
+    }
+
+    /// An absolute path of another process as one of this, where they are not the same.
+    pub(crate) fn below_root(&self, path: &Path) -> Option<PathBuf> {
+        // Not out of it: a dump may say anything.
+        let inner = path.strip_prefix("/").ok()?;
+        let is_plain = inner.components().all(|part| matches!(part, Component::Normal(_)));
+        Some(self.root.as_ref().filter(|_| is_plain)?.join(inner))
+    }
+
+    /// The way back.
+    pub(crate) fn above_root<'a>(&self, place: &'a Path) -> &'a Path {
+        self.root.as_ref().and_then(|root| place.strip_prefix(root).ok()).unwrap_or(place)
     }
 
     pub(crate) fn uses_module(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use bw_core::RawTaskDump;
+use bw_core::{RawTaskDump, TaskFilter};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -68,6 +68,13 @@ impl<'a> RawDumpFile<'a> {
     #[must_use]
     pub fn dump(&self) -> &RawTaskDump {
         &self.dump
+    }
+
+    /// The same without the tasks that do not pass: see [`RawTaskDump::only`]. Linear in the number of tasks; copies them if they
+    /// are borrowed.
+    #[must_use]
+    pub fn only(self, filter: &TaskFilter) -> Self {
+        Self { dump: Cow::Owned(self.dump.into_owned().only(filter)), ..self }
     }
 
     /// Writes it. `out` need not be buffered, and is not flushed. About 130 bytes for each task and 15 for each frame of a

@@ -134,7 +134,9 @@ impl<'a> Search<'a> {
 
     fn by_build_id(&mut self) -> Option<FileBytes> {
         let id = self.module.build_id.as_ref().filter(|_| self.sources.uses_system())?;
-        self.debug_in(&Path::new(SYSTEM).join(build_id_path(id)), true)
+        let file = Path::new(SYSTEM).join(build_id_path(id));
+        let below_root = self.sources.below_root(&file);
+        below_root.and_then(|file| self.debug_in(&file, true)).or_else(|| self.debug_in(&file, true))
     }
 
     fn by_link(&mut self, link: Option<(OsString, u32)>) -> Option<FileBytes> {
@@ -143,7 +145,10 @@ impl<'a> Search<'a> {
         let folder = place.parent()?;
         let mut candidates = vec![folder.join(&name), folder.join(".debug").join(&name)];
         if self.sources.uses_system() {
-            candidates.push(Path::new(SYSTEM).join(folder.strip_prefix("/").unwrap_or(folder)).join(&name));
+            let folder = self.sources.above_root(folder);
+            let file = Path::new(SYSTEM).join(folder.strip_prefix("/").unwrap_or(folder)).join(&name);
+            candidates.extend(self.sources.below_root(&file));
+            candidates.push(file);
         }
         candidates.extend(self.sources.dirs().map(|dir| dir.join(&name)));
         // A link to the module itself leads nowhere.
@@ -442,6 +447,42 @@ mod tests {
             assert_eq!(problems, []);
             assert_eq!(*files.asked.lock().unwrap(), expected.iter().map(PathBuf::from).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn modules_of_a_container_are_looked_for_below_its_root() {
+        if !has_build_id() {
+            return;
+        }
+        let sources = SymbolSources::new().root("/proc/7/root").module_file("/srv/app", "/proc/7/exe");
+        let (open, place) = sources.place_of(Path::new("/srv/app"));
+        assert_eq!((&*open, &*place), (Path::new("/proc/7/exe"), Path::new("/proc/7/root/srv/app")));
+        let below = format!("/proc/7/root/usr/lib/debug/.build-id/aa/{}.debug", "aa".repeat(19));
+        // Another build of it is in the same place outside.
+        let files = Memory {
+            files: vec![
+                ("/srv/app".into(), library(OTHER, true)),
+                ("/proc/7/exe".into(), library(WANTED, false)),
+                (below.clone().into(), library(WANTED, true)),
+            ],
+            ..Memory::default()
+        };
+        let mut problems = Vec::new();
+        let module = module();
+        let search = Search::new(&module, Some(&open), Some(&place), &sources, &files, &mut problems);
+        assert!(search.run().has_debug_info && problems.is_empty());
+        assert_eq!(*files.asked.lock().unwrap(), [Path::new("/proc/7/exe"), Path::new(&below)]);
+    }
+
+    #[test]
+    fn no_path_in_a_dump_leads_out_of_a_root() {
+        let sources = SymbolSources::new().root("/proc/7/root");
+        for path in ["/../etc/app", "/lib/../../app", "../app", "app"] {
+            assert_eq!(sources.below_root(Path::new(path)), None, "{path}");
+        }
+        assert_eq!(sources.below_root(Path::new("/lib/app")), Some("/proc/7/root/lib/app".into()));
+        assert_eq!(sources.above_root(Path::new("/proc/7/root/lib")), Path::new("lib"));
+        assert_eq!(SymbolSources::new().below_root(Path::new("/lib/app")), None);
     }
 
     #[test]

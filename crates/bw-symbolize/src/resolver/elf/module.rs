@@ -85,10 +85,11 @@ impl Drop for Opened {
 
 impl ModuleBytes {
     /// Those of a module of another process, whose file may be where it was.
-    pub(super) fn recorded(path: &Path) -> Self {
+    pub(super) fn recorded(path: &Path, sources: &SymbolSources) -> Self {
         // A name without a folder is none of a file and must not be looked up in the current directory.
         if path.parent().is_some_and(|folder| folder != "") {
-            Self::File { open: path.to_owned(), place: path.to_owned() }
+            let (open, place) = sources.place_of(path);
+            Self::File { open, place }
         } else {
             Self::None
         }

@@ -6,7 +6,7 @@ use bw_core::ReturnAddress;
 use parking_lot::RwLock;
 
 use crate::frame::PhysicalFrame;
-use crate::module_map::ModuleMap;
+use crate::module_map::{self, ModuleMap};
 use crate::problem::Problem;
 use crate::resolver::Generation;
 use crate::resolver::elf::budget::Budget;
@@ -25,7 +25,7 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     pub(crate) fn new(map: ModuleMap, sources: SymbolSources, budget: Budget) -> Self {
-        let table = RwLock::new(table(&map));
+        let table = RwLock::new(table(&map, &sources));
         Self { map, sources, budget: Arc::new(budget), table }
     }
 
@@ -40,15 +40,15 @@ impl Recorded {
     }
 
     pub(crate) fn clear(&self) {
-        let fresh = table(&self.map);
+        let fresh = table(&self.map, &self.sources);
         let replaced = std::mem::replace(&mut *self.table.write(), fresh);
         // Unmapping files takes a while; not under the lock.
         drop(replaced);
     }
 }
 
-fn table(map: &ModuleMap) -> Arc<ModuleTable> {
-    let modules =
-        map.modules().iter().map(|module| (Identity::recorded(module), ModuleBytes::recorded(module.path())));
+fn table(map: &ModuleMap, sources: &SymbolSources) -> Arc<ModuleTable> {
+    let bytes = |module: &module_map::Module| ModuleBytes::recorded(module.path(), sources);
+    let modules = map.modules().iter().map(|module| (Identity::recorded(module), bytes(module)));
     Arc::new(ModuleTable::new(Generation::default(), modules, None))
 }
