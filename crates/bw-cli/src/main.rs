@@ -7,11 +7,13 @@
 
 mod args;
 mod attach;
+mod diff;
 mod dump;
 mod failure;
 mod message;
 mod print;
 mod progress;
+mod ps;
 mod snapshot;
 mod source;
 mod symbolize;
@@ -20,6 +22,7 @@ mod target;
 mod top;
 mod tree;
 mod users;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -30,9 +33,12 @@ use args::{Arguments, Command};
 fn main() -> ExitCode {
     // Ends the process itself: with 2 when the command line is wrong, with 0 after help or version.
     let ended = match Arguments::parse().command {
+        Command::Ps(arguments) => ps::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Symbolize(arguments) => symbolize::run(&arguments),
     };
     ended.unwrap_or_else(|failure| {

@@ -48,24 +48,24 @@ pub(crate) fn is_colored(color: Color) -> bool {
     }
 }
 
-/// Prints a snapshot: to a file, or to stdout. Where the reader of a pipe went away, all is well.
+/// Prints a snapshot: to a file, or to stdout. `false` if the reader of a pipe went away, which is its right.
 pub(crate) fn snapshot(
     snapshot: &Snapshot,
     format: Format,
     look: Look,
     output: Option<&Path>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     if format == Format::Raw && output.is_none() && io::stdout().is_terminal() {
         return Err(Failure::new("a raw dump is nothing for a terminal: name a file with --output"));
     }
     to(output, |out| write(snapshot, format, look, out))
 }
 
-/// Has something printed, to a file or to stdout. Where the reader of a pipe went away, all is well.
+/// Has something printed, to a file or to stdout. `false` if the reader of a pipe went away, which is its right.
 pub(crate) fn to(
     output: Option<&Path>,
     print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (printed, name) = match output {
         Some(path) => {
             let file = File::create(path);
@@ -76,9 +76,9 @@ pub(crate) fn to(
         None => (flushed(io::stdout().lock(), print), "to stdout".to_owned()),
     };
     match printed {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::new(format!("cannot write {name}: {error}"))),
     }
 }

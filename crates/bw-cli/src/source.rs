@@ -9,7 +9,7 @@ use bw_symbolize::raw_dump::RawDumpReader;
 use bw_symbolize::{ModuleMap, RawDumpError, RawDumpFile, SymbolSources, Symbolizer};
 
 use crate::args::Ask;
-use crate::attach::{Agent, Process};
+use crate::attach::{Agent, without_deleted};
 use crate::failure::Failure;
 use crate::snapshot::Snapshot;
 use crate::target::Target;
@@ -71,14 +71,6 @@ impl Source {
         matches!(self.origin, Origin::Agent(_))
     }
 
-    /// The process that is asked, if it is one of this machine.
-    pub(crate) fn process(&self) -> Option<&Process> {
-        match &self.origin {
-            Origin::Agent(agent) => agent.process(),
-            _ => None,
-        }
-    }
-
     /// Asks, and finds functions and lines. Blocks: on the process as long as [`Ask`] says, on files and servers.
     pub(crate) fn take(&mut self) -> Result<Snapshot, Failure> {
         let file = self.read()?;
@@ -102,11 +94,13 @@ impl Source {
         match &self.origin {
             Origin::Stdin => {
                 let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
-                reader.read(io::stdin().lock()).map_err(invalid)
+                let file = reader.read(io::stdin().lock()).map_err(invalid)?;
+                Ok(self.ask.only(file))
             }
             Origin::File(path) => {
                 let file = File::open(path).map_err(|error| no_file(path, &error))?;
-                reader.read(file).map_err(|error| Failure::new(format!("{} {error}", path.display())))
+                let invalid = |error| Failure::new(format!("{} {error}", path.display()));
+                reader.read(file).map_err(invalid).map(|file| self.ask.only(file))
             }
             Origin::Agent(agent) => {
                 // Before it is asked: it may end while it answers.
@@ -119,10 +113,36 @@ impl Source {
         }
     }
 
-    /// Where debug information of that dump is looked for.
-    fn sources(&self, _file: &RawDumpFile<'_>) -> SymbolSources {
-        self.symbols.clone()
+    /// Where debug information of that dump is looked for: of a process of this machine, in the file it runs and below its root.
+    fn sources(&self, file: &RawDumpFile<'_>) -> SymbolSources {
+        let mut sources = self.symbols.clone();
+        let Origin::Agent(agent) = &self.origin else { return sources };
+        let Some(process) = agent.process() else { return sources };
+        if let Some(executable) = &self.executable {
+            // As it is seen from here, and as it sees itself: in a chroot they differ.
+            let inside = file.process().executable.as_deref().map(without_deleted);
+            for module in [process.executable(), inside].into_iter().flatten() {
+                sources = sources.module_file(module, by_descriptor(executable));
+            }
+        }
+        if let Some(root) = process.other_root() {
+            sources = sources.root(root);
+        }
+        sources
     }
+}
+
+/// A path that leads to an open file, wherever that is.
+#[cfg(unix)]
+fn by_descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+#[cfg(not(unix))]
+fn by_descriptor(_: &File) -> PathBuf {
+    PathBuf::new()
 }
 
 impl Ask {
@@ -132,9 +152,14 @@ impl Ask {
         query.append_pair("format", "raw");
         query.append_pair("timeout_ms", &self.timeout.as_millis().to_string());
         for filter in &self.filters {
-            query.append_pair("filter", filter);
+            query.append_pair("filter", filter.as_str());
         }
         query.finish()
+    }
+
+    /// A dump as an agent would have given it that was asked with these filters.
+    fn only(&self, file: RawDumpFile<'static>) -> RawDumpFile<'static> {
+        self.filters.iter().fold(file, |file, filter| file.only(filter.filter()))
     }
 
     /// How long an agent may take for all of its answer: another dump may be before this one.

@@ -1,10 +1,14 @@
 //! What the command can be told: here what several of its commands can, and in a file each what one of them can.
 
+mod diff;
 mod dump;
 mod duration;
+mod filter;
+mod ps;
 mod symbolize;
 mod top;
 mod tree;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,10 +16,14 @@ use std::time::Duration;
 use bw_symbolize::raw_dump::RawDumpReader;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use diff::Diff;
 pub(crate) use dump::Dump;
+pub(crate) use filter::Filter;
+pub(crate) use ps::Ps;
 pub(crate) use symbolize::Symbolize;
 pub(crate) use top::Top;
 pub(crate) use tree::Tree;
+pub(crate) use watch::Watch;
 
 const ABOUT: &str = "Where every async task of another process is waiting";
 
@@ -48,9 +56,12 @@ pub(crate) struct Arguments {
 // In the order of help: from finding a process to taking it apart.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Ps(Ps),
     Dump(Dump),
     Tree(Tree),
     Top(Top),
+    Diff(Diff),
+    Watch(Watch),
     Symbolize(Symbolize),
 }
 
@@ -62,7 +73,7 @@ pub(crate) struct Ask {
     /// Terms with commas between them, all of which must hold: name:PART, id:N, state:suspended, older:90s (since it was
     /// wrapped), for:5m (in the state it is in).
     #[arg(long = "filter", value_name = "TERMS")]
-    pub(crate) filters: Vec<String>,
+    pub(crate) filters: Vec<Filter>,
 
     /// How long tasks may take to answer, such as 500ms, 5s or 1m
     ///

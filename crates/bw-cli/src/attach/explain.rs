@@ -58,7 +58,7 @@ fn describe(process: &Process) -> String {
 
 impl Agent {
     /// What the process or place that was asked is called.
-    fn who(&self) -> String {
+    pub(super) fn who(&self) -> String {
         match (&self.process, &self.place) {
             (Some(process), _) => describe(process),
             (None, Place::Socket(path)) => path.display().to_string(),

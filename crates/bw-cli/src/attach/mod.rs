@@ -5,11 +5,13 @@ mod explain;
 mod http;
 #[cfg(feature = "https")]
 mod https;
+mod list;
 mod process;
 #[cfg(unix)]
 mod socket;
 mod url;
 
 pub(crate) use agent::Agent;
-pub(crate) use process::Process;
+pub(crate) use list::{Listed, list};
+pub(crate) use process::{Process, without_deleted};
 pub(crate) use url::Url;

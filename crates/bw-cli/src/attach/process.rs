@@ -70,10 +70,7 @@ impl Process {
 
     /// The file it runs, as it sees it.
     pub(crate) fn executable(&self) -> Option<PathBuf> {
-        let path = fs::read_link(self.folder.join("exe")).ok()?;
-        let bytes = path.as_os_str().as_encoded_bytes();
-        let before = bytes.strip_suffix(b" (deleted)").and_then(|before| std::str::from_utf8(before).ok());
-        Some(before.map_or_else(|| path.clone(), PathBuf::from))
+        fs::read_link(self.folder.join("exe")).ok().map(|path| without_deleted(&path))
     }
 
     /// The first 15 bytes of its name.
@@ -123,9 +120,17 @@ impl Process {
     }
 }
 
+/// The path without what the kernel says behind it when there is no such file any more.
+pub(crate) fn without_deleted(path: &Path) -> PathBuf {
+    let before = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    before.map_or_else(|| path.to_owned(), PathBuf::from)
+}
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -150,18 +155,28 @@ mod tests {
 
     #[test]
     fn a_zombie_has_ended_and_a_stopped_process_has_not() {
-        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
-        let process = Process::new(child.id());
-        let pid = rustix::process::Pid::from_child(&child);
+        let mut child = Killed(Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().unwrap());
+        let process = Process::new(child.0.id());
+        let pid = rustix::process::Pid::from_child(&child.0);
         rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
-        while process.stopped().is_none() {
+        // It may be in the disk's hands before that.
+        while !process.stopped().is_some_and(|why| why.contains("kill -CONT")) {
             std::thread::yield_now();
         }
-        assert!(process.is_alive() && process.stopped().unwrap().contains("kill -CONT"));
-        child.kill().unwrap();
+        assert!(process.is_alive());
+        child.0.kill().unwrap();
         while process.is_alive() {
             std::thread::yield_now();
         }
-        child.wait().unwrap();
+    }
+
+    /// A process that does not outlive the test.
+    struct Killed(std::process::Child);
+
+    impl Drop for Killed {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
     }
 }

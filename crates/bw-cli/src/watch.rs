@@ -1,0 +1,87 @@
+//! `backtrace-waker watch`: what changes in a process.
+
+use std::process::ExitCode;
+
+use bw_render::{Count, DumpText, Moment, Span};
+
+use crate::args::Watch;
+use crate::diff::is_same_process;
+use crate::failure::Failure;
+use crate::message;
+use crate::print::{self, Look};
+use crate::snapshot::Snapshot;
+use crate::source::Source;
+
+/// The process ended, or another one took its place.
+const ENDED: u8 = 3;
+
+pub(crate) fn run(arguments: &Watch) -> Result<ExitCode, Failure> {
+    let mut source = Source::open(&arguments.target, &arguments.ask, arguments.symbols.sources()?)?.quiet();
+    if !source.is_live() {
+        let target = &arguments.target;
+        return Err(Failure::new(format!(
+            "{target} is a file, which does not change: name a process, or compare two files with `diff`"
+        )));
+    }
+    let look = Look { full: arguments.full, color: arguments.color };
+    let mut before = source.take()?;
+    if !begin(&before, arguments, look)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    arguments.symbols.report(before.problems(), arguments.strict)?;
+    let mut left = arguments.count.map(std::num::NonZero::get);
+    while left != Some(0) {
+        std::thread::sleep(arguments.interval);
+        let now = match source.take() {
+            Ok(now) if is_same_process(before.file(), now.file()) => now,
+            Ok(now) => {
+                let (old, new) = (before.file().process().pid, now.file().process().pid);
+                message::error(&format!("process {old} has ended; process {new} answers in its place"));
+                return Ok(ExitCode::from(ENDED));
+            }
+            Err(failure) if failure.is_end() => {
+                message::error(&failure);
+                return Ok(ExitCode::from(ENDED));
+            }
+            // Whoever watches a process that is sick does not want to start again.
+            Err(failure) if failure.may_pass() => {
+                message::warning(&failure);
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        if !step(&before, &now, arguments, look)? {
+            return Ok(ExitCode::SUCCESS);
+        }
+        before = now;
+        left = left.map(|left| left - 1);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what there is at first. `false` if nobody reads.
+fn begin(first: &Snapshot, arguments: &Watch, look: Look) -> Result<bool, Failure> {
+    // Every line of JSON is a change.
+    if arguments.json {
+        return Ok(true);
+    }
+    let dump = first.file().dump();
+    let text = DumpText::new(look.text());
+    let (at, tasks) = (Moment::new(dump.taken_at()).seconds(), Count(dump.tasks().len()));
+    let (pid, interval) = (first.file().process().pid, Span(arguments.interval));
+    let warnings = text.warnings(first.trees());
+    print::to(None, |out| {
+        writeln!(out, "{at}: process {pid}, tasks: {tasks}; asked again every {interval}")?;
+        if warnings.is_empty() { Ok(()) } else { writeln!(out, "{warnings}") }
+    })
+}
+
+/// Says what changed. `false` if nobody reads.
+fn step(before: &Snapshot, now: &Snapshot, arguments: &Watch, look: Look) -> Result<bool, Failure> {
+    let difference = now.trees().since(&before.trees(), &look.text());
+    if arguments.json {
+        return print::to(None, |out| writeln!(out, "{}", difference.to_json()));
+    }
+    let at = Moment::new(now.file().dump().taken_at()).seconds();
+    print::to(None, |out| writeln!(out, "\n{at}, {difference}"))
+}
