@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use bw_render::{Detail, DumpText, Palette, Text};
+use bw_render::{Detail, DumpText, Html, Palette, Text};
 
 use crate::args::{Color, Format};
 use crate::failure::Failure;
@@ -25,14 +25,20 @@ impl Look {
 
     /// As the dump prints itself in its own process: see `TaskDump` of `backtrace-waker`.
     pub(crate) fn text(self) -> Text {
-        let mut text = Text::new().detail(self.detail());
-        if !self.full
-            && let Ok(folder) = std::env::current_dir()
-            && let Some(folder) = folder.to_str()
-        {
-            text = text.relative_to(folder);
-        }
+        let text = self.in_this_folder(Text::new().detail(self.detail()), Text::relative_to);
         if is_colored(self.color) { text.palette(Palette::colored()) } else { text }
+    }
+}
+
+impl Look {
+    /// Settings with paths relative to where this runs, unless everything is asked for.
+    fn in_this_folder<T>(self, settings: T, relative_to: impl FnOnce(T, String) -> T) -> T {
+        match std::env::current_dir() {
+            Ok(folder) if !self.full && folder.to_str().is_some() => {
+                relative_to(settings, folder.to_string_lossy().into_owned())
+            }
+            _ => settings,
+        }
     }
 }
 
@@ -104,6 +110,13 @@ fn write(snapshot: &Snapshot, format: Format, look: Look, out: &mut dyn Write) -
         Format::Folded => {
             let folded = trees.folded(look.detail()).to_string();
             if folded.is_empty() { Ok(()) } else { writeln!(out, "{folded}") }
+        }
+        Format::Html => {
+            let process = snapshot.file().process();
+            let name = process.executable.as_deref().and_then(Path::file_name);
+            let name = name.map(|name| format!("{}, ", name.to_string_lossy())).unwrap_or_default();
+            let page = Html::new().subject(format!("{name}pid {}", process.pid));
+            write!(out, "{}", look.in_this_folder(page, Html::relative_to).render(trees))
         }
         Format::Raw => snapshot.file().write_gzip(out),
     }

@@ -21,6 +21,8 @@ Examples:
       Every task with `conn` in its name that has been where it is for five minutes, and every frame.
   backtrace-waker dump 4711 -o before.dump --format raw
       To be looked at later: with `dump`, `tree`, `diff` or `symbolize`, here or elsewhere.
+  backtrace-waker dump 4711 --html -o shop.html
+      A page to look at in a browser, or to send to somebody.
   backtrace-waker dump http://127.0.0.1:6060 --json | jq .groups
       An agent with a TCP port, for programs. With a token: BACKTRACE_WAKER_TOKEN=… in front.
   ssh server backtrace-waker dump 4711 --format raw | backtrace-waker dump - --debug-file shop.debug
@@ -41,6 +43,10 @@ pub(crate) struct Dump {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+
+    /// The same as --format html
+    #[arg(long, conflicts_with_all = ["format", "json"])]
+    pub(crate) html: bool,
 
     /// Every task and every frame
     ///
@@ -71,6 +77,10 @@ pub(crate) struct Dump {
 impl Dump {
     /// The format, whichever way it was given.
     pub(crate) fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format }
+        match (self.json, self.html) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Html,
+            _ => self.format,
+        }
     }
 }

@@ -136,6 +136,8 @@ pub(crate) enum Format {
     Json,
     /// For flame graphs: `root;…;leaf count`, counted by tasks
     Folded,
+    /// A page for browsers, in one file: search, filters, trees
+    Html,
     /// A raw dump file, compressed with gzip: to be symbolized later or elsewhere
     Raw,
 }
