@@ -148,7 +148,7 @@ fn by_descriptor(_: &File) -> PathBuf {
 impl Ask {
     /// What an agent is asked for.
     fn query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::from("dump?"));
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("dump?"), "dump?".len());
         query.append_pair("format", "raw");
         query.append_pair("timeout_ms", &self.timeout.as_millis().to_string());
         for filter in &self.filters {

@@ -4,49 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod program;
+mod run;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use program::Program;
-
-fn dumps() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps")
-}
-
-/// The command, in a folder that no path in a dump is below, and without what a developer's environment may have.
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_backtrace-waker"));
-    command.current_dir(dumps()).args(arguments).stdin(Stdio::null());
-    for variable in ["NO_COLOR", "TERM", "DEBUGINFOD_URLS"] {
-        command.env_remove(variable);
-    }
-    command
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn run(arguments: &[&str]) -> (i32, String, String) {
-    ended(&command(arguments).output().unwrap())
-}
-
-fn ended(output: &Output) -> (i32, String, String) {
-    let code = output.status.code().expect("not ended by a signal");
-    (code, text(&output.stdout).into(), text(&output.stderr).into())
-}
-
-#[track_caller]
-fn assert_golden(name: &str, printed: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name);
-    if std::env::var_os("BW_UPDATE").is_some() {
-        std::fs::write(&path, printed).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(printed == golden, "{name} differs; if it should, run with BW_UPDATE=1. Printed:\n{printed}");
-}
+use run::{assert_golden, command, dumps, ended, run};
 
 #[test]
 fn a_dump_whose_modules_are_not_here_prints_with_modules_and_offsets() {

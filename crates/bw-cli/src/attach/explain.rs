@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bw_symbolize::RawDumpError;
 
@@ -46,6 +46,23 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
     ))
 }
 
+/// How long a process may take from closing its sockets to being gone.
+const LAST_BREATH: Duration = Duration::from_millis(500);
+
+/// Whether a process has ended. If its connection `is_lost`, it may be about to: the kernel closes sockets first.
+fn has_ended(process: &Process, is_lost: bool) -> bool {
+    let until = Instant::now() + if is_lost { LAST_BREATH } else { Duration::ZERO };
+    loop {
+        if !process.is_alive() {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn ended(process: &Process) -> Failure {
     Failure::ended(format!("process {} has ended", process.pid()))
 }
@@ -69,7 +86,8 @@ impl Agent {
     /// Says what to do about there being no answer.
     pub(super) fn failure(&self, trouble: Trouble, limit: Duration) -> Failure {
         // What else could be said of a process that is there no more is misleading.
-        if let Some(process) = self.process.as_ref().filter(|process| !process.is_alive()) {
+        let is_lost = !matches!(trouble, Trouble::Timeout | Trouble::TooLarge | Trouble::NotHttp);
+        if let Some(process) = self.process.as_ref().filter(|process| has_ended(process, is_lost)) {
             let cut = if matches!(trouble, Trouble::Cut) { ", in the middle of its answer" } else { "" };
             return Failure::ended(format!("process {} has ended{cut}", process.pid()));
         }

@@ -1,7 +1,6 @@
 //! All agents that can be found, and what each says of its process.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,7 +100,7 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 async fn ask(path: &Path, agent: &mut Agent, uid: &mut Option<u32>) -> Result<Answer, Trouble> {
-    let owner = path.symlink_metadata().map_err(Trouble::Connect)?.uid();
+    let owner = socket::owner(path).map_err(Trouble::Connect)?;
     let (stream, Peer { uid: peer, pid }) = socket::connect(path).await?;
     *uid = Some(peer);
     agent.process = pid.map(Process::new);

@@ -7,7 +7,7 @@ mod http;
 mod https;
 mod list;
 mod process;
-#[cfg(unix)]
+#[cfg_attr(not(unix), path = "no_socket.rs")]
 mod socket;
 mod url;
 

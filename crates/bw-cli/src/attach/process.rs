@@ -1,4 +1,5 @@
 //! What this machine knows of a process: `proc(5)`. Where there is no `/proc`, nothing.
+#![cfg_attr(not(unix), allow(dead_code, reason = "it is for finding sockets, of which there are none"))]
 
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -41,8 +41,13 @@ pub(super) async fn connect(path: &Path) -> Result<(UnixStream, Peer), Trouble> 
     Ok((stream, Peer { uid: peer.uid(), pid }))
 }
 
+/// Whose a socket is, by its file.
+pub(super) fn owner(path: &Path) -> io::Result<u32> {
+    path.symlink_metadata().map(|metadata| metadata.uid())
+}
+
 /// Who this process acts as.
-pub(super) fn own_uid() -> u32 {
+fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
@@ -65,7 +70,8 @@ pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
     if let Some(path) = named(process, root.as_deref()) {
         sockets.push(path);
     }
-    let Some(uid) = process.uid() else { return sockets };
+    // Where there is no `/proc`, only what is ours is found.
+    let uid = process.uid().unwrap_or_else(own_uid);
     let mut folders = match &root {
         Some(root) => folders_below(root),
         None => vec![format!("/run/user/{uid}/{FOLDER}").into(), format!("/tmp/{FOLDER_IN_TMP}{uid}").into()],

@@ -1,0 +1,162 @@
+//! Whose process it is, where its socket is, and what file it runs.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::terminal::{Ended, Program, command, ended, printed, run};
+
+/// Two users that own nothing here.
+const ALICE: u32 = 64_001;
+const BOB: u32 = 64_002;
+
+/// Only root can be somebody else.
+fn is_root() -> bool {
+    // SAFETY: it only returns a number.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    if !is_root {
+        println!("skipped: needs root");
+    }
+    is_root
+}
+
+/// A folder with a short name, as sockets need, that is gone when the test is over.
+struct Folder(PathBuf);
+
+impl std::ops::Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn folder(name: &str) -> Folder {
+    let folder = std::env::temp_dir().join(format!("operator-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    Folder(folder)
+}
+
+#[test]
+fn a_socket_that_the_environment_names_is_found() {
+    let folder = folder("named");
+    let socket = folder.join("agent.sock");
+    let program = Program::start(|command| {
+        command.env("BACKTRACE_WAKER_SOCKET", &socket);
+    });
+    assert!(printed(&["dump", &program.pid()]).contains("waits_for_ever"));
+    assert!(printed(&["dump", socket.to_str().unwrap()]).contains("waits_for_ever"));
+    assert!(printed(&["ps", "--json"]).contains(socket.to_str().unwrap()));
+}
+
+#[test]
+fn the_file_that_runs_is_read_and_not_the_one_that_replaced_it() {
+    let folder = folder("replaced");
+    for (name, replacement) in [("replaced", Some("/bin/true")), ("deleted", None)] {
+        let file = folder.join(name);
+        std::fs::copy(env!("CARGO_BIN_EXE_operated"), &file).unwrap();
+        let program = Program::start_file(&file, |_| {});
+        std::fs::remove_file(&file).unwrap();
+        if let Some(other) = replacement {
+            std::fs::copy(other, &file).unwrap();
+        }
+        let Ended { code, out, err } = run(&["dump", &program.pid(), "--strict"]);
+        assert_eq!((code, &*err), (0, ""));
+        assert!(out.contains("async fn operated::waits_for_ever at tests/programs/operated.rs:"), "{out}");
+    }
+}
+
+#[test]
+fn a_stopped_process_is_told_from_one_that_is_busy() {
+    let program = Program::start(|_| {});
+    let pid = program.pid();
+    let kill = |signal: &str| assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    kill("-STOP");
+    let Ended { code, err, .. } = run(&["dump", &pid, "--timeout", "1ms"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("did not answer within") && err.contains("kill -CONT makes it go on"), "{err}");
+    let listed = printed(&["ps", "--timeout", "100ms"]);
+    let own = listed.lines().find(|line| line.trim_start().starts_with(&format!("{pid} "))).expect(&listed);
+    assert!(own.contains("kill -CONT"), "{listed}");
+    kill("-CONT");
+    assert!(printed(&["dump", &pid]).contains("waits_for_ever"));
+}
+
+#[test]
+fn processes_of_other_users_are_for_them_and_for_root() {
+    if !is_root() {
+        return;
+    }
+    // Where these users may go: the target folder need not be such a place.
+    let folder = folder("users");
+    let open_to_all = |path: &Path| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(path, mode).unwrap();
+    };
+    open_to_all(&folder);
+    let copied = |from: &Path, name: &str| {
+        let to = folder.join(name);
+        std::fs::copy(from, &to).unwrap();
+        open_to_all(&to);
+        to
+    };
+    let file = copied(Path::new(env!("CARGO_BIN_EXE_operated")), "operated");
+    let binary = copied(Path::new(command(&[]).get_program()), "backtrace-waker");
+    let program = Program::start_file(&file, |command| {
+        command.uid(ALICE).gid(ALICE).current_dir("/");
+    });
+    let pid = program.pid();
+    let run_as = |user: u32, arguments: &[&str]| {
+        let mut command = Command::new(&binary);
+        command.args(arguments).uid(user).gid(user).current_dir("/").env_remove("XDG_RUNTIME_DIR");
+        ended(command)
+    };
+    let own = run_as(ALICE, &["dump", &pid]);
+    assert!(own.code == 0 && own.out.contains("waits_for_ever"), "{own:?}");
+    assert!(printed(&["dump", &pid]).contains("waits_for_ever"), "root may");
+    assert!(printed(&["ps", "--json"]).contains(&format!("\"uid\":{ALICE}")));
+
+    let other = run_as(BOB, &["dump", &pid]);
+    assert_eq!(other.code, 1);
+    let whose =
+        format!("belongs to uid {ALICE}, and only uid {ALICE} and root may ask it: sudo backtrace-waker");
+    assert!(other.err.contains(&whose), "{}", other.err);
+    assert!(!run_as(BOB, &["ps"]).out.contains(&pid));
+    let socket = format!("/tmp/backtrace-waker-{ALICE}/{pid}.sock");
+    let other = run_as(BOB, &["dump", &socket]);
+    assert!(other.code == 1 && other.err.contains("ermission denied"), "{}", other.err);
+}
+
+/// In a mount namespace of its own with another /tmp, as a container has one.
+#[test]
+fn a_process_in_a_container_is_found_through_its_root() {
+    if !is_root() {
+        return;
+    }
+    let inside = format!(
+        "mount -t tmpfs none /tmp && cp {} /tmp/operated && exec /tmp/operated",
+        env!("CARGO_BIN_EXE_operated")
+    );
+    let can_unshare =
+        Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
+    if !can_unshare {
+        println!("skipped: needs mount namespaces");
+        return;
+    }
+    let program = Program::start_file(Path::new("unshare"), |command| {
+        command.args(["--mount", "sh", "-c", &inside]);
+    });
+    let pid = program.pid();
+    let Ended { code, out, err } = run(&["dump", &pid, "--strict"]);
+    assert_eq!((code, &*err), (0, ""));
+    assert!(out.contains("async fn operated::waits_for_ever at tests/programs/operated.rs:"), "{out}");
+    let listed = printed(&["ps"]);
+    assert!(listed.lines().any(|line| line.trim_start().starts_with(&format!("{pid} "))), "{listed}");
+}
