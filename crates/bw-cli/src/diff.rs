@@ -15,11 +15,10 @@ pub(crate) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
     if (&arguments.older, &arguments.newer) == (&Target::Stdin, &Target::Stdin) {
         return Err(Failure::new("only one of the two dumps can come from stdin"));
     }
-    let sources = arguments.symbols.sources()?;
-    let mut older = Source::open(&arguments.older, &arguments.ask, sources.clone())?;
+    let mut older = Source::of(&arguments.older, &arguments.common)?;
     // In this order, should both be the same process.
     let older = older.take()?;
-    let mut newer = Source::open(&arguments.newer, &arguments.ask, sources)?;
+    let mut newer = Source::of(&arguments.newer, &arguments.common)?;
     let newer = newer.take()?;
     if !is_same_process(older.file(), newer.file()) {
         message::warning(
@@ -30,7 +29,7 @@ pub(crate) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
             &"the second dump was taken before the first one: what is new is gone, and the other way round",
         );
     }
-    let look = Look { full: arguments.full, color: arguments.color };
+    let look = Look::new(arguments.full, arguments.common.color);
     let difference = newer.trees().since(&older.trees(), &look.text());
     let printed = print::to(None, |out| {
         if arguments.json { writeln!(out, "{}", difference.to_json()) } else { writeln!(out, "{difference}") }
@@ -38,7 +37,7 @@ pub(crate) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
     let mut problems = [older.problems(), newer.problems()].concat();
     problems.sort();
     problems.dedup();
-    let reported = arguments.symbols.report(&problems, arguments.strict);
+    let reported = arguments.common.report(&problems);
     printed.and(reported).map(|()| ExitCode::SUCCESS)
 }
 

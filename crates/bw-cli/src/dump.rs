@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::args::{Dump, Format, Symbols};
+use crate::args::{Common, Dump, Format, Symbols};
 use crate::failure::Failure;
 use crate::print::{self, Look};
 use crate::source::Source;
 
 pub(crate) fn run(arguments: &Dump) -> Result<ExitCode, Failure> {
-    let source = Source::open(&arguments.target, &arguments.ask, arguments.symbols.sources()?)?;
-    let look = Look { full: arguments.full, color: arguments.color };
-    let output = arguments.output.as_deref();
-    print(source, arguments.format(), look, output, &arguments.symbols, arguments.strict)
+    let source = Source::of(&arguments.target, &arguments.common)?;
+    let Common { symbols, strict, color, .. } = &arguments.common;
+    let look = Look::new(arguments.full, *color);
+    print(source, arguments.format(), look, arguments.output.as_deref(), symbols, *strict)
 }
 
 /// Takes a snapshot, prints it, and says what is missing.

@@ -19,6 +19,10 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    pub(crate) fn new(full: bool, color: Color) -> Self {
+        Self { full, color }
+    }
+
     pub(crate) fn detail(self) -> Detail {
         if self.full { Detail::Full } else { Detail::User }
     }

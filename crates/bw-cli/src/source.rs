@@ -8,7 +8,7 @@ use std::time::Duration;
 use bw_symbolize::raw_dump::RawDumpReader;
 use bw_symbolize::{ModuleMap, RawDumpError, RawDumpFile, SymbolSources, Symbolizer};
 
-use crate::args::Ask;
+use crate::args::{Ask, Common};
 use crate::attach::{Agent, without_deleted};
 use crate::failure::Failure;
 use crate::snapshot::Snapshot;
@@ -52,6 +52,11 @@ impl Source {
             Target::Path(path) => Origin::File(path.clone()),
         };
         Ok(Self { origin, ask: ask.clone(), symbols, symbolizer: None, executable: None, is_quiet: false })
+    }
+
+    /// As [`open`](Self::open), with what most commands can be told.
+    pub(crate) fn of(target: &Target, common: &Common) -> Result<Self, Failure> {
+        Self::open(target, &common.ask, common.symbols.sources()?)
     }
 
     /// That raw dump file, or stdin: never a process.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::args::Symbolize;
+use crate::args::{Format, Symbolize};
 use crate::dump;
 use crate::failure::Failure;
 use crate::print::Look;
@@ -10,6 +10,7 @@ use crate::source::Source;
 
 pub(crate) fn run(arguments: &Symbolize) -> Result<ExitCode, Failure> {
     let source = Source::of_file(&arguments.file, arguments.symbols.sources()?);
-    let look = Look { full: arguments.full, color: arguments.color };
-    dump::print(source, arguments.format, look, None, &arguments.symbols, arguments.strict)
+    let look = Look::new(arguments.full, arguments.color);
+    let format = if arguments.json { Format::Json } else { arguments.format };
+    dump::print(source, format, look, None, &arguments.symbols, arguments.strict)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bw_symbolize::{Problem, SymbolSources};
 
-use crate::args::Symbols;
+use crate::args::{Common, Symbols};
 use crate::failure::Failure;
 use crate::message;
 
@@ -60,6 +60,13 @@ impl Symbols {
             return Err(Failure::new("names or lines are missing, and --strict was given"));
         }
         Ok(())
+    }
+}
+
+impl Common {
+    /// See [`Symbols::report`].
+    pub(crate) fn report(&self, problems: &[Problem]) -> Result<(), Failure> {
+        self.symbols.report(problems, self.strict)
     }
 }
 

@@ -10,8 +10,8 @@ use crate::print::{self, Look};
 use crate::source::Source;
 
 pub(crate) fn run(arguments: &Tree) -> Result<ExitCode, Failure> {
-    let mut source = Source::open(&arguments.target, &arguments.ask, arguments.symbols.sources()?)?;
-    let look = Look { full: arguments.full, color: arguments.color };
+    let mut source = Source::of(&arguments.target, &arguments.common)?;
+    let look = Look::new(arguments.full, arguments.common.color);
     let snapshot = source.take()?;
     let printed = if arguments.json {
         print::snapshot(&snapshot, Format::Json, look, None)
@@ -19,6 +19,6 @@ pub(crate) fn run(arguments: &Tree) -> Result<ExitCode, Failure> {
         let text = DumpText::new(look.text());
         print::to(None, |out| writeln!(out, "{}", text.tree(snapshot.trees())))
     };
-    let reported = arguments.symbols.report(snapshot.problems(), arguments.strict);
+    let reported = arguments.common.report(snapshot.problems());
     printed.and(reported).map(|()| ExitCode::SUCCESS)
 }

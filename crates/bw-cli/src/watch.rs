@@ -16,19 +16,19 @@ use crate::source::Source;
 const ENDED: u8 = 3;
 
 pub(crate) fn run(arguments: &Watch) -> Result<ExitCode, Failure> {
-    let mut source = Source::open(&arguments.target, &arguments.ask, arguments.symbols.sources()?)?.quiet();
+    let mut source = Source::of(&arguments.target, &arguments.common)?.quiet();
     if !source.is_live() {
         let target = &arguments.target;
         return Err(Failure::new(format!(
             "{target} is a file, which does not change: name a process, or compare two files with `diff`"
         )));
     }
-    let look = Look { full: arguments.full, color: arguments.color };
+    let look = Look::new(arguments.full, arguments.common.color);
     let mut before = source.take()?;
     if !begin(&before, arguments, look)? {
         return Ok(ExitCode::SUCCESS);
     }
-    arguments.symbols.report(before.problems(), arguments.strict)?;
+    arguments.common.report(before.problems())?;
     let mut left = arguments.count.map(std::num::NonZero::get);
     while left != Some(0) {
         std::thread::sleep(arguments.interval);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Ask, Color, EXIT_CODES, Symbols};
+use super::{Common, EXIT_CODES};
 use crate::target::Target;
 
 const LONG_ABOUT: &str = "\
@@ -39,16 +39,5 @@ pub(crate) struct Diff {
     pub(crate) full: bool,
 
     #[command(flatten)]
-    pub(crate) ask: Ask,
-
-    #[command(flatten)]
-    pub(crate) symbols: Symbols,
-
-    /// Exit with 1 if names or lines are missing
-    #[arg(long)]
-    pub(crate) strict: bool,
-
-    /// Whether text has colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    pub(crate) color: Color,
+    pub(crate) common: Common,
 }

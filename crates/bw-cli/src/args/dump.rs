@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Ask, Color, EXIT_CODES, Format, Symbols};
+use super::{Common, EXIT_CODES, Format};
 use crate::target::Target;
 
 const LONG_ABOUT: &str = "\
@@ -60,18 +60,7 @@ pub(crate) struct Dump {
     pub(crate) output: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) ask: Ask,
-
-    #[command(flatten)]
-    pub(crate) symbols: Symbols,
-
-    /// Exit with 1 if names or lines are missing
-    #[arg(long)]
-    pub(crate) strict: bool,
-
-    /// Whether text has colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    pub(crate) color: Color,
+    pub(crate) common: Common,
 }
 
 impl Dump {

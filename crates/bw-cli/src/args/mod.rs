@@ -127,6 +127,24 @@ pub(crate) struct Symbols {
     pub(crate) offline: bool,
 }
 
+/// What all that ask and print can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+
+    /// Exit with 1 if names or lines are missing
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Whether text has colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
 /// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {

@@ -44,6 +44,10 @@ pub(crate) struct Symbolize {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+
     /// Every task and every frame
     ///
     /// Without it: tasks that wait alike together, and the program's own functions.

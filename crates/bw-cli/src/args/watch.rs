@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Ask, Color, Symbols, duration};
+use super::{Common, duration};
 use crate::target::Target;
 
 const LONG_ABOUT: &str = "\
@@ -55,16 +55,5 @@ pub(crate) struct Watch {
     pub(crate) full: bool,
 
     #[command(flatten)]
-    pub(crate) ask: Ask,
-
-    #[command(flatten)]
-    pub(crate) symbols: Symbols,
-
-    /// Exit with 1 if names or lines are missing
-    #[arg(long)]
-    pub(crate) strict: bool,
-
-    /// Whether text has colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    pub(crate) color: Color,
+    pub(crate) common: Common,
 }
