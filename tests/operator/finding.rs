@@ -134,6 +134,31 @@ fn processes_of_other_users_are_for_them_and_for_root() {
     assert!(other.code == 1 && other.err.contains("ermission denied"), "{}", other.err);
 }
 
+#[test]
+fn nobody_has_root_ask_a_socket_that_is_not_theirs() {
+    if !is_root() {
+        return;
+    }
+    let folder = folder("lured");
+    let socket = folder.join("of-root.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let lure = |user: u32| {
+        let mut command = Command::new("sleep");
+        command.arg("600").env("BACKTRACE_WAKER_SOCKET", &socket).uid(user).current_dir("/");
+        let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let listed = printed(&["ps", "--json", "--timeout", "100ms"]);
+        let asked = run(&["dump", &child.id().to_string(), "--timeout", "1ms"]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(asked.code == 1 && asked.err.contains("has no agent that can be found"), "{}", asked.err);
+        listed.contains("of-root.sock")
+    };
+    assert!(lure(0), "root may name its own");
+    while listener.accept().is_ok() {}
+    assert!(!lure(ALICE));
+}
+
 /// In a mount namespace of its own with another /tmp, as a container has one.
 #[test]
 fn a_process_in_a_container_is_found_through_its_root() {

@@ -10,8 +10,8 @@ use crate::source::Source;
 
 pub(crate) fn run(arguments: &Dump) -> Result<ExitCode, Failure> {
     let source = Source::of(&arguments.target, &arguments.common)?;
-    let Common { symbols, strict, color, .. } = &arguments.common;
-    let look = Look::new(arguments.full, *color);
+    let Common { symbols, strict, .. } = &arguments.common;
+    let look = Look::new(arguments.full, arguments.color());
     print(source, arguments.format(), look, arguments.output.as_deref(), symbols, *strict)
 }
 

@@ -9,7 +9,7 @@ use bw_symbolize::raw_dump::RawDumpReader;
 use bw_symbolize::{ModuleMap, RawDumpError, RawDumpFile, SymbolSources, Symbolizer};
 
 use crate::args::{Ask, Common};
-use crate::attach::{Agent, without_deleted};
+use crate::attach::{Agent, Process, without_deleted};
 use crate::failure::Failure;
 use crate::snapshot::Snapshot;
 use crate::target::Target;
@@ -80,6 +80,12 @@ impl Source {
     pub(crate) fn take(&mut self) -> Result<Snapshot, Failure> {
         let file = self.read()?;
         if self.symbolizer.as_ref().is_none_or(|(modules, _)| modules != file.modules()) {
+            // It runs another program than when it was asked first.
+            if let (Some(_), Origin::Agent(agent)) = (&self.symbolizer, &self.origin)
+                && let Some(Ok(executable)) = agent.process().map(Process::open_executable)
+            {
+                self.executable = Some(executable);
+            }
             let symbolizer = Symbolizer::for_modules(file.modules().clone(), self.sources(&file));
             self.symbolizer = Some((file.modules().clone(), symbolizer));
         }
@@ -123,14 +129,15 @@ impl Source {
         let mut sources = self.symbols.clone();
         let Origin::Agent(agent) = &self.origin else { return sources };
         let Some(process) = agent.process() else { return sources };
+        let root = process.other_root();
         if let Some(executable) = &self.executable {
             // As it is seen from here, and as it sees itself: in a chroot they differ.
-            let inside = file.process().executable.as_deref().map(without_deleted);
+            let inside = file.process().executable.as_deref().filter(|_| root.is_some()).map(without_deleted);
             for module in [process.executable(), inside].into_iter().flatten() {
                 sources = sources.module_file(module, by_descriptor(executable));
             }
         }
-        if let Some(root) = process.other_root() {
+        if let Some(root) = root {
             sources = sources.root(root);
         }
         sources

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, EXIT_CODES, Format};
+use super::{Color, Common, EXIT_CODES, Format};
 use crate::target::Target;
 
 const LONG_ABOUT: &str = "\
@@ -64,6 +64,14 @@ pub(crate) struct Dump {
 }
 
 impl Dump {
+    /// Whether text has colours: in a file only if somebody asks for it, whatever stdout is.
+    pub(crate) fn color(&self) -> Color {
+        match (self.common.color, &self.output) {
+            (Color::Auto, Some(_)) => Color::Never,
+            (color, _) => color,
+        }
+    }
+
     /// The format, whichever way it was given.
     pub(crate) fn format(&self) -> Format {
         match (self.json, self.html) {
@@ -71,5 +79,28 @@ impl Dump {
             (_, true) => Format::Html,
             _ => self.format,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Arguments, Command};
+
+    fn color(arguments: &[&str]) -> Color {
+        let arguments = [&["backtrace-waker", "dump", "7"], arguments].concat();
+        match Arguments::try_parse_from(arguments).map(|it| it.command) {
+            Ok(Command::Dump(dump)) => dump.color(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_has_no_colours_because_stdout_is_a_terminal() {
+        assert_eq!(color(&[]), Color::Auto);
+        assert_eq!(color(&["-o", "x"]), Color::Never);
+        assert_eq!(color(&["-o", "x", "--color", "always"]), Color::Always);
     }
 }

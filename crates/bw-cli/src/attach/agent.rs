@@ -12,6 +12,9 @@ use super::url::{self, Url};
 use crate::failure::Failure;
 use crate::users;
 
+/// How long to wait for one of several sockets to take a connection, which it does at once unless its queue is full.
+const CONNECT: Duration = Duration::from_secs(1);
+
 /// Where an agent listens.
 #[derive(Debug)]
 pub(super) enum Place {
@@ -38,6 +41,7 @@ impl Agent {
             )));
         }
         let mut denied = None;
+        let limit = limit.min(CONNECT);
         for path in socket::of_process(&process) {
             match http::within(limit, socket::connect(&path)) {
                 Ok((_, peer)) if peer.pid == Some(pid) => {

@@ -24,7 +24,12 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
     if !process.is_alive() {
         return ended(process);
     }
-    if let Some(uid) = process.uid().filter(|&uid| !socket::is_trusted_by(uid)) {
+    let uid = process.uid();
+    if uid.is_none() && Path::new("/proc/self/status").exists() {
+        // It is there, and may not even be seen: the mount option `hidepid`.
+        return Failure::new(format!("{who} belongs to another user: sudo backtrace-waker … {pid}"));
+    }
+    if let Some(uid) = uid.filter(|&uid| !socket::is_trusted_by(uid)) {
         let user = users::name(uid);
         return Failure::new(format!(
             "{who} belongs to {user}, and only {user} and root may ask it: sudo backtrace-waker … {pid}"
@@ -49,16 +54,10 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
 /// How long a process may take from closing its sockets to being gone.
 const LAST_BREATH: Duration = Duration::from_millis(500);
 
-/// Whether a process has ended. If its connection `is_lost`, it may be about to: the kernel closes sockets first.
-fn has_ended(process: &Process, is_lost: bool) -> bool {
-    let until = Instant::now() + if is_lost { LAST_BREATH } else { Duration::ZERO };
-    loop {
-        if !process.is_alive() {
-            return true;
-        }
-        if Instant::now() >= until {
-            return false;
-        }
+/// Waits for a process whose connection was lost: it may be about to end, and the kernel closes its sockets first.
+fn wait_for_the_end(process: &Process) {
+    let until = Instant::now() + LAST_BREATH;
+    while process.is_alive() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -83,11 +82,20 @@ impl Agent {
         }
     }
 
-    /// Says what to do about there being no answer.
+    /// Says what to do about there being no answer. Waits a moment for a process that may be about to end.
     pub(super) fn failure(&self, trouble: Trouble, limit: Duration) -> Failure {
+        if let (Some(process), Trouble::Connect(_) | Trouble::Closed | Trouble::Cut) =
+            (&self.process, &trouble)
+        {
+            wait_for_the_end(process);
+        }
+        self.explain(trouble, limit)
+    }
+
+    /// Says what to do about there being no answer, as things are.
+    pub(super) fn explain(&self, trouble: Trouble, limit: Duration) -> Failure {
         // What else could be said of a process that is there no more is misleading.
-        let is_lost = !matches!(trouble, Trouble::Timeout | Trouble::TooLarge | Trouble::NotHttp);
-        if let Some(process) = self.process.as_ref().filter(|process| has_ended(process, is_lost)) {
+        if let Some(process) = self.process.as_ref().filter(|process| !process.is_alive()) {
             let cut = if matches!(trouble, Trouble::Cut) { ", in the middle of its answer" } else { "" };
             return Failure::ended(format!("process {} has ended{cut}", process.pid()));
         }
@@ -153,7 +161,7 @@ impl Agent {
     pub(super) fn check(&self, answer: Answer) -> Result<Vec<u8>, Failure> {
         let who = self.who();
         let says = || first_line(&answer.body);
-        let is_html = answer.content_type.starts_with("text/html");
+        let is_html = answer.content_type.to_ascii_lowercase().starts_with("text/html");
         Err(match answer.status {
             200 if is_html => Failure::new(format!(
                 "{who} answers with a web page, so it is no agent: is this the right address?"

@@ -56,7 +56,8 @@ pub(crate) fn list(limit: Duration) -> Result<Vec<Listed>, Failure> {
     let all = async {
         let mut listed = Vec::new();
         for some in sockets.chunks(AT_ONCE) {
-            let asked: Vec<_> = some.iter().map(|path| tokio::spawn(one(path.clone(), limit))).collect();
+            let asked: Vec<_> =
+                some.iter().map(|(path, owner)| tokio::spawn(one(path.clone(), *owner, limit))).collect();
             for one in asked {
                 let one = one.await.map_err(|error| Trouble::Own(error.to_string()))?;
                 listed.extend(one);
@@ -73,15 +74,15 @@ pub(crate) fn list(limit: Duration) -> Result<Vec<Listed>, Failure> {
 }
 
 /// `None` where nobody listens any more.
-async fn one(socket: PathBuf, limit: Duration) -> Option<Listed> {
+async fn one(socket: PathBuf, owner: u32, limit: Duration) -> Option<Listed> {
     let mut agent = Agent { place: Place::Socket(socket.clone()), token: None, process: None };
     let mut uid = None;
-    let says = match timeout(limit, ask(&socket, &mut agent, &mut uid)).await {
+    let says = match timeout(limit, ask(&socket, owner, &mut agent, &mut uid)).await {
         Ok(Err(Trouble::Connect(error))) if is_gone(&error) => return None,
         Ok(answer) => answer,
         Err(_) => Err(Trouble::Timeout),
     };
-    let says = says.map_err(|trouble| agent.failure(trouble, limit)).and_then(|answer| agent.check(answer));
+    let says = says.map_err(|trouble| agent.explain(trouble, limit)).and_then(|answer| agent.check(answer));
     let says = says.and_then(|body| read(&body));
     let who = agent.who();
     let short = |failure: Failure| {
@@ -99,8 +100,7 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
 }
 
-async fn ask(path: &Path, agent: &mut Agent, uid: &mut Option<u32>) -> Result<Answer, Trouble> {
-    let owner = socket::owner(path).map_err(Trouble::Connect)?;
+async fn ask(path: &Path, owner: u32, agent: &mut Agent, uid: &mut Option<u32>) -> Result<Answer, Trouble> {
     let (stream, Peer { uid: peer, pid }) = socket::connect(path).await?;
     *uid = Some(peer);
     agent.process = pid.map(Process::new);

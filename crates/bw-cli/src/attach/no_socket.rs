@@ -18,10 +18,6 @@ pub(super) async fn connect(_: &Path) -> Result<(TcpStream, Peer), Trouble> {
     Err(Trouble::Connect(io::ErrorKind::Unsupported.into()))
 }
 
-pub(super) fn owner(_: &Path) -> io::Result<u32> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 pub(super) fn is_trusted(_: u32) -> bool {
     false
 }
@@ -34,6 +30,6 @@ pub(super) fn of_process(_: &Process) -> Vec<PathBuf> {
     Vec::new()
 }
 
-pub(super) fn all() -> Vec<PathBuf> {
+pub(super) fn all() -> Vec<(PathBuf, u32)> {
     Vec::new()
 }

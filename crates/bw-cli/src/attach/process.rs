@@ -28,12 +28,22 @@ impl Process {
         self.pid
     }
 
-    /// Whether it is there, and not a zombie, which has ended. Where that cannot be told, yes.
+    /// Whether it is there, and not a zombie, which has ended.
     pub(crate) fn is_alive(&self) -> bool {
-        if !Path::new("/proc/self/stat").exists() {
-            return true;
-        }
-        self.state().is_some_and(|state| !matches!(state, 'Z' | 'X'))
+        self.state().map_or_else(|| self.takes_signals(), |state| !matches!(state, 'Z' | 'X'))
+    }
+
+    /// Whether there is one of this number, visible in `/proc` or not.
+    #[cfg(unix)]
+    fn takes_signals(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        let sent = pid.map(rustix::process::test_kill_process);
+        matches!(sent, Some(Ok(()) | Err(rustix::io::Errno::PERM)))
+    }
+
+    #[cfg(not(unix))]
+    fn takes_signals(&self) -> bool {
+        true
     }
 
     /// Whether it stands still, and why.

@@ -41,11 +41,6 @@ pub(super) async fn connect(path: &Path) -> Result<(UnixStream, Peer), Trouble> 
     Ok((stream, Peer { uid: peer.uid(), pid }))
 }
 
-/// Whose a socket is, by its file.
-pub(super) fn owner(path: &Path) -> io::Result<u32> {
-    path.symlink_metadata().map(|metadata| metadata.uid())
-}
-
 /// Who this process acts as.
 fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
@@ -93,15 +88,16 @@ pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
     sockets
 }
 
-/// Every socket that this user may ask, each once: in the usual folders and where variables of processes say.
-pub(super) fn all() -> Vec<PathBuf> {
+/// Every socket that this user may ask, each once, and whose it is: in the usual folders, and where variables of processes say.
+/// Nobody is sent to a socket by somebody else than its owner.
+pub(super) fn all() -> Vec<(PathBuf, u32)> {
     let own = own_uid();
     let mut sockets = Vec::new();
     let mut add_of = |folder: &Path| {
         // As root, of whoever owns the folder.
         let owner = fs::symlink_metadata(folder).map(|metadata| metadata.uid());
         if let Some(uid) = owner.ok().filter(|&uid| own == 0 || uid == own) {
-            sockets.extend(sockets_in(folder, uid));
+            sockets.extend(sockets_in(folder, uid).into_iter().map(|path| (path, uid)));
         }
     };
     for folder in folders_below(Path::new("/")) {
@@ -118,12 +114,14 @@ pub(super) fn all() -> Vec<PathBuf> {
         }
     }
     for process in Process::all() {
-        sockets.extend(named(&process, process.other_root().as_deref()));
+        let path = named(&process, process.other_root().as_deref());
+        sockets.extend(path.zip(process.uid().filter(|&uid| is_trusted_by(uid))));
     }
     let mut known = HashSet::new();
-    sockets.retain(|path| {
+    sockets.retain(|(path, owner)| {
+        let is_of_owner = |it: &fs::Metadata| it.file_type().is_socket() && it.uid() == *owner;
         let metadata = fs::symlink_metadata(path);
-        metadata.is_ok_and(|it| it.file_type().is_socket() && known.insert((it.dev(), it.ino())))
+        metadata.is_ok_and(|it| is_of_owner(&it) && known.insert((it.dev(), it.ino())))
     });
     sockets
 }
