@@ -43,6 +43,9 @@ fn a_wedged_runtime_is_found_asked_and_its_culprit_named() {
     let thread = format!("(thread {pid})");
     assert!(culprit.lines().next().unwrap().contains(&thread), "{dump}");
 
+    let blocks = format!("operated::wedges at {}", line_with("released.recv()"));
+    assert!(culprit.contains(&blocks) && culprit.contains("blocks its thread"), "{dump}");
+
     let json = printed(&["dump", &pid, "--timeout", "200ms", "--filter", "state:polling", "--json"]);
     assert!(json.contains("\"name\":\"culprit\"") && !json.contains("\"name\":\"idle\""), "{json}");
     let folded = printed(&["dump", &pid, "--timeout", "200ms", "--format", "folded"]);
