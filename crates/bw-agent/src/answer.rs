@@ -154,6 +154,12 @@ impl Refusal {
     }
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = with_headers(self.status, TEXT, self.message + "\n");
@@ -174,4 +180,38 @@ pub(crate) async fn work<T: Send + 'static>(
         return Err(Refusal::busy("no thread could be started on which to make the answer"));
     };
     spawned.await.unwrap_or_else(|_| Err(Refusal::bug("a panic while the answer was made")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_not_kept() {
+        let mut out = Capped::new(5);
+        assert!(out.write_str("12345").is_ok());
+        assert!(out.write_str("6").is_err());
+        assert_eq!(out.bytes.len(), 5);
+        let refused = out.finish(Ok::<(), fmt::Error>(())).unwrap_err();
+        assert!(refused.message.contains("larger than 5 bytes"), "{refused:?}");
+        let mut out = Capped::new(5);
+        let written = write!(out, "123");
+        assert_eq!(out.finish(written).unwrap(), b"123");
+    }
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let worked = runtime.block_on(work(|| -> Result<(), Refusal> { panic!("on purpose") }));
+        assert_eq!(worked.unwrap_err().status, StatusCode::INTERNAL_SERVER_ERROR);
+        let mut nowhere = pin!(work(|| Ok(())));
+        let Poll::Ready(worked) = nowhere.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("there is nothing to wait for")
+        };
+        assert_eq!(worked.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

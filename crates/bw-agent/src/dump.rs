@@ -9,7 +9,7 @@ use axum::http::Uri;
 use backtrace_waker::{Detail, DumpText, RawDumpFile, TaskDump, TaskFilter, TaskTrees, Text};
 use bw_render::{Html, Json, Pprof};
 
-use crate::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT, work};
+use crate::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT};
 use crate::query::Query;
 use crate::surface::Surface;
 use crate::tasks::least_bytes;
@@ -105,12 +105,11 @@ fn format(format: Option<Format>, debug: Option<Format>) -> Result<Format, Refus
 pub(crate) async fn dump(State(surface): State<Arc<Surface>>, uri: Uri) -> Result<Answer, Refusal> {
     let wanted = Wanted::of(&uri, &surface)?;
     let Wanted { format, filter, deadline, how } = wanted;
-    let turn = surface.turn(deadline).await?;
-    let dump = surface.dump(filter, deadline).await;
-    let is_partial = dump.raw().is_partial();
     let cap = surface.settings.size_cap;
-    // With the turn, so that the next one begins when this one's memory is free, even if nobody waits for it any more.
-    let (turn, bytes) = work(move || write(&dump, format, how, cap).map(|bytes| (turn, bytes))).await?;
+    let made = surface.dump_in_turn(filter, deadline, move |dump| {
+        Ok((dump.raw().is_partial(), write(&dump, format, how, cap)?))
+    });
+    let (turn, (is_partial, bytes)) = made.await?;
     let content_type = match format {
         Format::Grouped | Format::Every | Format::Folded => TEXT,
         Format::Json => JSON,

@@ -30,8 +30,9 @@ use crate::surface::{Coverage, Surface};
 /// Virtual memory, of which is used what it needs: answers are made on threads beside it.
 const STACK_BYTES: usize = 2 << 20;
 
-/// Threads on which answers are made. One would do, as there is one dump at a time; a list of tasks need not wait for it.
-const WORKERS: usize = 2;
+/// Threads on which answers are made, at most. One would do, as there is one dump at a time; a list of tasks need not wait for it,
+/// nor either for a report, and one that code of the program's blocks for ever leaves enough of them.
+const WORKERS: usize = 4;
 
 /// How long such a thread waits for more to do. An agent is asked seldom, and then again.
 const WORKER_STAYS: Duration = Duration::from_secs(10);

@@ -132,8 +132,8 @@
 //!
 //! # What it must not do to the program
 //!
-//! * It runs on threads of its own: one that answers, and up to two that symbolize and print, for ten seconds after they were last
-//!   needed. All signals but those of faults are blocked there, so handlers run where they did before.
+//! * It runs on threads of its own: one that answers, and up to four that take dumps, symbolize and print, for ten seconds after they were
+//!   last needed. All signals but those of faults are blocked there, so handlers run where they did before.
 //! * An agent takes one dump at a time. An answer has at most 64 MiB unless told, and so have all together that clients have not read
 //!   yet. At most 64 connections are open, for at most two minutes, and whoever does not send his request within 5 seconds, or more
 //!   than 16 KiB of it, is cut off.
@@ -155,7 +155,8 @@
 //! # Types of others
 //!
 //! Two types in this interface are of other crates, and their major versions are part of ours: axum's `Router`, since [`router`] is
-//! there to be mounted into one, and tokio's `Handle`, by which [`AgentBuilder::runtime`] is told of a runtime.
+//! there to be mounted into one, and tokio's `Handle`, by which [`AgentBuilder::runtime`] is told of a runtime. [`TraceRequests`] has
+//! the traits of tower.
 //!
 //! # Unsafe code
 //!

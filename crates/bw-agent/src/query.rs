@@ -76,3 +76,16 @@ impl Query {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_no_deadline_gets_that_of_the_settings() {
+        let settings = Settings { deadline: Duration::from_millis(123), ..Settings::default() };
+        let deadline = |text| Query::new(text, &["timeout_ms"]).unwrap().deadline(&settings).unwrap();
+        assert_eq!(deadline(None), Duration::from_millis(123));
+        assert_eq!(deadline(Some("timeout_ms=7")), Duration::from_millis(7));
+    }
+}

@@ -1,14 +1,18 @@
 //! What all requests share: the settings, and what may be going on at once.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use backtrace_waker::{TaskDump, TaskFilter};
+use backtrace_waker::{DumpRequest, TaskDump, TaskFilter};
 use bw_symbolize::raw_dump::Process;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::answer::{Answer, Refusal};
+use crate::answer::{Answer, Refusal, work};
 
 /// What [`AgentBuilder`](crate::AgentBuilder) says of answers.
 #[derive(Clone, Copy, Debug)]
@@ -99,16 +103,52 @@ impl Surface {
             .ok_or_else(|| Refusal::busy("another list of the tasks is being made; ask again"))
     }
 
-    /// Takes a dump on the task that calls this.
-    pub(crate) async fn dump(&self, filter: TaskFilter, deadline: Duration) -> TaskDump {
+    /// Takes a dump when no other request does, and makes something of it; gives the turn back with what was made. As
+    /// [`dump`](Self::dump) does.
+    pub(crate) async fn dump_in_turn<T: Send + 'static>(
+        &self,
+        filter: TaskFilter,
+        deadline: Duration,
+        make: impl FnOnce(TaskDump) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(OwnedSemaphorePermit, T), Refusal> {
+        let turn = self.turn(deadline).await?;
+        self.dump(filter, deadline, move |dump| Ok((turn, make(dump)?))).await
+    }
+
+    /// Takes a dump and makes something of it, both on a thread beside: to dump is to wake tasks, which runs code of the program's
+    /// executors, and that may block for ever.
+    ///
+    /// Ends early if the future that this returns is dropped, as nobody waits any more.
+    pub(crate) async fn dump<T: Send + 'static>(
+        &self,
+        filter: TaskFilter,
+        deadline: Duration,
+        make: impl FnOnce(TaskDump) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let mut dump = self.request(filter, deadline);
+        let Ok(runtime) = Handle::try_current() else {
+            return Err(Refusal::bug("this is not on a runtime of tokio"));
+        };
+        let (_waits, mut gone) = oneshot::channel::<Infallible>();
+        work(move || {
+            let taken = runtime.block_on(poll_fn(|cx| match Pin::new(&mut gone).poll(cx) {
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => Pin::new(&mut dump).poll(cx).map(Some),
+            }));
+            make(taken.ok_or_else(|| Refusal::busy("nobody waits for this any more"))?)
+        })
+        .await
+    }
+
+    fn request(&self, filter: TaskFilter, deadline: Duration) -> DumpRequest {
         let request = TaskDump::take().deadline(deadline).only(filter);
         match &self.coverage {
-            Coverage::Of(runtime) => request.alive_in(runtime).await,
+            Coverage::Of(runtime) => request.alive_in(runtime),
             Coverage::Here => match Handle::try_current() {
-                Ok(runtime) => request.alive_in(&runtime).await,
-                Err(_) => request.await,
+                Ok(runtime) => request.alive_in(&runtime),
+                Err(_) => request,
             },
-            Coverage::Unknown => request.await,
+            Coverage::Unknown => request,
         }
     }
 

@@ -119,7 +119,7 @@ pub(crate) async fn task(
             repeated(id)
         ))
     })?;
-    let is_gone = || {
+    let is_gone = move || {
         Refusal::new(
             StatusCode::NOT_FOUND,
             format!("there is no task {id}, or not any more; /debug/async/tasks lists them"),
@@ -127,30 +127,21 @@ pub(crate) async fn task(
     };
     let task = TaskId::from_u64(id).filter(|&id| Registry::global().get(id).is_some()).ok_or_else(is_gone)?;
 
-    let turn = surface.turn(deadline).await?;
-    let dump = surface.dump(TaskFilter::new().id(task), deadline).await;
-    if dump.raw().tasks().is_empty() {
-        return Err(is_gone());
-    }
-    let is_partial = dump.raw().is_partial();
     let cap = surface.settings.size_cap;
-    let made = work(move || {
-        let mut out = Capped::new(cap);
-        let bytes = match (format, dump.raw().tasks().first()) {
-            (Format::Json, _) => json(&dump, whole_paths).into_bytes(),
-            (Format::Text, Some(task)) => {
-                let written = writeln!(
-                    out,
-                    "{}",
-                    DumpText::new(text(Detail::User, whole_paths)).task(dump.trees(), task)
-                );
+    let made = surface.dump_in_turn(TaskFilter::new().id(task), deadline, move |dump| {
+        let Some(task) = dump.raw().tasks().first() else { return Err(is_gone()) };
+        let bytes = match format {
+            Format::Json => json(&dump, whole_paths).into_bytes(),
+            Format::Text => {
+                let mut out = Capped::new(cap);
+                let text = DumpText::new(text(Detail::User, whole_paths));
+                let written = writeln!(out, "{}", text.task(dump.trees(), task));
                 out.finish(written)?
             }
-            (Format::Text, None) => out.finish(Ok::<(), std::fmt::Error>(()))?,
         };
-        Ok((turn, bytes))
+        Ok((dump.raw().is_partial(), bytes))
     });
-    let (turn, bytes) = made.await?;
+    let (turn, (is_partial, bytes)) = made.await?;
     let answer = surface.answer(format.content_type(), bytes, is_partial, deadline).await;
     drop(turn);
     answer

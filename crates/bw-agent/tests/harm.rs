@@ -8,6 +8,8 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use support::{Answer, OwnAgent, PATIENCE, connect, exchange, request};
@@ -196,7 +198,7 @@ fn a_connection_never_lives_longer_than_it_may() {
     // What asks for a minute is cut off, and so is what never asks.
     let (task, _handle) = backtrace_waker::traced_as("lifetime", std::future::pending::<()>());
     let mut task = std::pin::pin!(task);
-    assert!(task.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
+    assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let waits = request("GET", "/debug/async/dump?timeout_ms=60000&filter=name:lifetime");
     assert!(exchange(connect(agent.socket()), &waits).unwrap().is_empty());
     assert!(exchange(connect(agent.socket()), b"").unwrap().is_empty());
@@ -287,13 +289,50 @@ fn a_client_that_never_reads_never_takes_more_memory_than_the_cap() {
 fn who_goes_away_never_keeps_the_turn() {
     let (task, _handle) = backtrace_waker::traced_as("left", std::future::pending::<()>());
     let mut task = std::pin::pin!(task);
-    assert!(task.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
+    assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let agent = OwnAgent::start();
     for _ in 0..20 {
         let stream = connect(agent.socket());
         support::send(&stream, &request("GET", "/debug/async/dump?timeout_ms=60000&filter=name:left"));
     }
     // Twenty minutes, if each of them kept it.
+    assert_eq!(agent.get("/debug/async/dump?timeout_ms=50000&filter=name:nobody").status, 200);
+}
+
+/// Wakes nobody, and does not return before it is told to.
+struct Blocks(Mutex<mpsc::Receiver<()>>);
+
+impl Wake for Blocks {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.lock().unwrap().recv();
+    }
+}
+
+#[test]
+fn a_waker_that_blocks_never_keeps_the_agent_from_answering() {
+    let (release, released) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Blocks(Mutex::new(released))));
+    let (task, handle) = backtrace_waker::traced_as("its waker blocks", std::future::pending::<()>());
+    let mut task = std::pin::pin!(task);
+    assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let agent = OwnAgent::start();
+    let stuck = connect(agent.socket());
+    support::send(&stuck, &request("GET", &format!("/debug/async/tasks/{}?timeout_ms=60000", handle.id())));
+    // Woken, and not returned from that.
+    let began = Instant::now();
+    while handle.state().name() != "woken" {
+        assert!(began.elapsed() < PATIENCE, "it is asked");
+        std::thread::yield_now();
+    }
+    assert!(answers(&agent));
+    assert_eq!(agent.get("/debug/async/tasks?filter=name:blocks").status, 200);
+    let refused = agent.get("/debug/async/dump?timeout_ms=1");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    drop(release);
+    // Whoever waits may have what there is, and the next one gets his turn.
+    let mut received = Vec::new();
+    let shut = stuck.shutdown(Shutdown::Both);
+    assert!(shut.is_ok() && (&stuck).read_to_end(&mut received).is_ok());
     assert_eq!(agent.get("/debug/async/dump?timeout_ms=50000&filter=name:nobody").status, 200);
 }
 
@@ -346,7 +385,7 @@ fn no_program_that_is_started_inherits_a_descriptor() {
 fn stopping_in_the_middle_of_a_dump_breaks_it_off() {
     let (task, _handle) = backtrace_waker::traced_as("stopped", std::future::pending::<()>());
     let mut task = std::pin::pin!(task);
-    assert!(task.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
+    assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let agent = OwnAgent::start();
     let stream = connect(agent.socket());
     support::send(&stream, &request("GET", "/debug/async/dump?timeout_ms=60000&filter=name:stopped"));

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::report::{Reason, Report};
 use super::sink::Sink;
+use crate::report::warn;
 use crate::surface::Surface;
 
 /// What the triggers of one agent share.
@@ -32,12 +33,15 @@ impl Reporter {
     /// Returns when the sinks have it: those of the trigger, or if it has none, those of all.
     pub(super) async fn report(&self, reason: Reason, only: TaskFilter, deadline: Duration, sinks: &[Sink]) {
         let _turn = self.turn.lock().await;
-        let dump = self.surface.dump(only, deadline).await;
-        let report = Report::new(reason, dump);
         let sinks = if sinks.is_empty() { self.sinks.clone() } else { sinks.to_vec() };
         // Beside the agent's thread, which answers others meanwhile: symbolizing takes its time, and a sink as long as it likes.
-        let taken = tokio::task::spawn_blocking(move || sinks.iter().for_each(|sink| sink.take(&report)));
-        // A panic would be one of ours, and was printed.
-        let _ = taken.await;
+        let taken = self.surface.dump(only, deadline, move |dump| {
+            let report = Report::new(reason, dump);
+            sinks.iter().for_each(|sink| sink.take(&report));
+            Ok(())
+        });
+        if let Err(refusal) = taken.await {
+            warn(format_args!("no report: {refusal}"));
+        }
     }
 }
