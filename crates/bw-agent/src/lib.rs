@@ -148,6 +148,8 @@
 //! * Not for strangers. Whoever may ask learns the names of tasks and functions and, with `paths=full`, the folders of the build
 //!   machine, and has every task polled. TCP is not encrypted.
 //! * Not for a watch that never ends: a dump each second is fine, a dump in a loop keeps the executors busy.
+//! * Start it when the program has put itself into the background, and given up what rights it gives up: a forked child has no agent,
+//!   and the socket belongs to who the process was when it started.
 //! * A process that is stopped (`SIGSTOP`, a debugger, a frozen container) does not answer, and who connects waits.
 //! * Root of the host is another user to a process in a user namespace that does not know it (a rootless container): ask inside.
 //! * On platforms other than Linux this is written, but not tested. Without unix sockets, as on Windows, use TCP.

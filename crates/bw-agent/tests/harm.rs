@@ -8,6 +8,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -368,6 +369,45 @@ fn no_signal_of_the_program_is_handled_on_the_agents_threads() {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
     assert_eq!(u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (libc::SIGTERM - 1)), 0, "{mask}");
+}
+
+/// Calls itself, in boxes.
+fn deep(levels: u32) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        match levels {
+            0 => tokio::time::sleep(Duration::from_secs(3_600)).await,
+            _ => deep(levels - 1).await,
+        }
+    })
+}
+
+#[test]
+fn a_very_deep_task_never_overflows_a_stack_of_the_agent() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_stack_size(512 << 20)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (task, handle) = backtrace_waker::traced_as("deep", deep(10_000));
+    runtime.spawn(task);
+    handle.capture_blocking(PATIENCE).unwrap();
+    let agent = OwnAgent::start();
+    for how in [
+        "debug=1",
+        "debug=2",
+        "detail=full",
+        "format=json",
+        "format=folded",
+        "format=html",
+        "debug=0",
+        "format=raw",
+    ] {
+        let answer = agent.get(&format!("/debug/async/dump?{how}&timeout_ms=60000&filter=name:deep"));
+        assert_eq!(answer.status, 200, "{how}");
+        assert_eq!(answer.header("backtrace-waker-partial"), None, "{how}");
+    }
+    assert_eq!(agent.get(&format!("/debug/async/tasks/{}", handle.id())).status, 200);
 }
 
 #[test]
