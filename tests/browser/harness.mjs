@@ -33,7 +33,10 @@ export async function withPage(name, options, act) {
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && errors.push(message.text()));
   page.on('pageerror', (error) => errors.push(error.stack));
   page.on('dialog', (dialog) => errors.push(`dialog: ${dialog.message()}`));
-  page.on('request', (request) => /^(data|blob):/.test(request.url()) || request.url().startsWith(allowed) || requests.push(request.url()));
+  page.on('request', (request) => {
+    const url = request.url().replace(/^http:\/\/[^/@]*@/, 'http://');
+    if (!/^(data|blob):/.test(url) && !url.startsWith(allowed)) requests.push(url);
+  });
   try {
     await page.goto(/^http:/.test(name) ? name : pathToFileURL(path.join(PAGES, name)).href);
     if (wait) await page.waitForSelector('main[aria-busy=false]');

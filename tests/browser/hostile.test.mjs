@@ -1,9 +1,10 @@
 // Names, paths and threads that would like to be more than text.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import test from 'node:test';
-import { counts, rowsOf, search, withPage } from './harness.mjs';
+import { PAGES, counts, rowsOf, search, withPage } from './harness.mjs';
 
 /** What Unicode would let change the direction of text, hide, or move. */
 const DANGEROUS = /[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u;
@@ -32,6 +33,19 @@ test('hostile names are shown as they are written, and run nothing', () =>
     assert.doesNotMatch(titles.replaceAll('\n', ''), DANGEROUS);
     assert.equal(await page.evaluate(() => ({}).polluted ?? Object.prototype.name), undefined);
   }));
+
+test('the page escapes what text escapes', async () => {
+  const page = await readFile(`${PAGES}/small.html`, 'utf8');
+  const [, source] = /^const DANGEROUS = \/(.*)\/gu;$/m.exec(page);
+  const isDangerous = new RegExp(source, 'u');
+  const expected = new Set((await readFile(`${PAGES}/escaped.txt`, 'utf8')).split('\n').map(Number));
+  const differ = [];
+  for (let c = 0; c <= 0x10ffff; c++) {
+    const isHalf = c >= 0xd800 && c < 0xe000;
+    if (isDangerous.test(String.fromCodePoint(c)) !== (isHalf || expected.has(c))) differ.push(c.toString(16));
+  }
+  assert.deepEqual(differ, []);
+});
 
 test('a name of three megabytes is cut in the middle', () =>
   withPage('hostile.html', {}, async (page) => {

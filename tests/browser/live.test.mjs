@@ -10,10 +10,17 @@ const file = (name) => readFileSync(`${PAGES}/${name}`, 'utf8');
 const json = (text) => (answer) => answer.writeHead(200, { 'content-type': 'application/json' }).end(text);
 const error = (status, text, headers = {}) => (answer) => answer.writeHead(status, headers).end(text);
 
-/** Serves the live page with its policy. `agent.dump` answers when it is asked for a dump; `agent.asked` is what for. */
+/**
+ * Serves the live page with its policy. `agent.dump` answers when it is asked for a dump; `agent.asked` is what it was asked for
+ * but for the page, and `agent.refuses` tells whether a request lacks the token.
+ */
 async function withAgent(dump, options, act) {
   const agent = { dump, asked: [] };
   const server = createServer((request, answer) => {
+    if (agent.refuses?.(request)) {
+      error(401, 'no token', { 'www-authenticate': 'Basic realm="agent"' })(answer);
+      return;
+    }
     if (request.url === '/debug/async/') {
       answer.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': file('policy.txt') });
       answer.end(file('live.html'));
@@ -25,6 +32,7 @@ async function withAgent(dump, options, act) {
   });
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
   const address = `http://127.0.0.1:${server.address().port}/debug/async/`;
+  agent.address = address;
   agent.stop = () => new Promise((stopped) => {
     server.close(stopped);
     server.closeAllConnections();
@@ -94,7 +102,8 @@ test('it asks again by itself when that is chosen, one time after the other, and
   withAgent(json(file('small.json')), {}, async (page, agent) => {
     await counts(page, '16 tasks');
     await page.waitForFunction(() => document.title !== 'backtrace-waker');
-    await page.clock.install();
+    await page.clock.install({ time: new Date('2026-11-25T03:00:00Z') });
+    await page.clock.pauseAt(new Date('2026-11-25T03:10:00Z'));
     const dumps = () => agent.asked.filter((url) => url.includes('dump')).length;
     let held;
     agent.dump = (answer) => (held = () => json(file('later.json'))(answer));
@@ -111,6 +120,18 @@ test('it asks again by itself when that is chosen, one time after the other, and
     await page.selectOption('#every', '0');
     await page.clock.runFor(60_000);
     assert.equal(dumps(), 2);
+  }));
+
+test('a token in the address of the page is sent with what it asks for', () =>
+  withAgent(json(file('small.json')), {}, async (page, agent) => {
+    await page.waitForFunction(() => document.title !== 'backtrace-waker');
+    const wanted = `Basic ${Buffer.from('x:secret').toString('base64')}`;
+    agent.refuses = (request) => request.headers.authorization !== wanted;
+    agent.asked = [];
+    await page.goto(agent.address.replace('http://', 'http://x:secret@'));
+    await counts(page, '16 tasks');
+    await page.waitForFunction(() => document.title !== 'backtrace-waker');
+    assert.deepEqual(agent.asked, ['/debug/async/dump?format=json', '/debug/async/process']);
   }));
 
 test('what the agent says is told in words, and the last dump stays', () =>

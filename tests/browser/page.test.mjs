@@ -1,8 +1,9 @@
 // The page of a small dump: what it shows, and what one can do with it.
 
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import test from 'node:test';
-import { activeRow, counts, rowsOf, search, withPage } from './harness.mjs';
+import { PAGES, activeRow, counts, rowsOf, search, withPage } from './harness.mjs';
 
 const some = (rows, ...parts) => rows.some((row) => parts.every((part) => row.includes(part)));
 
@@ -277,8 +278,6 @@ test('a narrow window scrolls lists and not the page sideways', () =>
   }));
 
 test('a file that broke off says so', async () => {
-  const { readFile, writeFile } = await import('node:fs/promises');
-  const { PAGES } = await import('./harness.mjs');
   const whole = await readFile(`${PAGES}/small.html`, 'utf8');
   const at = whole.indexOf('id="dump">');
   await writeFile(`${PAGES}/cut.html`, whole.slice(0, at + 2_000));

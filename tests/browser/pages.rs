@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use backtrace_waker::tokio::{JoinSet, spawn_named};
 use backtrace_waker::{TaskDump, TracedExt};
 use bw_core::RawTaskDump;
-use bw_render::{Html, Json, TaskTrees, Tree, html};
+use bw_render::{Escaped, Html, Json, TaskTrees, Tree, html};
 use tokio::sync::Mutex;
 
 /// As many as the page has to bear.
@@ -33,6 +33,9 @@ fn main() {
     write_text(&folder, "real.html", &real().to_html());
     write_text(&folder, "live.html", html::live_page());
     write_text(&folder, "policy.txt", html::CSP);
+    let escaped = ('\0'..=char::MAX).filter(|c| Escaped(&c.to_string()).to_string() != c.to_string());
+    let numbers: Vec<_> = escaped.map(|c| u32::from(c).to_string()).collect();
+    write_text(&folder, "escaped.txt", &numbers.join("\n"));
 }
 
 fn write(folder: &Path, name: &str, dump: &RawTaskDump, trees: &[Tree]) {

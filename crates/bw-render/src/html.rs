@@ -49,7 +49,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-RuO3h0CcRzmkx8FNAF4OgY3mTTH+Wy2478CJ3OEutbU='; ",
+            "script-src 'sha256-mCUU2rgQpXc5iUZnda5xxltFAN0KY0YCLnXFFvN+E44='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",

@@ -14,6 +14,7 @@ class Dump {
     this.members = listsOf(this.tasks.group, this.groups);
     this.family();
     this.texts = {};
+    this.groupKeys = [];
     this.cratesOf = this.traces.map((trace) => this.cratesIn(trace));
   }
 
@@ -156,6 +157,10 @@ class Dump {
 
   /** What stays the same of a group from dump to dump. */
   groupKey(group) {
+    return (this.groupKeys[group] ??= this.makeGroupKey(group));
+  }
+
+  makeGroupKey(group) {
     const task = this.members[group][0];
     const { trace, no_trace: reason, id } = this.tasks;
     const state = this.state(task);
@@ -164,8 +169,7 @@ class Dump {
     }
     const view = this.view(trace[task], 'user');
     const line = (node) => `${view.parent[node]} ${this.functionOf(view.frame[node])} ${this.position(view.frame[node])}`;
-    view.key ??= view.frame.map((_, node) => line(node)).join('\n');
-    return `g ${state} ${view.key}`;
+    return `g ${state} ${view.frame.map((_, node) => line(node)).join('\n')}`;
   }
 }
 

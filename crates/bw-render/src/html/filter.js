@@ -11,6 +11,9 @@ const AT_LEAST = [
   [86_400_000, '1 d or more'],
 ];
 
+/** More crates nobody looks through; the search finds the others. */
+const MOST_CRATES = 300;
+
 /** Everything passes. */
 function noFilters() {
   return { words: [], states: new Set(), inState: 0, age: 0, crate: null };
@@ -72,7 +75,7 @@ function statesOf(dump) {
   return [...counts].map(([state, count]) => [dump.strings[state], count]).sort(([a], [b]) => place(a) - place(b));
 }
 
-/** How many tasks have a function of each crate in their traces, the most frequent first. */
+/** How many tasks have a function of each crate in their traces, the most frequent of them first. */
 function cratesOf(dump) {
   const ofTrace = new Array(dump.traces.length).fill(0);
   for (const trace of dump.tasks.trace) if (trace !== null) ofTrace[trace]++;
@@ -81,6 +84,6 @@ function cratesOf(dump) {
     for (const of of crates) counts.set(of, (counts.get(of) ?? 0) + ofTrace[trace]);
   });
   const named = [...counts].map(([of, count]) => [dump.strings[of], count]);
-  return named.sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  return named.sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, MOST_CRATES);
 }
 

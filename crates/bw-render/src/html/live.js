@@ -26,9 +26,13 @@ async function problemOf(answer) {
 }
 
 async function ask(path) {
+  const address = new URL(path, location.href);
+  // Who opens `http://x:TOKEN@…` has the browser know the token. `fetch` refuses such an address, which some browsers keep.
+  address.username = '';
+  address.password = '';
   let answer;
   try {
-    answer = await fetch(new URL(path, location.href), { cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) });
+    answer = await fetch(address, { cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) });
   } catch (error) {
     if (error.name === 'TimeoutError') throw new AgentError(`No answer came within ${PATIENCE / 1000} s: the agent itself does not run.`);
     throw new AgentError('Nobody answers: the program has ended, was stopped, or cannot be reached.');
