@@ -115,9 +115,11 @@ fn states(model: &Model, picture: &Picture) -> HeaderLine {
         }
     }
     let time = Moment::new(picture.taken_at).seconds();
-    let time = time.split_once('T').map_or(&*time, |(_, time)| time);
+    // A file may be of any day.
+    let is_today = model.interval.is_some();
+    let time = time.split_once('T').filter(|_| is_today).map_or(&*time, |(_, time)| time);
     let ago = match model.now.saturating_sub(model.picture_at) {
-        age if age.as_secs() >= 10 => format!(", {} ago", Span(age)),
+        age if is_today && age.as_secs() >= 10 => format!(", {} ago", Span(age)),
         _ => String::new(),
     };
     let (took, here) = (picture.took.as_millis(), picture.asked_for.as_millis());

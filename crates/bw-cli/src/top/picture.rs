@@ -359,10 +359,10 @@ fn stuck(tasks: &[Task], groups: &[Group]) -> Option<(String, usize)> {
         let others = if count > 1 { format!(", and {} more do", Count(count - 1)) } else { String::new() };
         let (time, thread) = (Span(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
         let what = match groups.get(task.group as usize) {
-            Some(group) if group.has_tree => format!("on {thread}, at {}", group.waits_at),
-            _ => format!("it blocks or computes on {thread}"),
+            Some(group) if group.has_tree => format!(" on {thread}, at {}", group.waits_at),
+            _ => format!(": it blocks or computes on {thread}"),
         };
-        let text = format!("BLOCKED: task {}{name} has been in one poll for {time}: {what}{others}", task.id);
+        let text = format!("BLOCKED: task {}{name} has been in one poll for {time}{what}{others}", task.id);
         return Some((text, at));
     }
     let (at, task, count) = longest(State::Woken)?;

@@ -5,6 +5,7 @@ use std::future;
 use std::io::{self, Stdout};
 use std::ops::ControlFlow;
 use std::panic;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 #[cfg(unix)]
@@ -31,6 +32,8 @@ const TICK: Duration = Duration::from_millis(500);
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 /// Whether any thread panicked.
 static PANICKED: AtomicBool = AtomicBool::new(false);
+/// Held while a panic says why.
+static LAST_WORDS: Mutex<()> = Mutex::new(());
 
 /// What the view waits for.
 #[derive(Debug)]
@@ -61,6 +64,12 @@ pub(super) fn run(source: Source, interval: Duration, has_colours: bool) -> Resu
     let mut live = Live { model, refresher, screen, terminal, suspended: None };
     loop {
         live.model.now = began.elapsed();
+        // Ordering: Relaxed; the lock that is taken then makes sure of the rest.
+        if PANICKED.load(Ordering::Relaxed) {
+            // The terminal is given back already; who panicked is heard out.
+            let _heard = LAST_WORDS.lock();
+            return Err(Failure::new("a part of this command panicked; please report what is said above"));
+        }
         live.show().map_err(broken)?;
         let first = match happenings.recv_timeout(TICK) {
             Ok(happening) => happening,
@@ -70,12 +79,6 @@ pub(super) fn run(source: Source, interval: Duration, has_colours: bool) -> Resu
         live.model.now = began.elapsed();
         // All that waits is drawn once: a key that is kept pressed never leaves the screen behind.
         for happening in std::iter::once(first).chain(happenings.try_iter()) {
-            // Ordering: Relaxed; the hook has given the terminal back, and this only ends the view.
-            if PANICKED.load(Ordering::Relaxed) {
-                return Err(Failure::new(
-                    "a part of this command panicked; please report what is said above",
-                ));
-            }
             if live.happens(happening)? == ControlFlow::Break(()) {
                 return Ok(());
             }
@@ -221,6 +224,7 @@ fn give_back() {
 fn give_back_on_panic() {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        let _last_words = LAST_WORDS.lock();
         // Ordering: Relaxed; see where it is loaded.
         PANICKED.store(true, Ordering::Relaxed);
         give_back();
