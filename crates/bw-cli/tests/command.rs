@@ -65,6 +65,7 @@ fn compressed_files_and_pipes_are_read() {
 fn help_is_help() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
+        ("top-help", &["top", "--help"]),
         ("symbolize-help", &["symbolize", "--help"]),
         ("symbolize-h", &["symbolize", "-h"]),
     ] {

@@ -51,7 +51,7 @@ pub(crate) struct Top {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// End after so many lines of JSON
+    /// End after so many lines of JSON, which then come on a terminal as well
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<NonZeroU64>,
 

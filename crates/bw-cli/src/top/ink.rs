@@ -99,7 +99,7 @@ impl Ink<'_> {
 
     fn set(&mut self, spot: Spot, at: usize, takes: usize, symbol: &str, style: Style) {
         for n in 0..takes {
-            let x = spot.x + u16::try_from(at + n).unwrap_or(u16::MAX);
+            let x = spot.x.saturating_add(u16::try_from(at + n).unwrap_or(u16::MAX));
             if let Some(cell) = self.buffer.cell_mut((x, spot.y)) {
                 // The cells behind a wide one belong to it.
                 cell.set_symbol(if n == 0 { symbol } else { " " }).set_style(style);

@@ -15,7 +15,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("PageDown PageUp ^F ^B Space", "a page; ^D ^U half of one"),
     ("Home End g G", "the first row, the last; at the first, the cursor stays there"),
     ("Enter", "the tree of the group or task; there again, or Esc: back"),
-    ("t", "the tasks of the group"),
+    ("t", "the tasks of the group; of a task: those that wait alike"),
     ("b", "the task that blocks its thread, or is not polled"),
     ("Left Right h l", "in the task tree: hide or show children; in a tree: to the side"),
     ("d", "in a tree: more detail (libraries, everything)"),

@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Top) -> Result<ExitCode, Failure> {
 pub(crate) fn help() -> String {
     let mut text = String::from("Keys:\n");
     for (keys, what) in keys::KEYS {
-        text += &format!("  {keys}\n      {what}\n");
+        text += &format!("  {keys:27}  {what}\n");
     }
     text
 }

@@ -266,14 +266,22 @@ impl Model {
         self.refill();
     }
 
-    /// The tasks of the group at the cursor.
+    /// The tasks of the group at the cursor, or of that which the task at the cursor is of.
     pub(super) fn show_tasks_of_group(&mut self) {
-        if let Some(Subject::Group(key)) = self.subject() {
-            self.choose();
-            (self.only_group, self.close_up) = (Some(key), None);
+        let (Some(picture), Some(subject)) = (&self.picture, self.subject()) else { return };
+        let key = match subject {
+            Subject::Group(key) => Some(key),
+            Subject::Task(id) => {
+                let task = picture.task(id).map(|at| &picture.tasks[at]);
+                task.and_then(|task| picture.group_of(task)).map(|group| group.key)
+            }
+        };
+        self.choose();
+        (self.only_group, self.close_up) = (key, None);
+        if self.view == View::Groups {
             self.lists[View::Tasks as usize] = List::default();
-            self.show(View::Tasks);
         }
+        self.show(View::Tasks);
     }
 
     /// The next state of which there are tasks, or all.
@@ -287,7 +295,7 @@ impl Model {
 
     /// Shows everything again. Says whether something was hidden.
     pub(super) fn widen(&mut self) -> bool {
-        let was_narrow = !self.pattern.is_empty() || self.only_state.is_some() || self.only_group.is_some();
+        let was_narrow = self.narrows();
         self.pattern.clear();
         (self.only_state, self.only_group) = (None, None);
         if was_narrow {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Between two questions, also if somebody keeps a key pressed.
-const AT_LEAST: Duration = Duration::from_millis(100);
+pub(super) const AT_LEAST: Duration = Duration::from_millis(100);
 
 /// When a process is asked again: an interval after it has answered, so that questions never overlap and a process that is
 /// slow has time for its own work; at once if somebody says so; never while paused.

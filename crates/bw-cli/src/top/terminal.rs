@@ -21,6 +21,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::model::{Action, Model};
 use super::refresher::{News, Refresher};
+use super::schedule::AT_LEAST;
 use super::view;
 use crate::failure::Failure;
 use crate::source::Source;
@@ -48,7 +49,7 @@ enum Happening {
 
 /// Shows the view until somebody quits it.
 pub(super) fn run(source: Source, interval: Duration, has_colours: bool) -> Result<(), Failure> {
-    let interval = source.is_live().then_some(interval);
+    let interval = source.is_live().then_some(interval.max(AT_LEAST));
     let (happen, happenings) = mpsc::channel();
     let to_news = happen.clone();
     let refresher =

@@ -361,6 +361,12 @@ fn only_one_state_and_only_one_group() {
     assert!(screen(&model).contains("only of one group"));
     assert_eq!(press(&mut model, KeyCode::Esc), None);
     assert_eq!(listed(&model).len(), 9);
+    // Those that wait as a task does.
+    type_text(&mut model, "jjt");
+    assert_eq!((listed(&model), model.subject()), (vec![2, 3, 4], Some(Subject::Task(3))));
+    // In the list of groups, where that hides nothing, Esc quits.
+    type_text(&mut model, "1");
+    assert_eq!(press(&mut model, KeyCode::Esc), Some(Action::Quit));
 }
 
 #[test]
