@@ -47,7 +47,9 @@ impl Model {
     }
 
     fn press(&mut self, key: KeyEvent) -> Option<Action> {
-        if key.kind == KeyEventKind::Release {
+        // Esc and another key at once come as that key with Alt: it is not known which of the two was meant.
+        let is_odd = matches!(key.code, KeyCode::Char(_)) && key.modifiers.contains(KeyModifiers::ALT);
+        if key.kind == KeyEventKind::Release || is_odd {
             return None;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);

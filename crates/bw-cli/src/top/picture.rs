@@ -189,7 +189,9 @@ impl Picture {
             let (first, body) = (&tasks[*first], settings.body(&found, group));
             let key = key_of(first, &body, group.no_trace().is_some(), &places);
             let waits_at = match (&first.thread, group.no_trace()) {
-                (Some(thread), Some(_)) if is_stuck(first) => format!("blocks or computes on {thread}"),
+                (Some(thread), Some(_)) if is_stuck(first.state, first.in_state) => {
+                    format!("blocks or computes on {thread}")
+                }
                 (Some(thread), Some(_)) => format!("on {thread}"),
                 _ => brief(&without_colours(&body)),
             };
@@ -323,8 +325,9 @@ fn key_of(first: &Task, body: &str, has_no_trace: bool, places: &[String]) -> u6
     hasher.finish()
 }
 
-pub(super) fn is_stuck(task: &Task) -> bool {
-    matches!(task.state, State::Polling | State::Woken) && task.in_state.is_some_and(|time| time >= STUCK)
+/// Whether a task blocks its thread, or its executor does not run, after so long in that state.
+pub(super) fn is_stuck(state: State, time: Option<Duration>) -> bool {
+    matches!(state, State::Polling | State::Woken) && time.is_some_and(|time| time >= STUCK)
 }
 
 /// Names of tasks, the first few distinct ones.
@@ -349,8 +352,10 @@ fn names<'a>(tasks: impl Iterator<Item = &'a Task>) -> String {
 /// Says who blocks, or whose executor does not run.
 fn stuck(tasks: &[Task], groups: &[Group]) -> Option<(String, usize)> {
     let longest = |state| {
-        let those =
-            || tasks.iter().enumerate().filter(move |(_, task)| task.state == state && is_stuck(task));
+        let those = || {
+            let is_it = move |task: &Task| task.state == state && is_stuck(task.state, task.in_state);
+            tasks.iter().enumerate().filter(move |(_, task)| is_it(task))
+        };
         let (at, task) = those().max_by_key(|(_, task)| task.in_state)?;
         Some((at, task, those().count()))
     };

@@ -120,3 +120,45 @@ impl Schedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use bw_symbolize::SymbolSources;
+    use std::path::Path;
+
+    fn start(file: &str) -> (Refresher, Receiver<News>) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps").join(file);
+        let source = Source::of_file(&path, SymbolSources::new()).quiet();
+        let (tell, told) = mpsc::channel();
+        (Refresher::start(source, None, move |news| tell.send(news).is_ok()).unwrap(), told)
+    }
+
+    #[test]
+    fn it_asks_when_somebody_says_so_and_ends_with_who_started_it() {
+        let (refresher, told) = start("nowhere.json");
+        for again in [false, true] {
+            assert!(matches!(told.recv(), Ok(News::Asking)));
+            let Ok(News::Picture(picture)) = told.recv() else { panic!("no picture") };
+            assert_eq!(picture.tasks.len(), 7);
+            // It remembers the one before.
+            assert!(picture.groups.iter().all(|group| group.change == again.then_some(0)));
+            refresher.drop_there(*picture);
+            refresher.ask();
+        }
+        drop(refresher);
+        while told.recv().is_ok() {}
+    }
+
+    #[test]
+    fn a_failure_is_told_and_asking_goes_on() {
+        let (refresher, told) = start("missing.json");
+        for _ in 0..2 {
+            assert!(matches!(told.recv(), Ok(News::Asking)));
+            let Ok(News::Failed(failure)) = told.recv() else { panic!("no failure") };
+            assert!(failure.to_string().contains("missing.json"), "{failure}");
+            refresher.ask();
+        }
+    }
+}

@@ -172,14 +172,11 @@ impl Drawing<'_> {
         let shown = list.rows().iter().enumerate().skip(list.offset()).take(rows.height.into());
         for ((at, row), y) in shown.zip(rows.y..) {
             let index = row.task as usize;
-            let (state, stuck) = match model.view {
-                View::Groups => {
-                    let group = &picture.groups[index];
-                    (group.state, group.tasks.iter().take(1).any(|&at| is_stuck(&picture.tasks[at as usize])))
-                }
-                View::Tasks | View::Tree => (picture.tasks[index].state, is_stuck(&picture.tasks[index])),
+            let (state, time) = match model.view {
+                View::Groups => (picture.groups[index].state, picture.groups[index].oldest),
+                View::Tasks | View::Tree => (picture.tasks[index].state, picture.tasks[index].in_state),
             };
-            let mut style = if stuck { Style::new().fg(Color::Red) } else { of_state(state) };
+            let mut style = if is_stuck(state, time) { Style::new().fg(Color::Red) } else { of_state(state) };
             if at == list.at() {
                 style = style.patch(CURSOR);
                 self.ink.fill(Spot { x: rows.x, y, width: rows.width }, style);

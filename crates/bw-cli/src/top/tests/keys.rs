@@ -401,6 +401,7 @@ fn what_is_done_outside_is_asked_for() {
         assert_eq!(press_control(&mut model, 'c'), Some(Action::Quit));
         press(&mut model, KeyCode::Esc);
     }
+    assert_eq!(model.key(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
     let released = KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
     assert_eq!(model.key(released), None);
 }
