@@ -1,6 +1,6 @@
 //! What one dump shows: made once, where the dump was taken, so that nothing is computed when it is drawn.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -349,29 +349,38 @@ fn names<'a>(tasks: impl Iterator<Item = &'a Task>) -> String {
     found.join(", ")
 }
 
-/// Says who blocks, or whose executor does not run.
+/// Says who blocks, or whose executor does not run; and who it is, by index.
 fn stuck(tasks: &[Task], groups: &[Group]) -> Option<(String, usize)> {
-    let longest = |state| {
-        let those = || {
-            let is_it = move |task: &Task| task.state == state && is_stuck(task.state, task.in_state);
-            tasks.iter().enumerate().filter(move |(_, task)| is_it(task))
-        };
-        let (at, task) = those().max_by_key(|(_, task)| task.in_state)?;
-        Some((at, task, those().count()))
+    let those = |state| {
+        let is_it = move |task: &Task| task.state == state && is_stuck(task.state, task.in_state);
+        tasks.iter().enumerate().filter(move |(_, task)| is_it(task))
     };
-    if let Some((at, task, count)) = longest(State::Polling) {
+    if let Some((_, longest)) = those(State::Polling).max_by_key(|(_, task)| task.in_state) {
+        // A task that polls another is polled as long: the inner one is meant, which is where the thread is.
+        let group = |task: &Task| groups.get(task.group as usize);
+        let has_tree = |task: &Task| group(task).is_some_and(|group| group.has_tree);
+        let same_thread = those(State::Polling).filter(|(_, task)| task.thread == longest.thread);
+        let (at, task) = same_thread.max_by_key(|(_, task)| (has_tree(task), task.is_nested))?;
+        let threads: HashSet<_> = those(State::Polling).map(|(_, task)| &task.thread).collect();
+        let others = match threads.len() {
+            1 => String::new(),
+            2 => "; one more thread is blocked".to_owned(),
+            more => format!("; {} more threads are blocked", Count(more - 1)),
+        };
         let name = task.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-        let others = if count > 1 { format!(", and {} more do", Count(count - 1)) } else { String::new() };
         let (time, thread) = (Span(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
-        let what = match groups.get(task.group as usize) {
+        let what = match group(task) {
             Some(group) if group.has_tree => format!(" on {thread}, at {}", group.waits_at),
             _ => format!(": it blocks or computes on {thread}"),
         };
         let text = format!("BLOCKED: task {}{name} has been in one poll for {time}{what}{others}", task.id);
         return Some((text, at));
     }
-    let (at, task, count) = longest(State::Woken)?;
-    let tasks = if count == 1 { "1 task was".to_owned() } else { format!("{} tasks were", Count(count)) };
+    let (at, task) = those(State::Woken).max_by_key(|(_, task)| task.in_state)?;
+    let tasks = match those(State::Woken).count() {
+        1 => "1 task was".to_owned(),
+        count => format!("{} tasks were", Count(count)),
+    };
     let text = format!(
         "NOT POLLED: {tasks} woken up to {} ago; is every thread of their executor blocked, or does it not run?",
         Span(task.in_state?)

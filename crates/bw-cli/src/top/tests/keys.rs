@@ -213,6 +213,18 @@ fn b_shows_who_blocks() {
     dump.task(12).as_object_mut().unwrap().remove("no_trace");
     let shown = screen(&view_of(&dump, 100, 20)).replace("\n ", "");
     assert!(shown.contains("(thread 4713), at shop::order › Sleep::poll  src/main.rs:80"), "{shown}");
+    // Of one that polls another, the other is meant; and there may be more threads.
+    let polled = |id, parent: Option<u64>, thread: u64| {
+        let more = json!({"no_trace": "not_polled", "thread": {"id": thread}, "parent": parent, "nested": parent.is_some()});
+        task(id, "polling", if thread == 7 { 6.0 } else { 5.0 }, more)
+    };
+    let dump =
+        Dump::new(vec![polled(1, None, 7), polled(2, Some(1), 7), polled(3, None, 8), polled(4, None, 9)]);
+    let shown = screen(&view_of(&dump, 160, 20));
+    assert!(
+        shown.contains("BLOCKED: task 2 has") && shown.contains("thread 7; 2 more threads are"),
+        "{shown}"
+    );
     // Nobody does.
     let mut model =
         view_of(&Dump::new(vec![task(1, "woken", 0.9, json!({"no_trace": "not_polled"}))]), 100, 20);
