@@ -10,6 +10,7 @@ mod attach;
 mod diff;
 mod dump;
 mod failure;
+mod flamegraph;
 mod message;
 mod print;
 mod progress;

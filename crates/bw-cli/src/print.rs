@@ -8,6 +8,7 @@ use bw_render::{Detail, DumpText, Html, Palette, Text};
 
 use crate::args::{Color, Format};
 use crate::failure::Failure;
+use crate::flamegraph;
 use crate::snapshot::Snapshot;
 
 /// How to print.
@@ -121,6 +122,10 @@ fn write(snapshot: &Snapshot, format: Format, look: Look, out: &mut dyn Write) -
             let name = name.map(|name| format!("{}, ", name.to_string_lossy())).unwrap_or_default();
             let page = Html::new().subject(format!("{name}pid {}", process.pid));
             write!(out, "{}", look.in_this_folder(page, Html::relative_to).render(trees))
+        }
+        Format::Flamegraph => {
+            let folded = trees.folded(look.detail()).to_string();
+            flamegraph::draw(&folded, &flamegraph::title(snapshot.file()), out)
         }
         Format::Raw => snapshot.file().write_gzip(out),
     }

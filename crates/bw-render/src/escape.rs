@@ -41,6 +41,8 @@ fn is_dangerous(c: char) -> bool {
             | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
             // Reserved, and interlinear annotation.
             | '\u{fff0}'..='\u{fffb}'
+            // No characters at all, and not allowed in XML.
+            | '\u{fffe}' | '\u{ffff}'
             // Format controls of shorthand and of music.
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             // Tags, more variation selectors, reserved.

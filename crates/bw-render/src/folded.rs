@@ -140,7 +140,21 @@ fn name(node: &Node) -> String {
         }
         None => write!(name, "{}", text::Nameless { place: &node.place, ellipsis: "…" }),
     };
-    if name.contains(';') { name.replace(';', "\\u{3b}") } else { name }
+    as_frame(name)
+}
+
+/// A name as readers take no part of it for anything else: a `;` ends a frame, a number behind a space is a count, and a line
+/// that begins with `# ` is a comment.
+fn as_frame(mut name: String) -> String {
+    if name.contains(';') {
+        name = name.replace(';', "\\u{3b}");
+    }
+    if let Some((before, last)) = name.rsplit_once(' ')
+        && last.chars().all(|c| c.is_ascii_digit() || c == '.')
+    {
+        name = format!("{before}\\u{{20}}{last}");
+    }
+    if name.starts_with("# ") { name.replacen('#', "\\u{23}", 1) } else { name }
 }
 
 impl fmt::Display for Folded {
@@ -164,5 +178,26 @@ impl fmt::Display for Folded {
             ahead.extend(frame.callees.iter().rev().map(|&callee| (callee, line.len())));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_ends_like_a_count_is_not_taken_for_one() {
+        for (name, frame) in [
+            ("app::run", "app::run"),
+            ("[u8; 4]", r"[u8\u{3b} 4]"),
+            ("run 12", r"run\u{20}12"),
+            ("run 1.5", r"run\u{20}1.5"),
+            ("run ", r"run\u{20}"),
+            ("# run", r"\u{23} run"),
+            ("#run", "#run"),
+            ("async fn a 1b", "async fn a 1b"),
+        ] {
+            assert_eq!(as_frame(name.into()), frame);
+        }
     }
 }

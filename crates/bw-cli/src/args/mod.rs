@@ -156,6 +156,8 @@ pub(crate) enum Format {
     Folded,
     /// A page for browsers, in one file: search, filters, trees
     Html,
+    /// A flame graph: a picture (SVG) for browsers, with search and zoom
+    Flamegraph,
     /// A raw dump file, compressed with gzip: to be symbolized later or elsewhere
     Raw,
 }

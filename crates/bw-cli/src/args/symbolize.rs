@@ -24,7 +24,7 @@ Examples:
       The program ran elsewhere and is stripped; this is its debug information.
   backtrace-waker symbolize shop.dump --debug-dir /srv/symbols --full
       Every task and every frame; debug information by build id in a folder.
-  backtrace-waker symbolize shop.dump --format folded | inferno-flamegraph > shop.svg
+  backtrace-waker symbolize shop.dump --format flamegraph > shop.svg
       A flame graph of where tasks wait.
   ssh server cat shop.dump.gz | backtrace-waker symbolize - --format json | jq .groups
       From a pipe, compressed with gzip or not, to a pipe.";

@@ -1,0 +1,104 @@
+//! Flame graphs: folded stacks as a picture that can be searched and zoomed.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use bw_render::{Count, Escaped, Moment};
+use bw_symbolize::RawDumpFile;
+use inferno::flamegraph::{self, Options};
+
+/// What stands above the flame graph of a dump.
+pub(crate) fn title(file: &RawDumpFile<'_>) -> String {
+    let process = file.process();
+    let program = process.executable.as_deref().and_then(Path::file_name);
+    let program = program.map_or_else(|| "?".into(), |name| name.to_string_lossy());
+    let tasks = file.dump().tasks().len();
+    let (pid, at) = (process.pid, Moment::new(file.dump().taken_at()).seconds());
+    format!("Where {} wait: {program} (process {pid}), {at}", tasks_of(tasks))
+}
+
+/// What stands above the flame graph of several dumps.
+pub(crate) fn title_of_many(dumps: usize, tasks: usize, first: SystemTime, last: SystemTime) -> String {
+    let (first, last) = (Moment::new(first).seconds(), Moment::new(last).seconds());
+    format!("Where {} wait: {} dumps, {first} to {last}", tasks_of(tasks), Count(dumps))
+}
+
+fn tasks_of(tasks: usize) -> String {
+    let plural = if tasks == 1 { "" } else { "s" };
+    format!("{} async task{plural}", Count(tasks))
+}
+
+/// Draws folded stacks as SVG, with a script that searches and zooms. The same stacks are the same picture.
+///
+/// # Errors
+///
+/// Those of `out`, and [`io::ErrorKind::InvalidData`] where there is nothing to draw.
+pub(crate) fn draw(folded: &str, title: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut options = Options::default();
+    options.title = Escaped(title).to_string();
+    options.count_name = "tasks".into();
+    options.deterministic = true;
+    // Callers above: read from above to below, as trees are printed.
+    options.direction = flamegraph::Direction::Inverted;
+    if folded.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "no task is in it, so there is nothing to draw",
+        ));
+    }
+    flamegraph::from_lines(&mut options, folded.lines(), out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(folded: &str) -> String {
+        let mut out = Vec::new();
+        draw(folded, "a <title>\u{1b} & more", &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_frame_has_its_tasks() {
+        let svg = drawn(
+            "async fn app::run;async fn app::read 3\nasync fn app::run;async fn app::write 1\n(no trace);never_polled 4",
+        );
+        for frame in [
+            "async fn app::run (4 tasks, 50.00%)",
+            "async fn app::read (3 tasks, 37.50%)",
+            "async fn app::write (1 tasks, 12.50%)",
+            "never_polled (4 tasks, 50.00%)",
+        ] {
+            assert!(svg.contains(&format!("<title>{frame}</title>")), "{frame} in {svg}");
+        }
+        assert!(svg.contains("a &lt;title&gt;\\u{1b} &amp; more"), "{svg}");
+    }
+
+    #[test]
+    fn names_are_text_and_nothing_else() {
+        let hostile = "</title><script>alert(1)</script>;\"' onload=alert(1);<![CDATA[;&amp;";
+        let svg = drawn(&format!("{hostile} 1"));
+        assert_eq!(svg.matches("<script").count(), 1, "inferno's own");
+        for part in ["<script>alert", "alert(1)</script>", "<![CDATA[;"] {
+            assert!(!svg.contains(part), "{part}");
+        }
+        assert!(
+            svg.contains("&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt; (1 tasks, 100.00%)"),
+            "{svg}"
+        );
+    }
+
+    #[test]
+    fn the_same_stacks_are_the_same_picture() {
+        let folded = "a;b 1\na;c 2\nd 7";
+        assert_eq!(drawn(folded), drawn(folded));
+    }
+
+    #[test]
+    fn nothing_is_no_picture() {
+        let error = draw("", "t", &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("nothing to draw"));
+    }
+}
