@@ -11,6 +11,7 @@ mod diff;
 mod dump;
 mod failure;
 mod flamegraph;
+mod merge;
 mod message;
 mod print;
 mod progress;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Symbolize(arguments) => symbolize::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
     };
     ended.unwrap_or_else(|failure| {
         message::error(&failure);

@@ -23,7 +23,7 @@ pub struct DumpText {
 }
 
 /// Names of tasks longer than this many bytes are cut in the middle.
-const NAME_BYTES: usize = 200;
+pub(crate) const NAME_BYTES: usize = 200;
 
 impl DumpText {
     /// Prints trees with these settings.
@@ -73,6 +73,10 @@ impl DumpText {
     #[must_use]
     pub fn task<'a>(&'a self, trees: TaskTrees<'a>, task: &'a TaskRecord) -> impl fmt::Display + 'a {
         One { settings: self, trees, task }
+    }
+
+    pub(crate) fn most_samples(&self) -> usize {
+        self.samples
     }
 
     pub(crate) fn text(&self) -> &Text {
@@ -205,7 +209,24 @@ impl DumpText {
         youngest: Option<Duration>,
         oldest: Option<Duration>,
     ) -> fmt::Result {
-        f.write_str(words(state))?;
+        self.time_in_state(f, words(state), youngest, oldest)?;
+        if let TaskState::Polling(thread) = state {
+            let thread = thread.to_string();
+            let thread = Shortened { text: &thread, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
+            write!(f, " on {thread}")?;
+        }
+        Ok(())
+    }
+
+    /// `suspended for 0.3 s to 2 h 5 min`.
+    pub(crate) fn time_in_state(
+        &self,
+        f: &mut impl fmt::Write,
+        state: &str,
+        youngest: Option<Duration>,
+        oldest: Option<Duration>,
+    ) -> fmt::Result {
+        f.write_str(state)?;
         if let (Some(youngest), Some(oldest)) = (youngest, oldest) {
             let (youngest, oldest) = (Span(youngest).to_string(), Span(oldest).to_string());
             if youngest == oldest {
@@ -213,11 +234,6 @@ impl DumpText {
             } else {
                 write!(f, " for {youngest} to {oldest}")?;
             }
-        }
-        if let TaskState::Polling(thread) = state {
-            let thread = thread.to_string();
-            let thread = Shortened { text: &thread, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
-            write!(f, " on {thread}")?;
         }
         Ok(())
     }
@@ -266,7 +282,7 @@ impl DumpText {
 }
 
 /// What a state is called in front of the tasks that are in it.
-fn words(state: &TaskState) -> &'static str {
+pub(crate) fn words(state: &TaskState) -> &'static str {
     match state {
         TaskState::NeverPolled => "never polled",
         TaskState::Suspended => "suspended",

@@ -43,26 +43,34 @@ struct Frame {
 
 impl Folded {
     pub(crate) fn new(trees: TaskTrees<'_>, detail: Detail) -> Self {
-        // How many tasks each tree is of, and how many have none.
-        let mut tasks_of = vec![0; trees.all_trees().len()];
+        Self::of(trees.all_trees(), trees.dump().tasks().iter().map(|task| (task.trace(), 1)), detail)
+    }
+
+    /// Of so many tasks that wait in each of those trees, or have none.
+    pub(crate) fn of(
+        trees: &[Tree],
+        counts: impl IntoIterator<Item = (Result<usize, NoTrace>, usize)>,
+        detail: Detail,
+    ) -> Self {
+        let mut tasks_of = vec![0; trees.len()];
         let mut without: Vec<(NoTrace, usize)> = Vec::new();
-        for task in trees.dump().tasks() {
+        for (trace, tasks) in counts {
             // A tree that is missing counts as a trace that nobody asked for, as in every form of output.
-            let reason = match task.trace() {
+            let reason = match trace {
                 Ok(trace) if trace < tasks_of.len() => {
-                    tasks_of[trace] += 1;
+                    tasks_of[trace] += tasks;
                     continue;
                 }
                 Ok(_) => NoTrace::NotAsked,
                 Err(reason) => reason,
             };
             match without.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, count)) => *count += 1,
-                None => without.push((reason, 1)),
+                Some((_, count)) => *count += tasks,
+                None => without.push((reason, tasks)),
             }
         }
         let mut growing = Growing { frames: vec![Frame::default()], known: HashMap::new() };
-        for (tree, tasks) in trees.all_trees().iter().zip(tasks_of) {
+        for (tree, tasks) in trees.iter().zip(tasks_of) {
             if tasks > 0 {
                 growing.add(&tree.filtered(detail), tasks);
             }

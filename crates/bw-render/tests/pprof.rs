@@ -372,3 +372,39 @@ proptest! {
         prop_assert_eq!(told.len(), of.len());
     }
 }
+
+#[test]
+fn of_many_processes_a_group_is_a_sample_with_as_many_tasks() {
+    let mut merge = bw_symbolize::Merge::new();
+    for start in [0x5000_0000_usize, 0x6000_0000] {
+        let module = Module::new("/srv/shop", start as u64..start as u64 + 0x1000, start as u64).unwrap();
+        let modules = ModuleMap::new(vec![module.with_build_id("c1d0ffee".parse().ok())]);
+        let tasks = vec![
+            suspended(1, 0),
+            suspended(2, 0),
+            task(3, TaskState::NeverPolled, Err(NoTrace::NeverPolled)),
+        ];
+        let traces = vec![raw(&[start + 0x900, start + 0x40, start + 0x30])];
+        let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, traces);
+        let mut process = Process::new(7);
+        process.executable = Some("/srv/shop".into());
+        merge.add("a", &bw_symbolize::RawDumpFile::new(process, modules, std::borrow::Cow::Owned(dump)));
+    }
+    let dump = merge.finish();
+    let process = Process::default();
+    let settings = Pprof::new(&process, dump.modules()).symbols(false);
+    let read = ReadBack::new(&bw_render::MergedTrees::new(&dump, &[]).to_pprof(&settings));
+    let values: Vec<_> = read.0.sample.iter().map(|sample| sample.value.clone()).collect();
+    assert_eq!(values, [vec![2, 0], vec![4, 6_000_000_000]]);
+    assert_eq!(read.stack(0), ["never_polled", "(no trace)"]);
+    assert_eq!(read.0.sample[1].location_id.len(), 2);
+    for (key, value) in
+        [("program", "shop"), ("build id", "c1d0ffee"), ("state", "suspended"), ("processes", "2")]
+    {
+        assert_eq!(read.label(1, key).as_deref(), Some(value));
+    }
+    assert_eq!(read.0.mapping.len(), 1);
+    // After those of the frames that are no code.
+    let offsets = read.0.location[2..].iter().map(|it| it.address - read.0.mapping[0].memory_start);
+    assert_eq!(offsets.collect::<Vec<_>>(), [0x3f, 0x2f]);
+}

@@ -89,6 +89,7 @@ mod cache;
 #[cfg(feature = "debuginfod")]
 mod debuginfod;
 mod frame;
+pub mod merge;
 mod module_map;
 mod name;
 mod problem;
@@ -105,6 +106,7 @@ pub use bw_core::{InvalidTaskFilter, TaskFilter};
 #[cfg(feature = "debuginfod")]
 pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
+pub use merge::{Merge, MergedDump};
 pub use module_map::{CodeSegment, Module, ModuleMap};
 pub use problem::Problem;
 pub use raw_dump::{RawDumpError, RawDumpFile};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bw_core::ReturnAddress;
 
 use crate::build_id::BuildId;
+use crate::raw_dump::Process;
 use crate::resolver;
 
 /// One module of a process, of this one or another: where it is loaded, and what tells its build. Plain data.
@@ -117,6 +118,15 @@ impl ModuleMap {
         &self.modules
     }
 
+    /// The index of the module that is the program of a process: that of its executable's path, or else, since a file may have been
+    /// replaced or renamed, the first, where loaders put it. `None` if there are no modules.
+    #[must_use]
+    pub fn program(&self, process: &Process) -> Option<usize> {
+        let executable = process.executable.as_deref();
+        let named = self.modules.iter().position(|module| Some(module.path()) == executable);
+        named.or((!self.modules.is_empty()).then_some(0))
+    }
+
     /// The index of the module that a call lies in. Modules do not overlap; were they to, everything from where the second
     /// begins would be its, or nobody's.
     #[must_use]
@@ -164,6 +174,18 @@ mod tests {
     fn of_modules_that_overlap_the_last_has_it() {
         let map = ModuleMap::new(vec![module(10..50), module(20..30)]);
         assert_eq!([15, 25, 35].map(|at| map.find(address(at))), [Some(0), Some(1), None]);
+    }
+
+    #[test]
+    fn the_program_is_found_also_where_its_file_was_replaced() {
+        let named = |path: &str, start: u64| Module::new(path, start..start + 1, 0).unwrap();
+        let map = ModuleMap::new(vec![named("/srv/shop", 10), named("/lib/a.so", 20)]);
+        let mut process = Process::new(1);
+        assert_eq!((map.program(&process), ModuleMap::default().program(&process)), (Some(0), None));
+        process.executable = Some("/srv/shop (deleted)".into());
+        assert_eq!(map.program(&process), Some(0));
+        process.executable = Some("/lib/a.so".into());
+        assert_eq!(map.program(&process), Some(1));
     }
 
     #[test]

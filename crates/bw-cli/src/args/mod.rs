@@ -5,6 +5,7 @@ mod dump;
 mod duration;
 mod filter;
 mod ps;
+mod merge;
 mod symbolize;
 mod top;
 mod tree;
@@ -20,6 +21,7 @@ pub(crate) use diff::Diff;
 pub(crate) use dump::Dump;
 pub(crate) use filter::Filter;
 pub(crate) use ps::Ps;
+pub(crate) use merge::{Merge, MergedFormat};
 pub(crate) use symbolize::Symbolize;
 pub(crate) use top::Top;
 pub(crate) use tree::Tree;
@@ -63,6 +65,7 @@ pub(crate) enum Command {
     Diff(Diff),
     Watch(Watch),
     Symbolize(Symbolize),
+    Merge(Merge),
 }
 
 /// What to ask, and how long to wait for the answer.

@@ -26,11 +26,21 @@
 //! same. A task without a trace has the frames `(no trace)` and why, such as `never_polled`; one that recorded no stack has
 //! `(no stack)`.
 //!
+//! # Of many processes
+//!
+//! What [`MergedTrees::to_pprof`](crate::MergedTrees::to_pprof) writes has a sample for each group of tasks that wait at the same places, in the same
+//! state and in the same build, and place: how many they are, and for how long together. Labels are `state`, `program`,
+//! `build id`, and `spawned at` where it is one place; `processes` is a numeric label. Modules are mapped at addresses that no
+//! process had.
+//!
+//! # Size
+//!
 //! Each task has a sample of its own, since labels tell it from others; what they share is written once: 100,000 tasks that wait at
 //! four places are about 6 MB uncompressed. Names and paths are escaped: readers print them to terminals.
 
+mod merged;
 mod profile;
-pub(crate) mod proto;
+mod proto;
 mod stacks;
 
 use std::fmt::Write as _;
@@ -41,6 +51,7 @@ use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
 use bw_symbolize::ModuleMap;
 use bw_symbolize::raw_dump::Process;
 
+pub(crate) use self::merged::write as write_merged;
 use self::profile::Profile;
 use self::proto::Label;
 use self::stacks::Stacks;
@@ -104,19 +115,13 @@ impl<'a> Pprof<'a> {
     fn path<'b>(&self, path: &'b str) -> &'b str {
         if self.whole_paths { path } else { shorten(path, &self.roots) }
     }
-
-    /// The module of the program.
-    fn program(&self) -> Option<usize> {
-        let executable = self.process.executable.as_deref()?;
-        self.modules.modules().iter().position(|module| module.path() == executable)
-    }
 }
 
 /// See [`TaskTrees::to_pprof`].
 pub(crate) fn write(trees: TaskTrees<'_>, settings: &Pprof<'_>) -> io::Result<Vec<u8>> {
-    let mut profile = Profile::new(settings.modules, settings.program());
+    let mut profile = Profile::new(settings.modules, settings.modules.program(settings.process));
     let keys = Keys::new(&mut profile);
-    let mut stacks = Stacks::new(trees, settings);
+    let mut stacks = Stacks::new(trees.all_trees(), trees.dump().traces(), settings);
     let mut labels = Vec::new();
     for task in trees.dump().tasks() {
         keys.labels(&mut profile, task, settings, &mut labels);
@@ -125,14 +130,22 @@ pub(crate) fn write(trees: TaskTrees<'_>, settings: &Pprof<'_>) -> io::Result<Ve
             _ => 0,
         };
         let value = [1, i64::try_from(suspended).unwrap_or(i64::MAX)];
-        for stack in stacks.of(task, &mut profile) {
+        for stack in stacks.of(task.trace(), &mut profile) {
             profile.sample(stack, &value, &labels)?;
         }
     }
     let dump = trees.dump();
-    let since = dump.taken_at().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    finish(profile, Some(dump.taken_at()), &comments(dump, settings.process))
+}
+
+/// Writes what is told of the profile as a whole.
+fn finish(
+    mut profile: Profile<'_>,
+    taken_at: Option<SystemTime>,
+    comments: &[String],
+) -> io::Result<Vec<u8>> {
+    let since = taken_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
     let tasks = profile.value_type("tasks", "count");
-    let comments = comments(dump, settings.process);
     let rest = proto::Profile {
         sample_type: vec![tasks, profile.value_type("suspended", "nanoseconds")],
         time_nanos: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),

@@ -1,43 +1,43 @@
 //! The stacks of tasks, as locations of a profile.
 
-use bw_core::{NoTrace, RawTrace, ReturnAddress, TaskRecord};
+use bw_core::{NoTrace, RawTrace, ReturnAddress};
 
 use super::Pprof;
 use super::profile::Profile;
 use super::proto::Line;
 use crate::escape::Shortened;
-use crate::task_trees::TaskTrees;
 use crate::text;
 use crate::tree::{Node, Tree};
 
 /// The stacks of each distinct trace, made when the first task that has it is met.
 pub(super) struct Stacks<'a> {
-    trees: TaskTrees<'a>,
+    trees: &'a [Tree],
+    traces: &'a [RawTrace],
     settings: &'a Pprof<'a>,
     of_traces: Vec<Option<Vec<Vec<u64>>>>,
     without: Vec<(NoTrace, Vec<Vec<u64>>)>,
 }
 
 impl<'a> Stacks<'a> {
-    pub(super) fn new(trees: TaskTrees<'a>, settings: &'a Pprof<'a>) -> Self {
-        let known = if settings.symbols { trees.all_trees().len() } else { trees.dump().traces().len() };
-        Self { trees, settings, of_traces: vec![None; known], without: Vec::new() }
+    pub(super) fn new(trees: &'a [Tree], traces: &'a [RawTrace], settings: &'a Pprof<'a>) -> Self {
+        let known = if settings.symbols { trees.len() } else { traces.len() };
+        Self { trees, traces, settings, of_traces: vec![None; known], without: Vec::new() }
     }
 
-    /// The stacks of a task, each leaf first. At least one.
-    pub(super) fn of(&mut self, task: &TaskRecord, profile: &mut Profile<'_>) -> &[Vec<u64>] {
-        let trace = match task.trace() {
+    /// The stacks of tasks that have that trace, each leaf first. At least one.
+    pub(super) fn of(&mut self, trace: Result<usize, NoTrace>, profile: &mut Profile<'_>) -> &[Vec<u64>] {
+        let trace = match trace {
             Ok(trace) if trace < self.of_traces.len() => trace,
             // A tree that is missing counts as a trace that nobody asked for, as in every form of output.
             Ok(_) => return self.without(NoTrace::NotAsked, profile),
             Err(reason) => return self.without(reason, profile),
         };
-        let (trees, settings) = (self.trees, self.settings);
+        let settings = self.settings;
         self.of_traces[trace].get_or_insert_with(|| {
             let mut stacks = if settings.symbols {
-                of_tree(&trees.all_trees()[trace].filtered(settings.detail), profile, settings)
+                of_tree(&self.trees[trace].filtered(settings.detail), profile, settings)
             } else {
-                of_addresses(&trees.dump().traces()[trace], profile)
+                of_addresses(&self.traces[trace], profile)
             };
             if stacks.is_empty() {
                 stacks.push(vec![profile.synthetic("(no stack)")]);

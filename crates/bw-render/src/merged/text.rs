@@ -1,0 +1,152 @@
+//! Dumps of many processes as text.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use bw_symbolize::merge::Program;
+
+use super::{MergedGroups, MergedPart, MergedTrees};
+use crate::dump_text::{DumpText, NAME_BYTES, Plural, words};
+use crate::escape::Shortened;
+use crate::moment::Moment;
+use crate::span::Count;
+
+impl DumpText {
+    /// Tasks of many processes that look alike once, with how many they are, in how many processes, for how long, and a few
+    /// of them; after lines that sum up. Groups when it is made, which allocates; printing does not. See [`MergedGroups`].
+    #[must_use]
+    pub fn merged<'a>(&'a self, trees: MergedTrees<'a>) -> impl fmt::Display + 'a {
+        Merged { settings: self, groups: trees.groups(self.text()) }
+    }
+
+    fn short<'a>(&self, text: &'a str) -> Shortened<'a> {
+        Shortened { text, most: NAME_BYTES, ellipsis: self.text().ellipsis() }
+    }
+
+    /// `shop, build c1d0ffee`.
+    fn program(&self, f: &mut fmt::Formatter<'_>, program: &Program) -> fmt::Result {
+        let name = program.path().file_name().unwrap_or_default().to_string_lossy();
+        let name = if name.is_empty() { "a program of unknown name".into() } else { name };
+        write!(f, "{}", self.short(&name))?;
+        match program.build_id() {
+            Some(build_id) => write!(f, ", build {build_id}"),
+            None => f.write_str(", no build id"),
+        }
+    }
+}
+
+struct Merged<'a> {
+    settings: &'a DumpText,
+    groups: MergedGroups<'a>,
+}
+
+impl fmt::Display for Merged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.summary(f)?;
+        for part in self.groups.iter() {
+            f.write_str("\n\n")?;
+            self.part(f, part)?;
+        }
+        self.groups.prints.footer(f, self.settings.text())
+    }
+}
+
+impl Merged<'_> {
+    fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (dump, note) = (self.groups.trees.dump(), self.settings.text().colors().note);
+        write!(f, "{}, {}", Plural(dump.dumps(), "dump"), Plural(dump.tasks(), "task"))?;
+        // By what a state is called; most tasks first.
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for group in dump.groups() {
+            *counts.entry(words(group.state())).or_default() += group.tasks();
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        for (at, (state, count)) in counts.iter().enumerate() {
+            write!(f, "{} {} {state}", if at == 0 { ":" } else { "," }, Count(*count))?;
+        }
+        if let Some((first, last)) = dump.taken() {
+            let (first, last) = (Moment::new(first).seconds(), Moment::new(last).seconds());
+            write!(f, "; taken at {first}")?;
+            if first != last {
+                write!(f, " to {last}")?;
+            }
+        }
+        if let Some((traced, alive, dumps)) = dump.coverage() {
+            write!(f, "\ntraced {} of {} alive", Count(traced), Plural(alive, "task"))?;
+            if dumps < dump.dumps() {
+                write!(f, ", in the {} of {} that tell", Count(dumps), Plural(dump.dumps(), "dump"))?;
+            }
+        }
+        for program in dump.programs() {
+            write!(f, "\n{} of ", Plural(program.dumps(), "dump"))?;
+            self.settings.program(f, program)?;
+        }
+        if dump.tasks() == 0 && dump.dumps() > 0 {
+            write!(
+                f,
+                "\n{note}NO TASK IS TRACED: wrap what you spawn in traced(…), or spawn it with .traced(){note:#}"
+            )?;
+        }
+        if dump.partial() > 0 {
+            let partial = Plural(dump.partial(), "dump");
+            write!(f, "\n{note}partial: in {partial} the deadline passed before all tasks answered{note:#}")?;
+        }
+        if dump.guessed() > 0 {
+            let guessed = Plural(dump.guessed(), "dump");
+            write!(
+                f,
+                "\n{note}{guessed} of programs without a build id: those of one path and size are taken for one build{note:#}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn part(&self, f: &mut fmt::Formatter<'_>, part: &MergedPart<'_>) -> fmt::Result {
+        let (settings, function) = (self.settings, self.settings.text().colors().function);
+        write!(f, "{function}{}{function:#}", Plural(part.tasks(), "task"))?;
+        write!(
+            f,
+            " in {} ",
+            if part.processes() == 1 {
+                "1 process".into()
+            } else {
+                format!("{} processes", Count(part.processes()))
+            }
+        )?;
+        settings.time_in_state(f, words(part.state()), part.youngest(), part.oldest())?;
+        let samples = part.samples(settings.most_samples());
+        for (at, task) in samples.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { ": " } else { ", " }, task.id())?;
+            if let Some(name) = task.name() {
+                write!(f, " \"{}\"", settings.short(name))?;
+            }
+            // Once for those of one dump that follow each other.
+            if samples.get(at + 1).is_none_or(|next| next.dump() != task.dump()) {
+                write!(f, " of {} (process {})", settings.short(task.dump()), task.pid())?;
+            }
+        }
+        if part.tasks() > samples.len() && !samples.is_empty() {
+            write!(f, ", {}", settings.text().ellipsis())?;
+        }
+        let programs = self.groups.trees.dump().programs();
+        if programs.len() > 1 {
+            for (at, program) in part.programs().into_iter().enumerate() {
+                f.write_str(if at == 0 { "\nin " } else { "; " })?;
+                settings.program(f, &programs[program])?;
+            }
+        }
+        let (places, others) = part.spawned_at(1);
+        if let Some(at) = places.first() {
+            f.write_str("\n")?;
+            settings.spawned_at_place(f, at)?;
+            f.write_str(if others { ", and elsewhere" } else { "" })?;
+        }
+        f.write_char('\n')?;
+        match (self.groups.print(part), part.no_trace()) {
+            (Some(print), _) => f.write_str(print),
+            (None, Some(reason)) => settings.no_trace(f, reason, part.state()),
+            (None, None) => Ok(()),
+        }
+    }
+}
