@@ -179,7 +179,7 @@ fn a_task_is_a_sample_with_its_labels() {
         (0, "name", Some("accept")),
         (0, "task id", Some("1")),
         (0, "parent id", None),
-        (0, "spawned at", Some("src/main.rs:12:5")),
+        (0, "spawned_at", Some("src/main.rs:12:5")),
         (0, "thread", None),
         (1, "name", None),
         (1, "parent id", Some("1")),
@@ -307,6 +307,36 @@ fn a_task_that_waits_at_two_places_has_two_samples_and_twice_at_one_place_one() 
 }
 
 #[test]
+fn tasks_that_wait_alike_may_share_a_sample() {
+    let alike =
+        |number, trace| suspended(number, trace).with_name(format!("connection {number}")).with_parent(id(9));
+    let woken = task(4, TaskState::Woken, Ok(0));
+    let other = hand_built::tree(vec![waits(&[user(0x30, "run", 20), user(0x44, "write", 40)], 0x50)]);
+    let dump = dump(vec![alike(1, 0), alike(2, 1), alike(3, 0), woken]);
+    let read = with(&dump, &[reads(), other], |settings| settings.each_task(false));
+    let values: Vec<_> = read.0.sample.iter().map(|sample| sample.value.clone()).collect();
+    assert_eq!(values, [[2, 4_000_000_000], [1, 2_000_000_000], [1, 0]]);
+    assert_eq!(read.stack(1)[0], "async fn app::write");
+    for at in 0..3 {
+        let keys: Vec<_> = read.0.sample[at].label.iter().map(|label| read.text(label.key)).collect();
+        assert_eq!(keys, ["state", "spawned_at"]);
+    }
+}
+
+/// Pyroscope refuses a profile with a label whose name is none in Prometheus.
+#[test]
+fn labels_of_text_have_names_that_servers_take() {
+    let thread = PollingThread::elsewhere(Some("worker".into()), Some(4712));
+    let polled = task(3, TaskState::Polling(thread), Err(NoTrace::NotPolled));
+    let read =
+        profile(&dump(vec![suspended(1, 0).with_name("accept").with_parent(id(3)), polled]), &[reads()]);
+    for label in read.0.sample.iter().flat_map(|sample| &sample.label).filter(|label| label.str != 0) {
+        let key = read.text(label.key);
+        assert!(key.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()), "{key}");
+    }
+}
+
+#[test]
 fn the_order_in_which_traces_arrived_does_not_show() {
     let write = hand_built::tree(vec![waits(&[user(0x30, "run", 20), user(0x44, "write", 40)], 0x50)]);
     let bytes = |first: u32, trees: &[Tree]| {
@@ -399,7 +429,7 @@ fn of_many_processes_a_group_is_a_sample_with_as_many_tasks() {
     assert_eq!(read.stack(0), ["never_polled", "(no trace)"]);
     assert_eq!(read.0.sample[1].location_id.len(), 2);
     for (key, value) in
-        [("program", "shop"), ("build id", "c1d0ffee"), ("state", "suspended"), ("processes", "2")]
+        [("program", "shop"), ("build_id", "c1d0ffee"), ("state", "suspended"), ("processes", "2")]
     {
         assert_eq!(read.label(1, key).as_deref(), Some(value));
     }

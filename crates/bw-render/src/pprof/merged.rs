@@ -47,10 +47,10 @@ fn labels(
     let program = &dump.programs()[group.program()];
     let name = program.path().file_name().unwrap_or_default().to_string_lossy();
     let mut texts = vec![("state", group.state().name().to_owned()), ("program", name.into_owned())];
-    texts.extend(program.build_id().map(|id| ("build id", BuildId::to_string(id))));
+    texts.extend(program.build_id().map(|id| ("build_id", BuildId::to_string(id))));
     let mut places = group.spawned_at();
     if let (Some(at), None) = (places.next(), places.next()) {
-        texts.push(("spawned at", format!("{}:{}:{}", settings.path(at.file()), at.line(), at.column())));
+        texts.push(("spawned_at", format!("{}:{}:{}", settings.path(at.file()), at.line(), at.column())));
     }
     let texts = texts.iter().filter(|(_, text)| !text.is_empty());
     let mut labels: Vec<_> = texts

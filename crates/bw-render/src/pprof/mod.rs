@@ -9,7 +9,7 @@
 //! | samples | one for each task and place it waits at, by task id; the leaf comes first |
 //! | label `state` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked` |
 //! | label `name` | the task's, if it has one, cut at 200 bytes |
-//! | label `spawned at` | `file:line:column` |
+//! | label `spawned_at` | `file:line:column` |
 //! | numeric labels `task id`, `parent id` | unique in the process |
 //! | labels `thread`, `thread id` (numeric) | who polls it, if it is being polled |
 //! | mappings | the program's first, then the executable segments that stacks go through, with path and build id |
@@ -19,6 +19,9 @@
 //! | duration | none: the dump is of a moment. Readers take a profile with a duration for one of what happened meanwhile |
 //! | period | 1 task: nothing is left out, and nothing has to be scaled |
 //! | comments | the process, how long the dump took, and whether it is partial |
+//!
+//! Labels of text are named so that Pyroscope and Parca can have them for labels of their own, and a series for each of
+//! their values: where many tasks have names of their own, [`each_task(false)`](Pprof::each_task) is for them.
 //!
 //! A task that waits at several places at once has a sample for each, so `tasks` may count more than there are; what is
 //! narrowed to one function counts right. The other way to say it would be to share one task among its places, which
@@ -30,22 +33,23 @@
 //!
 //! What [`MergedTrees::to_pprof`](crate::MergedTrees::to_pprof) writes has a sample for each group of tasks that wait at the same places, in the same
 //! state and in the same build, and place: how many they are, and for how long together. Labels are `state`, `program`,
-//! `build id`, and `spawned at` where it is one place; `processes` is a numeric label. Modules are mapped at addresses that no
+//! `build_id`, and `spawned_at` where it is one place; `processes` is a numeric label. Modules are mapped at addresses that no
 //! process had.
 //!
 //! # Size
 //!
-//! Each task has a sample of its own, since labels tell it from others; what they share is written once: 100,000 tasks that wait at
-//! four places are about 6 MB uncompressed. Names and paths are escaped: readers print them to terminals.
+//! Each task has a sample of its own, since labels tell it from others; what they share is written once. 100,000 tasks, half of which have
+//! names of their own, are 5 MB, compressed 1.8 MB. Names and paths are escaped: readers print them to terminals.
 
 mod merged;
 mod profile;
 mod proto;
 mod stacks;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
 use bw_symbolize::ModuleMap;
@@ -69,6 +73,7 @@ pub struct Pprof<'a> {
     process: &'a Process,
     modules: &'a ModuleMap,
     symbols: bool,
+    each_task: bool,
     detail: Detail,
     whole_paths: bool,
     roots: Vec<String>,
@@ -78,7 +83,15 @@ impl<'a> Pprof<'a> {
     /// A profile of that process, in which these modules were loaded when the dump was taken.
     #[must_use]
     pub fn new(process: &'a Process, modules: &'a ModuleMap) -> Self {
-        Self { process, modules, symbols: true, detail: Detail::User, whole_paths: false, roots: Vec::new() }
+        Self {
+            process,
+            modules,
+            symbols: true,
+            each_task: true,
+            detail: Detail::User,
+            whole_paths: false,
+            roots: Vec::new(),
+        }
     }
 
     /// Whether functions and lines are in it; on unless told. Without them there are addresses alone, for servers that find
@@ -87,6 +100,15 @@ impl<'a> Pprof<'a> {
     #[must_use]
     pub fn symbols(mut self, symbols: bool) -> Self {
         self.symbols = symbols;
+        self
+    }
+
+    /// Whether each task has a sample of its own; so unless told. Else there is one for all tasks that are in the same state, were
+    /// spawned at the same place and wait at the same places, as in Go's profile of goroutines: with how many they are, for how
+    /// long together, and without the labels that are of one task. For servers that scrape often: some kilobytes.
+    #[must_use]
+    pub fn each_task(mut self, each: bool) -> Self {
+        self.each_task = each;
         self
     }
 
@@ -123,19 +145,49 @@ pub(crate) fn write(trees: TaskTrees<'_>, settings: &Pprof<'_>) -> io::Result<Ve
     let keys = Keys::new(&mut profile);
     let mut stacks = Stacks::new(trees.all_trees(), trees.dump().traces(), settings);
     let mut labels = Vec::new();
-    for task in trees.dump().tasks() {
-        keys.labels(&mut profile, task, settings, &mut labels);
-        let suspended = match task.status().state {
-            TaskState::Suspended => task.status().in_state.unwrap_or_default().as_nanos(),
-            _ => 0,
-        };
-        let value = [1, i64::try_from(suspended).unwrap_or(i64::MAX)];
-        for stack in stacks.of(task.trace(), &mut profile) {
+    for alike in alike(trees.dump().tasks(), settings.each_task) {
+        keys.labels(&mut profile, alike.first, settings, &mut labels);
+        let value = [alike.tasks, i64::try_from(alike.suspended.as_nanos()).unwrap_or(i64::MAX)];
+        for stack in stacks.of(alike.first.trace(), &mut profile) {
             profile.sample(stack, &value, &labels)?;
         }
     }
     let dump = trees.dump();
     finish(profile, Some(dump.taken_at()), &comments(dump, settings.process))
+}
+
+/// Tasks that share a sample.
+struct Alike<'a> {
+    first: &'a TaskRecord,
+    tasks: i64,
+    /// For how long they have been suspended, together.
+    suspended: Duration,
+}
+
+/// Tasks in the order of the first of those that share a sample.
+fn alike(tasks: &[TaskRecord], each: bool) -> Vec<Alike<'_>> {
+    let mut alike: Vec<Alike<'_>> = Vec::new();
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for task in tasks {
+        let state = &task.status().state;
+        let suspended = match state {
+            TaskState::Suspended => task.status().in_state.unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        let next = alike.len();
+        let at = match each {
+            true => next,
+            false => *known.entry((state.name(), task.spawned_at(), task.trace())).or_insert(next),
+        };
+        match alike.get_mut(at) {
+            Some(alike) => {
+                alike.tasks += 1;
+                alike.suspended = alike.suspended.saturating_add(suspended);
+            }
+            None => alike.push(Alike { first: task, tasks: 1, suspended }),
+        }
+    }
+    alike
 }
 
 /// Writes what is told of the profile as a whole.
@@ -194,7 +246,7 @@ impl Keys {
         Self {
             state: profile.string("state"),
             name: profile.string("name"),
-            spawned_at: profile.string("spawned at"),
+            spawned_at: profile.string("spawned_at"),
             task: profile.string("task id"),
             parent: profile.string("parent id"),
             thread: profile.string("thread"),
@@ -217,7 +269,7 @@ impl Keys {
         };
         labels.clear();
         labels.push(text(self.state, profile.string(task.status().state.name())));
-        if let Some(name) = task.name().filter(|name| !name.is_empty()) {
+        if let Some(name) = task.name().filter(|name| settings.each_task && !name.is_empty()) {
             let name = match name.len() {
                 0..=NAME_BYTES => profile.string(name),
                 _ => profile.string(&Shortened { text: name, most: NAME_BYTES, ellipsis: "…" }.to_string()),
@@ -227,6 +279,9 @@ impl Keys {
         let at = task.spawned_at();
         let at = format!("{}:{}:{}", settings.path(at.file()), at.line(), at.column());
         labels.push(text(self.spawned_at, profile.string(&at)));
+        if !settings.each_task {
+            return;
+        }
         if let TaskState::Polling(thread) = &task.status().state {
             if let Some(name) = thread.name() {
                 labels.push(text(self.thread, profile.string(name)));
