@@ -14,7 +14,8 @@ use crate::query::Query;
 use crate::surface::Surface;
 use crate::tasks::least_bytes;
 
-const PARAMETERS: [&str; 7] = ["debug", "format", "timeout_ms", "filter", "paths", "detail", "symbols"];
+const PARAMETERS: [&str; 8] =
+    ["debug", "format", "timeout_ms", "filter", "paths", "detail", "symbols", "tasks"];
 
 /// What a dump is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ struct How {
     whole_paths: bool,
     /// Of a profile.
     symbols: bool,
+    /// Of a profile.
+    each_task: bool,
 }
 
 impl Wanted {
@@ -71,10 +74,12 @@ impl Wanted {
         )?;
         let whole_paths = query.choice("paths", &[("short", false), ("full", true)])?;
         let symbols = query.choice("symbols", &[("yes", true), ("no", false)])?;
+        let each_task = query.choice("tasks", &[("each", true), ("alike", false)])?;
         for (is_given, applies, name, to) in [
             (detail.is_some(), is_text || is_profile || is_folded, "detail", "text, folded and pprof"),
             (whole_paths.is_some(), is_text || is_profile || is_json, "paths", "text, json and pprof"),
             (symbols.is_some(), is_profile, "symbols", "pprof"),
+            (each_task.is_some(), is_profile, "tasks", "pprof"),
         ] {
             if is_given && !applies {
                 return Err(Refusal::bad_request(format!("{name} is for the formats {to}; leave it out")));
@@ -84,6 +89,7 @@ impl Wanted {
             detail: detail.unwrap_or_default(),
             whole_paths: whole_paths.unwrap_or(false),
             symbols: symbols.unwrap_or(true),
+            each_task: each_task.unwrap_or(true),
         };
         Ok(Self { format, filter: query.filter()?, deadline: query.deadline(&surface.settings)?, how })
     }
@@ -169,6 +175,7 @@ fn pprof(dump: &TaskDump, how: How) -> Vec<u8> {
     let file = RawDumpFile::of_this_process(dump.raw());
     let profile = Pprof::new(file.process(), file.modules())
         .symbols(how.symbols)
+        .each_task(how.each_task)
         .detail(how.detail)
         .whole_paths(how.whole_paths);
     let profile = match folder() {

@@ -290,6 +290,8 @@ fn a_bad_parameter_is_refused_and_the_valid_ones_named() {
         ("dump?format=raw&paths=full", "paths is for the formats text, json and pprof"),
         ("dump?format=html&symbols=no", "symbols is for the formats pprof"),
         ("dump?symbols=no", "symbols is for the formats pprof"),
+        ("dump?tasks=alike", "tasks is for the formats pprof"),
+        ("dump?format=pprof&tasks=all", "write one of each, alike"),
         ("dump?debug=1&debug=1", "debug is given twice"),
         ("tasks?debug=1", "write format, filter, paths"),
         ("tasks?format=raw", "write one of text, json"),

@@ -33,21 +33,29 @@ fn tasks_of(tasks: usize) -> String {
 ///
 /// # Errors
 ///
-/// Those of `out`, and [`io::ErrorKind::InvalidData`] where there is nothing to draw.
+/// Those of `out`.
 pub(crate) fn draw(folded: &str, title: &str, out: &mut dyn Write) -> io::Result<()> {
+    let title = Escaped(title).to_string();
+    if folded.is_empty() {
+        return nothing(&title, out);
+    }
     let mut options = Options::default();
-    options.title = Escaped(title).to_string();
+    options.title = title;
     options.count_name = "tasks".into();
     options.deterministic = true;
     // Callers above: read from above to below, as trees are printed.
     options.direction = flamegraph::Direction::Inverted;
-    if folded.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "no task is in it, so there is nothing to draw",
-        ));
-    }
     flamegraph::from_lines(&mut options, folded.lines(), out)
+}
+
+/// A picture of no tasks, which is not the picture of an error: its title says that there are none.
+fn nothing(title: &str, out: &mut dyn Write) -> io::Result<()> {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1200\" height=\"60\">\
+         <text x=\"20\" y=\"35\" font-family=\"monospace\" font-size=\"17\">{title}</text></svg>"
+    )
 }
 
 #[cfg(test)]
@@ -97,8 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_picture() {
-        let error = draw("", "t", &mut Vec::new()).unwrap_err();
-        assert!(error.to_string().contains("nothing to draw"));
+    fn of_no_tasks_there_is_a_picture_that_says_so() {
+        assert!(drawn("").contains(">a &lt;title&gt;\\u{1b} &amp; more</text></svg>"), "{}", drawn(""));
     }
 }

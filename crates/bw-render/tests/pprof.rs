@@ -307,6 +307,15 @@ fn a_task_that_waits_at_two_places_has_two_samples_and_twice_at_one_place_one() 
 }
 
 #[test]
+fn the_stack_of_a_thread_that_blocks_keeps_its_leaf() {
+    let blocked = StackFlags { blocked: true, ..StackFlags::default() };
+    let traces = vec![RawTrace::from_stacks([(vec![900, 40, 30, 1], blocked)])];
+    let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, vec![suspended(1, 0)], traces);
+    let read = with(&dump, &[], |settings| settings.symbols(false));
+    assert_eq!(read.stack(0), ["0x383", "0x27", "0x1d", "0x0"]);
+}
+
+#[test]
 fn tasks_that_wait_alike_may_share_a_sample() {
     let alike =
         |number, trace| suspended(number, trace).with_name(format!("connection {number}")).with_parent(id(9));

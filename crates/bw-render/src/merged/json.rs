@@ -126,7 +126,10 @@ impl<'a> Group<'a> {
             programs: part.programs(),
             trace,
             no_trace: part.no_trace().map(NoTrace::name),
-            spawned_at: places.into_iter().map(|at| SpawnedAt { file: at.file(), line: at.line(), column: at.column() }).collect(),
+            spawned_at: places
+                .into_iter()
+                .map(|at| SpawnedAt { file: at.file(), line: at.line(), column: at.column() })
+                .collect(),
             tasks: tasks.collect(),
         }
     }

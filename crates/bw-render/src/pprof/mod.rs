@@ -64,7 +64,7 @@ use crate::filter::Detail;
 use crate::path::shorten;
 use crate::task_trees::TaskTrees;
 
-/// Names of tasks longer than this many bytes are cut in the middle.
+/// Names of tasks and threads, and paths in labels, longer than this many bytes are cut in the middle.
 const NAME_BYTES: usize = 200;
 
 /// How to write a profile. Data.
@@ -269,22 +269,19 @@ impl Keys {
         };
         labels.clear();
         labels.push(text(self.state, profile.string(task.status().state.name())));
+        let short = |text| Shortened { text, most: NAME_BYTES, ellipsis: "…" };
         if let Some(name) = task.name().filter(|name| settings.each_task && !name.is_empty()) {
-            let name = match name.len() {
-                0..=NAME_BYTES => profile.string(name),
-                _ => profile.string(&Shortened { text: name, most: NAME_BYTES, ellipsis: "…" }.to_string()),
-            };
-            labels.push(text(self.name, name));
+            labels.push(text(self.name, profile.string(&short(name).to_string())));
         }
         let at = task.spawned_at();
-        let at = format!("{}:{}:{}", settings.path(at.file()), at.line(), at.column());
+        let at = format!("{}:{}:{}", short(settings.path(at.file())), at.line(), at.column());
         labels.push(text(self.spawned_at, profile.string(&at)));
         if !settings.each_task {
             return;
         }
         if let TaskState::Polling(thread) = &task.status().state {
             if let Some(name) = thread.name() {
-                labels.push(text(self.thread, profile.string(name)));
+                labels.push(text(self.thread, profile.string(&short(name).to_string())));
             }
             if let Some(id) = thread.os_id() {
                 labels.push(number(self.thread_id, id));

@@ -62,8 +62,8 @@ impl<'a> Stacks<'a> {
 fn of_addresses(trace: &RawTrace, profile: &mut Profile<'_>) -> Vec<Vec<u64>> {
     let stacks = trace.stacks().filter(|stack| !stack.is_empty());
     let locations = |stack: bw_core::RawStack<'_>| {
-        // The leaf is in our waker, which nobody wants to see in every stack.
-        let ours = usize::from(stack.len() > 1);
+        // The leaf is in our waker, which nobody wants to see in every stack; but not where a thread blocks.
+        let ours = usize::from(stack.len() > 1 && !stack.is_blocked());
         stack.addresses().skip(ours).map(|address| profile.call(address, Vec::new())).collect()
     };
     stacks.map(locations).collect()
