@@ -80,7 +80,10 @@ fn timed(files: &[PathBuf]) -> io::Result<String> {
     let text = DumpText::new(Text::new()).merged(MergedTrees::new(&dump, &trees)).to_string();
     let printing = start.elapsed();
     assert!(text.contains("async fn fleet::kinds::handle"), "names of the build that is here");
-    assert_eq!(dump.groups().iter().map(|group| group.tasks()).sum::<usize>(), dump.tasks());
+    assert_eq!(
+        dump.groups().iter().map(bw_symbolize::merge::MergedGroup::tasks).sum::<usize>(),
+        dump.tasks()
+    );
     Ok(format!(
         "{:>5} {:>11} {:>7} {:>7} {:>7.2} {:>6.2} {:>10.1} {:>13.1} {:>8.1}",
         dump.dumps(),
