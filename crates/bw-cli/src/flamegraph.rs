@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::SystemTime;
 
 use bw_render::{Count, Escaped, Moment};
-use bw_symbolize::RawDumpFile;
+use bw_symbolize::{MergedDump, RawDumpFile};
 use inferno::flamegraph::{self, Options};
 
 /// What stands above the flame graph of a dump.
@@ -19,14 +18,24 @@ pub(crate) fn title(file: &RawDumpFile<'_>) -> String {
 }
 
 /// What stands above the flame graph of several dumps.
-pub(crate) fn title_of_many(dumps: usize, tasks: usize, first: SystemTime, last: SystemTime) -> String {
-    let (first, last) = (Moment::new(first).seconds(), Moment::new(last).seconds());
-    format!("Where {} wait: {} dumps, {first} to {last}", tasks_of(tasks), Count(dumps))
+pub(crate) fn title_of_many(dump: &MergedDump) -> String {
+    let mut title = format!("Where {} wait: {}", tasks_of(dump.tasks()), plural(dump.dumps(), "dump"));
+    if let Some((first, last)) = dump.taken() {
+        let (first, last) = (Moment::new(first).seconds(), Moment::new(last).seconds());
+        title += &format!(", {first}");
+        if first != last {
+            title += &format!(" to {last}");
+        }
+    }
+    title
 }
 
 fn tasks_of(tasks: usize) -> String {
-    let plural = if tasks == 1 { "" } else { "s" };
-    format!("{} async task{plural}", Count(tasks))
+    plural(tasks, "async task")
+}
+
+fn plural(count: usize, what: &str) -> String {
+    format!("{} {what}{}", Count(count), if count == 1 { "" } else { "s" })
 }
 
 /// Draws folded stacks as SVG, with a script that searches and zooms. The same stacks are the same picture.

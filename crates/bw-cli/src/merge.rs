@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use bw_render::{DumpText, MergedTrees, Pprof, TaskTrees};
 use bw_symbolize::raw_dump::Process;
-use bw_symbolize::{MergedDump, RawDumpFile, Symbolizer};
+use bw_symbolize::{RawDumpFile, Symbolizer};
 
 use crate::args::{Merge, MergedFormat};
 use crate::failure::Failure;
@@ -149,20 +148,17 @@ fn write(trees: MergedTrees<'_>, format: MergedFormat, look: Look, out: &mut dyn
             let folded = trees.folded(look.detail()).to_string();
             if folded.is_empty() { Ok(()) } else { writeln!(out, "{folded}") }
         }
-        MergedFormat::Flamegraph => {
-            flamegraph::draw(&trees.folded(look.detail()).to_string(), &title(trees.dump()), out)
-        }
+        MergedFormat::Flamegraph => flamegraph::draw(
+            &trees.folded(look.detail()).to_string(),
+            &flamegraph::title_of_many(trees.dump()),
+            out,
+        ),
         MergedFormat::Pprof => {
             let process = Process::default();
             let settings = Pprof::new(&process, trees.dump().modules()).detail(look.detail());
             out.write_all(&trees.to_pprof(&settings))
         }
     }
-}
-
-fn title(dump: &MergedDump) -> String {
-    let (first, last) = dump.taken().unwrap_or((SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH));
-    flamegraph::title_of_many(dump.dumps(), dump.tasks(), first, last)
 }
 
 #[cfg(test)]
