@@ -371,6 +371,26 @@ fn no_signal_of_the_program_is_handled_on_the_agents_threads() {
     assert_eq!(u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (libc::SIGTERM - 1)), 0, "{mask}");
 }
 
+#[test]
+fn a_huge_hostile_name_never_makes_a_huge_or_hostile_answer() {
+    let name = format!("huge \u{1b}[2J\u{202e}</script>{}", "x".repeat(2 << 20));
+    let _task = backtrace_waker::traced_as(name, std::future::pending::<()>());
+    let agent = OwnAgent::told(|builder| builder.size_cap(1 << 20));
+    for target in ["dump?debug=1&", "dump?debug=2&", "tasks?"] {
+        let answer = agent.get(&format!("/debug/async/{target}filter=name:huge"));
+        assert_eq!(answer.status, 200, "{target}");
+        assert!(
+            answer.body.len() < 10_000 && answer.text().contains("huge"),
+            "{target}: {}",
+            answer.body.len()
+        );
+        assert!(!answer.text().contains(['\u{1b}', '\u{202e}']), "{target}");
+    }
+    for target in ["dump?format=json&", "dump?format=html&", "tasks?format=json&"] {
+        assert_eq!(agent.get(&format!("/debug/async/{target}filter=name:huge")).status, 503, "{target}");
+    }
+}
+
 /// Calls itself, in boxes.
 fn deep(levels: u32) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
