@@ -100,6 +100,7 @@
 //! | `paths` | `dump` (text, json, pprof), `tasks`, `tasks/ID` | `short`: without the folders of the build machine, and relative to the working folder; `full`: as in the debug information. `short` unless told |
 //! | `detail` | `dump` (text, folded, pprof) | `user`, `library`, `full`: which [frames](bw_render::Detail) are shown |
 //! | `symbols` | `dump` (pprof) | `yes`, or `no`: addresses alone, so that nothing is symbolized here |
+//! | `tasks` | `dump` (pprof) | `each`: a sample for each task, or `alike`: one for those that wait at the same place. `each` unless told |
 //!
 //! | status | when |
 //! |---|---|
