@@ -429,6 +429,51 @@ fn watch_goes_on_while_a_sick_process_does_not_answer() {
 }
 
 #[test]
+fn top_prints_a_line_of_json_for_each_refresh_where_there_is_no_terminal() {
+    let folder = runtime_dir("top");
+    let agent = Agent::new(&folder, "1.sock", always(dump()));
+    let one = run(&["dump", "nowhere.json", "--json"]).1;
+    for more in [&["--count", "3"][..], &["--count", "3", "--json", "--filter", "for:1s"]] {
+        let (code, out, err) = run(&[&["top", agent.path(), "--interval", "10ms"], more].concat());
+        assert_golden("nowhere.stderr", &err);
+        assert_eq!((code, out), (0, one.repeat(3)));
+        assert_eq!(agent.requests().len(), 3);
+    }
+    // What does not change is printed once.
+    for file in ["nowhere.json", "nowhere.json.gz"] {
+        assert_eq!(run(&["top", file, "--count", "3", "--interval", "1h"]).1, one);
+    }
+    let (code, _, err) = run(&["top", agent.path(), "--count", "0"]);
+    assert!(code == 2 && err.contains("--count"), "{err}");
+}
+
+#[test]
+fn top_ends_with_3_when_another_process_takes_its_place_and_goes_on_while_it_is_sick() {
+    let folder = runtime_dir("top-ends");
+    let mut asked = 0;
+    let agent = Agent::new(
+        &folder,
+        "1.sock",
+        Box::new(move |_, stream| {
+            asked += 1;
+            let bytes = match asked {
+                2 => answer("503 Service Unavailable", "text/plain", b"another dump runs"),
+                4 => changing(1, asked, 8),
+                _ => changing(1, asked, 7),
+            };
+            let _ = stream.write_all(&bytes);
+        }),
+    );
+    let (code, out, err) = run(&["top", agent.path(), "--interval", "10ms"]);
+    assert_eq!((code, out.lines().count()), (3, 2), "{out}{err}");
+    assert!(err.contains("warning") && err.contains("another dump runs"), "{err}");
+    assert!(err.ends_with("error: process 7 has ended; process 8 answers in its place\n"), "{err}");
+
+    let agent = Agent::new(&folder, "2.sock", always(answer("200 OK", "application/gzip", b"no dump")));
+    assert_fails(run(&["top", agent.path()]), "no raw dump");
+}
+
+#[test]
 fn files_can_be_compared_and_not_watched() {
     let folder = runtime_dir("files");
     let file = |name: &str, bytes: Vec<u8>| {

@@ -21,7 +21,7 @@ Exit codes:
   0  somebody quit the view, or so many lines were printed, or the reader of a pipe went away
   1  the process could not be asked, or the terminal not be used; the reason is on stderr
   2  the command line is wrong
-  3  the process ended while lines were printed; the view shows what was there last";
+  3  while lines were printed the process ended, or another one took its place; the view shows what was there last";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -28,7 +28,6 @@ mod tests;
 mod view;
 
 use std::io::{self, IsTerminal};
-use std::num::NonZeroU64;
 use std::process::ExitCode;
 
 use crate::args::Top;
@@ -38,9 +37,8 @@ use crate::source::Source;
 
 pub(crate) fn run(arguments: &Top) -> Result<ExitCode, Failure> {
     let source = Source::open(&arguments.target, &arguments.ask, arguments.symbols.sources()?)?;
-    let count = arguments.count.map(NonZeroU64::get);
-    if arguments.json || count.is_some() || !io::stdout().is_terminal() {
-        return lines::run(source, arguments.interval, count);
+    if arguments.json || arguments.count.is_some() || !io::stdout().is_terminal() {
+        return lines::run(source, arguments);
     }
     if std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb") {
         return Err(Failure::new("this terminal (TERM=dumb) cannot show a live view; --json prints lines"));
