@@ -42,6 +42,8 @@ Examples:
       The processes that can be asked: those with `bw_agent::start()` in their main.
   backtrace-waker dump 4711
       Where the tasks of process 4711 wait, those that wait alike together.
+  backtrace-waker top 4711
+      The same in a live view, with who blocks a thread at the top.
   backtrace-waker watch 4711
       What changes there, every five seconds.";
 
