@@ -39,11 +39,11 @@ async fn middle(lines: Lines, block: impl FnOnce()) {
 
 async fn leaf(lines: Lines, block: impl FnOnce()) {
     lines.note(2, line!() + 1);
-    wait(lines, block);
+    wait(&lines, block);
 }
 
 #[inline(never)]
-fn wait(lines: Lines, block: impl FnOnce()) {
+fn wait(lines: &Lines, block: impl FnOnce()) {
     lines.note(3, line!() + 1);
     block();
     // Not a tail call, which would leave no frame.
@@ -66,30 +66,33 @@ fn is_blocked(dump: &RawTaskDump, task: &TaskRecord) -> bool {
     dump.trace_of(task).is_some_and(|trace| trace.stacks().any(|stack| stack.is_blocked()))
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+}
+
 /// Has a task block its thread, and looks where.
 #[track_caller]
 fn assert_blocks(block: impl FnOnce() + Send + 'static) {
     let (registry, lines) = (Registry::new(), Lines::default());
     let task = registry.traced(outer(lines.clone(), block)).0;
     thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(task);
+        runtime().block_on(task);
     });
     let dump = dump_until(&registry, |dump| is_blocked(dump, &dump.tasks()[0]));
     assert!(matches!(dump.tasks()[0].status().state, TaskState::Polling(_)), "{dump:?}");
     assert!(!dump.is_partial(), "it gave an answer, if not by itself");
-    let trace = dump.trace_of(&dump.tasks()[0]).unwrap();
+    let trace = dump.trace_of(&dump.tasks()[0]).expect("it is blocked");
     let tree = Tree::new(&symbolize_blocked(trace)).filtered(Detail::User);
     let text = tree.to_string();
     assert!(text.contains("(blocks its thread)"), "{text}");
 
     let own: Vec<_> = tree.nodes().iter().map(bw_render::Node::frame).collect();
     let names = ["async fn self::outer", "async fn self::middle", "async fn self::leaf", "self::wait"];
-    let lines = lines.0.lock().unwrap();
+    let lines = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
     for ((name, line), frame) in names.into_iter().zip(lines.iter()).zip(own) {
         let name = expected_name(&name.replace("self::", &format!("{}::", module_path!())));
         assert_eq!(frame.function.as_ref().map(|function| &*function.name), Some(&*name), "{text}");
-        let at = frame.location.as_ref().unwrap();
+        let at = frame.location.as_ref().expect("debug information has it");
         assert!(at.file.ends_with(file!()), "{text}");
         assert_eq!(at.line, Some(*line), "{text}");
     }
@@ -152,13 +155,17 @@ fn on_another_runtime() {
     });
 }
 
+async fn pass_on(inner: impl Future<Output = ()>) {
+    inner.await;
+}
+
 /// Of polls inside one another, the innermost blocks. The others are known by their children.
 #[test]
 fn in_the_innermost_of_nested_tasks() {
     let registry = Registry::new();
     let inner = registry.traced_as("inner", outer(Lines::default(), || thread::sleep(HOUR))).0;
-    let outermost = registry.traced_as("outer", async move { inner.await }).0;
-    thread::spawn(|| tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(outermost));
+    let outermost = registry.traced_as("outer", pass_on(inner)).0;
+    thread::spawn(|| runtime().block_on(outermost));
     let named = |dump: &RawTaskDump, name: &str| {
         dump.tasks().iter().find(|task| task.name() == Some(name)).cloned().unwrap()
     };
@@ -180,8 +187,7 @@ fn not_where_it_computes() {
             std::hint::spin_loop();
         }
     });
-    let thread =
-        thread::spawn(|| tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(task.0));
+    let thread = thread::spawn(|| runtime().block_on(task.0));
     let dump = dump_until(&registry, |dump| matches!(dump.tasks()[0].status().state, TaskState::Polling(_)));
     assert_eq!(dump.tasks()[0].trace(), Err(NoTrace::NotPolled));
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
