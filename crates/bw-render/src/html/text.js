@@ -4,7 +4,7 @@
  * Control characters, what changes the direction of text, what cannot be seen, and halves of characters: the same that
  * `escape.rs` escapes. Shown as they are, they would make text look like other text.
  */
-const DANGEROUS = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff0-\ufffb]/gu;
+const DANGEROUS = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff0-\ufffb\ufffe\uffff]/gu;
 
 /** Longer names and paths are cut in the middle, in a row and where the whole of them is told. */
 const ROW_CHARACTERS = 300;
