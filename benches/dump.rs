@@ -1,9 +1,10 @@
 //! A dump of a thousand suspended tasks on two workers, asked for from outside; see [`benches::measure::dump`].
 //!
-//! For regressions: the scoreboard has the others beside it, and more tasks.
+//! And what many tasks are doing, without asking them. For regressions: the scoreboard has the others beside it, and more tasks.
 
 use std::time::Duration;
 
+use backtrace_waker::TaskFilter;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use benches::measure::{dump, service};
@@ -17,9 +18,21 @@ fn task_dump(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What the stall watch of an agent does every few seconds.
+fn statuses(criterion: &mut Criterion) {
+    let runtime = service::runtime();
+    let registry = dump::suspended(&runtime, 100_000);
+    let mut group = criterion.benchmark_group("statuses");
+    group.sample_size(10);
+    let (nobody, all) = (TaskFilter::new().in_state_for(Duration::from_secs(86_400)), TaskFilter::new());
+    group.bench_function("100k_none_pass", |bencher| bencher.iter(|| registry.statuses(&nobody).len()));
+    group.bench_function("100k_all_pass", |bencher| bencher.iter(|| registry.statuses(&all).len()));
+    group.finish();
+}
+
 fn timed(mut millis: impl FnMut() -> f64) -> impl FnMut(u64) -> Duration {
     move |iterations| Duration::from_secs_f64((0..iterations).map(|_| millis()).sum::<f64>() / 1e3)
 }
 
-criterion_group!(benches, task_dump);
+criterion_group!(benches, task_dump, statuses);
 criterion_main!(benches);

@@ -115,6 +115,10 @@ fn main() -> ExitCode {
             assert!(std::thread::spawn(|| panic!("after it stopped")).join().is_err());
             println!("ready");
         }
+        "started again" => {
+            agent.dump_on_signal(DumpSignal::Usr1).start().expect("an agent").stop();
+            start(bw_agent::builder().no_socket().dump_on_signal(DumpSignal::Usr1));
+        }
         other => panic!("no such way: {other:?}"),
     }
     loop {

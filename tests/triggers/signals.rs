@@ -32,6 +32,20 @@ fn the_operator_turns_it_on() {
 }
 
 #[test]
+fn the_operators_folder_gets_the_reports_of_every_trigger() {
+    let folder = Folder::new("operator");
+    let dumps = folder.path().join("dumps");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
+    let mut reports = Reports::of(command.arg("callback panics").env("BACKTRACE_WAKER_REPORTS", &dumps));
+    reports.signal(libc::SIGUSR1);
+    assert_eq!(reports.printed(), "reported signal");
+    // The next one begins when the folder has this one.
+    reports.signal(libc::SIGUSR1);
+    assert_eq!(reports.printed(), "reported signal");
+    assert!(std::fs::read_dir(&dumps).expect("a folder").count() >= 1);
+}
+
+#[test]
 fn a_bad_value_of_the_operators_is_said_and_turns_nothing_on() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
     let mut reports = Reports::of(command.arg("environment").env("BACKTRACE_WAKER_SIGNAL", "KILL"));
@@ -79,6 +93,14 @@ fn after_it_was_stopped_nothing_is_reported_and_nothing_ends() {
     let (status, said) = reports.end();
     assert_eq!(status.signal(), Some(libc::SIGTERM));
     assert!(!said.contains("bw-agent"), "{said}");
+}
+
+#[test]
+fn an_agent_that_is_started_again_does_not_take_its_own_handler_for_the_programs() {
+    let mut reports = Reports::start("started again");
+    reports.signal(libc::SIGUSR1);
+    let said = reports.until_said(&[WAITS]);
+    assert!(said.starts_with("bw-agent: the process got SIGUSR1\n"), "{said}");
 }
 
 #[test]

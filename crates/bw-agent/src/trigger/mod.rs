@@ -40,6 +40,8 @@ pub(crate) struct Triggers {
     panic: Option<OnPanic>,
     stalls: Option<StallWatch>,
     sinks: Vec<Sink>,
+    /// Where all reports go as well, whatever sinks their triggers have.
+    of_operator: Option<Sink>,
 }
 
 /// One line each. See [Reports](crate#reports).
@@ -88,6 +90,7 @@ impl Triggers {
             panic: self.panic.map(OnPanic::arm),
             stalls: self.stalls,
             sinks: self.sinks,
+            of_operator: self.of_operator,
         })
     }
 }
@@ -99,12 +102,13 @@ pub(crate) struct Armed {
     panic: Option<Hooked>,
     stalls: Option<StallWatch>,
     sinks: Vec<Sink>,
+    of_operator: Option<Sink>,
 }
 
 impl Armed {
     /// On the agent's thread, inside its runtime, before it answers anybody.
     pub(crate) fn run(self, surface: Arc<Surface>) {
-        let reporter = Arc::new(Reporter::new(surface, self.sinks));
+        let reporter = Arc::new(Reporter::new(surface, self.sinks, self.of_operator));
         #[cfg(unix)]
         if let Some(signal) = self.signal {
             tokio::spawn(signal.run(Arc::clone(&reporter)));

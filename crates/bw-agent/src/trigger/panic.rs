@@ -226,15 +226,20 @@ impl Notes {
         }
         // Not under the lock.
         let note = note();
-        let number = self.place.try_lock().filter(|place| place.note.is_none()).map(|mut place| {
-            place.note = Some(note);
-            place.number += 1;
+        let number = self.place.try_lock().map(|mut place| {
+            if place.note.is_none() {
+                place.note = Some(note);
+                place.number += 1;
+            } else {
+                self.others.fetch_add(1, Ordering::Relaxed);
+            }
             place.number
         });
         if number.is_none() {
             self.others.fetch_add(1, Ordering::Relaxed);
         }
         self.left.notify_one();
+        // Also for the note of another: who does not wait ends the process for both.
         if let Some(number) = number.filter(|_| !self.wait.is_zero()) {
             self.wait_for(number);
         }
@@ -402,20 +407,22 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_told_when_its_own_note_was_dealt_with() {
+    fn who_waits_is_told_when_the_note_was_dealt_with_its_own_or_another() {
         let notes = Notes::new(Duration::from_secs(3_600));
         notes.deal_with(0);
         thread::scope(|scope| {
-            let waits = scope.spawn(|| notes.leave(|| note("waits")));
-            let number = loop {
-                if let Some((number, _)) = notes.read() {
-                    break number;
-                }
+            let [first, second] = ["one", "other"].map(|text| {
+                let notes = &notes;
+                scope.spawn(move || notes.leave(|| note(text)))
+            });
+            while notes.others.load(Ordering::Relaxed) == 0 {
                 thread::yield_now();
-            };
-            assert!(!waits.is_finished());
+            }
+            let (number, _) = notes.read().expect("one was left");
+            assert!(!first.is_finished() && !second.is_finished());
             notes.deal_with(number);
-            waits.join().expect("it is told");
+            first.join().expect("it is told");
+            second.join().expect("it is told");
         });
     }
 }

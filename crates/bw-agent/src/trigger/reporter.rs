@@ -15,14 +15,24 @@ use crate::surface::Surface;
 pub(super) struct Reporter {
     surface: Arc<Surface>,
     sinks: Vec<Sink>,
+    of_operator: Option<Sink>,
     /// One report at a time.
     turn: Mutex<()>,
 }
 
 impl Reporter {
-    pub(super) fn new(surface: Arc<Surface>, sinks: Vec<Sink>) -> Self {
-        let sinks = if sinks.is_empty() { vec![Sink::stderr()] } else { sinks };
-        Self { surface, sinks, turn: Mutex::new(()) }
+    pub(super) fn new(surface: Arc<Surface>, sinks: Vec<Sink>, of_operator: Option<Sink>) -> Self {
+        Self { surface, sinks, of_operator, turn: Mutex::new(()) }
+    }
+
+    /// Those of the trigger, or if it has none, those of all; the operator's; and where that is nobody, stderr.
+    fn sinks(&self, of_trigger: &[Sink]) -> Vec<Sink> {
+        let of_program = if of_trigger.is_empty() { &self.sinks } else { of_trigger };
+        let mut sinks: Vec<_> = of_program.iter().chain(&self.of_operator).cloned().collect();
+        if sinks.is_empty() {
+            sinks.push(Sink::stderr());
+        }
+        sinks
     }
 
     /// The longest that the program lets a dump wait.
@@ -30,10 +40,16 @@ impl Reporter {
         self.surface.settings.deadline
     }
 
-    /// Returns when the sinks have it: those of the trigger, or if it has none, those of all.
-    pub(super) async fn report(&self, reason: Reason, only: TaskFilter, deadline: Duration, sinks: &[Sink]) {
+    /// Returns when the sinks have it.
+    pub(super) async fn report(
+        &self,
+        reason: Reason,
+        only: TaskFilter,
+        deadline: Duration,
+        of_trigger: &[Sink],
+    ) {
         let _turn = self.turn.lock().await;
-        let sinks = if sinks.is_empty() { self.sinks.clone() } else { sinks.to_vec() };
+        let sinks = self.sinks(of_trigger);
         // Beside the agent's thread, which answers others meanwhile: symbolizing takes its time, and a sink as long as it likes.
         let taken = self.surface.dump(only, deadline, move |dump| {
             let report = Report::new(reason, dump);

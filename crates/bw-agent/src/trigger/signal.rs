@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backtrace_waker::TaskFilter;
@@ -34,6 +35,18 @@ impl DumpSignal {
             "USR2" => Some(Self::Usr2),
             "QUIT" => Some(Self::Quit),
             _ => None,
+        }
+    }
+
+    /// Whether an agent of this process has had it. The handler is there since then, and no news.
+    fn is_ours(self) -> &'static AtomicBool {
+        static USR1: AtomicBool = AtomicBool::new(false);
+        static USR2: AtomicBool = AtomicBool::new(false);
+        static QUIT: AtomicBool = AtomicBool::new(false);
+        match self {
+            Self::Usr1 => &USR1,
+            Self::Usr2 => &USR2,
+            Self::Quit => &QUIT,
         }
     }
 
@@ -103,6 +116,7 @@ impl OnSignal {
         for before in Before::of(self.signal).iter().flat_map(Before::warnings) {
             warn(format_args!("{}: {before}", self.signal));
         }
+        self.signal.is_ours().store(true, Ordering::Relaxed);
         let signals = signal(self.signal.kind()).map_err(|cause| {
             StartError::because(format!("it cannot listen to {}; choose another signal", self.signal), cause)
         })?;
@@ -150,7 +164,9 @@ impl Before {
     fn of(signal: DumpSignal) -> Option<Self> {
         // Of this thread: whether signals are blocked each thread decides.
         let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
-        Self::in_status(&status, signal.kind().as_raw_value())
+        let mut before = Self::in_status(&status, signal.kind().as_raw_value())?;
+        before.is_caught &= !signal.is_ours().load(Ordering::Relaxed);
+        Some(before)
     }
 
     fn in_status(status: &str, number: i32) -> Option<Self> {

@@ -98,3 +98,93 @@ impl fmt::Debug for Sink {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use backtrace_waker::{Registry, TaskDump};
+
+    use super::*;
+    use crate::{DumpSignal, Reason};
+
+    fn report() -> Report {
+        Report::new(Reason::Signal(DumpSignal::Usr1), TaskDump::of(&Registry::new()).blocking())
+    }
+
+    #[test]
+    fn what_a_callback_panics_with_ends_there_and_it_is_called_again() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let sink = Sink::callback({
+            let calls = Arc::clone(&calls);
+            move |_| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                panic!("on purpose");
+            }
+        });
+        for _ in 0..2 {
+            sink.take(&report());
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+    }
+
+    #[cfg(feature = "tracing")]
+    mod events {
+        use std::fmt;
+        use std::sync::Mutex;
+
+        use tracing::field::{Field, Visit};
+        use tracing::span::{Attributes, Id, Record};
+        use tracing::{Event, Metadata, Subscriber};
+
+        use super::*;
+
+        /// Writes down what it is told.
+        #[derive(Clone, Default)]
+        struct Log(Arc<Mutex<Vec<String>>>);
+
+        impl Subscriber for Log {
+            fn enabled(&self, _: &Metadata<'_>) -> bool {
+                true
+            }
+
+            fn new_span(&self, _: &Attributes<'_>) -> Id {
+                Id::from_u64(1)
+            }
+
+            fn record(&self, _: &Id, _: &Record<'_>) {}
+
+            fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+            fn event(&self, event: &Event<'_>) {
+                let meta = event.metadata();
+                let mut text = format!("{} {}:", meta.level(), meta.target());
+                event.record(&mut Fields(&mut text));
+                self.0.lock().expect("nobody panics").push(text);
+            }
+
+            fn enter(&self, _: &Id) {}
+
+            fn exit(&self, _: &Id) {}
+        }
+
+        struct Fields<'a>(&'a mut String);
+
+        impl Visit for Fields<'_> {
+            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+                *self.0 += &format!(" {field}={value:?}");
+            }
+        }
+
+        #[test]
+        fn a_report_is_one_event() {
+            let log = Log::default();
+            tracing::subscriber::with_default(log.clone(), || Sink::tracing().take(&report()));
+            let events = log.0.lock().expect("nobody panics").clone();
+            let [event] = &*events else { panic!("not one: {events:?}") };
+            let headline = "INFO bw_agent: message=the process got SIGUSR1\n0 tasks;";
+            assert!(event.starts_with(headline), "{event}");
+            assert!(event.ends_with(" reason=\"signal\" tasks=0 partial=false"), "{event}");
+        }
+    }
+}

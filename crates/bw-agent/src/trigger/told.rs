@@ -89,7 +89,7 @@ impl Triggers {
             });
         }
         if let Some(folder) = told.folder {
-            self.sinks.push(ReportFolder::new(folder).into());
+            self.of_operator = Some(ReportFolder::new(folder).into());
         }
     }
 }
@@ -119,6 +119,7 @@ mod tests {
             panic: Some(OnPanic::new().at_most_every(Duration::from_secs(7))),
             stalls: Some(StallWatch::new(Duration::from_secs(60)).meant_to_wait("accept")),
             sinks: Vec::new(),
+            of_operator: None,
         }
     }
 
