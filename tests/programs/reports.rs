@@ -81,6 +81,7 @@ fn main() -> ExitCode {
             for task in tasks {
                 assert!(runtime.block_on(task).is_err());
             }
+            println!("over");
         }
         "panic that aborts" => {
             start(agent.dump_on_panic(OnPanic::new().wait(Duration::from_secs(30))));

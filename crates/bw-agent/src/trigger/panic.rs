@@ -48,10 +48,10 @@ impl OnPanic {
         self
     }
 
-    /// Has the thread that panics wait until the report is written, and at most so long: for programs whose panics end them. The
-    /// task it polls cannot answer meanwhile, so the dump waits for half that time at most.
+    /// Has the thread that panics wait until the report is written, and at most so long, or a minute: for programs whose panics end
+    /// them. The task it polls cannot answer meanwhile, so the dump waits for half that time at most.
     pub fn wait(mut self, at_most: Duration) -> Self {
-        self.wait = at_most;
+        self.wait = at_most.min(Duration::from_secs(60));
         self
     }
 

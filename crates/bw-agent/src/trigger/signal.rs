@@ -141,7 +141,9 @@ impl Listening {
     pub(super) async fn run(mut self, reporter: Arc<Reporter>) {
         let mut last = None::<Instant>;
         while self.signals.recv().await.is_some() {
-            if let Some(next) = last.and_then(|last| last.checked_add(self.on.every)) {
+            if let Some(last) = last {
+                // Beyond what the clock can count is never.
+                let Some(next) = last.checked_add(self.on.every) else { return };
                 tokio::time::sleep_until(next).await;
             }
             last = Some(Instant::now());

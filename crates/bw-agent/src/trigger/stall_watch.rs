@@ -78,10 +78,10 @@ impl StallWatch {
         self
     }
 
-    /// Looks that often, and at most ten times a second. Unless told, every quarter of the threshold, and not more often than twice a second nor less often than
-    /// every ten seconds.
+    /// Looks that often, between ten times a second and once an hour. Unless told, every quarter of the threshold, and not more
+    /// often than twice a second nor less often than every ten seconds.
     pub fn look_every(mut self, period: Duration) -> Self {
-        self.period = Some(period.max(Self::SHORTEST / 2));
+        self.period = Some(period.clamp(Self::SHORTEST / 2, Duration::from_secs(3_600)));
         self
     }
 

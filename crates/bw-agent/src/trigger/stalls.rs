@@ -54,8 +54,8 @@ pub(super) struct Stalls {
     longest_backoff: Duration,
     /// Between two reports.
     every: Duration,
-    /// No report before this.
-    next: Option<Instant>,
+    /// When the last report was.
+    last: Option<Instant>,
     remembered: HashMap<Key<'static>, Backoff>,
     /// Of the groups for which there was no room, by way.
     rest: HashMap<Way, Backoff>,
@@ -65,8 +65,8 @@ pub(super) struct Stalls {
 #[derive(Clone, Copy)]
 struct Backoff {
     backoff: Duration,
-    /// Not again before this, unless they become twice as many.
-    quiet_until: Instant,
+    /// When it was. Not again for the time of the backoff, unless they become twice as many.
+    told: Instant,
     most: usize,
     seen: Instant,
 }
@@ -83,7 +83,7 @@ impl Stalls {
             threshold,
             longest_backoff: longest_backoff.max(threshold),
             every,
-            next: None,
+            last: None,
             remembered: HashMap::new(),
             rest: HashMap::new(),
         }
@@ -106,7 +106,7 @@ impl Stalls {
             }
             is_recent(backoff)
         });
-        if self.next.is_some_and(|next| now < next) {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < self.every) {
             return Vec::new();
         }
         let mut due: Vec<_> =
@@ -117,7 +117,7 @@ impl Stalls {
         });
         due.truncate(GROUPS);
         if !due.is_empty() {
-            self.next = now.checked_add(self.every);
+            self.last = Some(now);
         }
         due.into_iter()
             .filter_map(|(key, group)| {
@@ -158,7 +158,7 @@ impl Stalls {
     }
 
     fn is_due(&self, now: Instant, key: &Key<'_>, tasks: usize) -> bool {
-        self.backoff(key).is_none_or(|backoff| now >= backoff.quiet_until || tasks / 2 >= backoff.most)
+        self.backoff(key).is_none_or(|backoff| !backoff.is_quiet(now) || tasks / 2 >= backoff.most)
     }
 
     fn remember(&mut self, now: Instant, key: &Key<'_>, tasks: usize) {
@@ -167,13 +167,13 @@ impl Stalls {
         let has_room = self.remembered.len() < REMEMBERED || self.remembered.contains_key(&key);
         let known = if has_room { self.remembered.get(&key) } else { self.rest.get(way) };
         // Of the rest, another may be in this report.
-        let is_told = !has_room && known.is_some_and(|known| known.quiet_until > now);
+        let is_told = !has_room && known.is_some_and(|known| known.is_quiet(now));
         let factor = if is_told { 1 } else { 2 };
         let backoff = known.map_or(self.threshold, |known| known.backoff.saturating_mul(factor));
         let backoff = backoff.min(self.longest_backoff);
         let fresh = Backoff {
             backoff,
-            quiet_until: now.checked_add(backoff).unwrap_or(now),
+            told: now,
             most: known.map_or(tasks, |known| known.most.max(tasks)),
             seen: now,
         };
@@ -182,6 +182,12 @@ impl Stalls {
         } else {
             self.rest.insert(*way, fresh);
         }
+    }
+}
+
+impl Backoff {
+    fn is_quiet(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.told) < self.backoff
     }
 }
 
@@ -278,6 +284,14 @@ mod tests {
     fn what_stays_stuck_is_reported_at_twice_the_time_until_the_longest() {
         let mut stalls = Stalls::new(5 * SECOND, Duration::ZERO, 40 * SECOND);
         assert_eq!(reported(&mut stalls, Instant::now(), 0..=200), [5, 10, 20, 40, 80, 120, 160, 200]);
+    }
+
+    #[test]
+    fn times_that_no_clock_can_count_are_never() {
+        let mut stalls = Stalls::new(5 * SECOND, Duration::MAX, Duration::MAX);
+        assert_eq!(reported(&mut stalls, Instant::now(), 0..=200), [5]);
+        let mut stalls = Stalls::new(5 * SECOND, Duration::ZERO, Duration::MAX);
+        assert_eq!(reported(&mut stalls, Instant::now(), 0..=200), [5, 10, 20, 40, 80, 160]);
     }
 
     #[test]
