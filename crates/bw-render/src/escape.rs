@@ -49,7 +49,7 @@ fn is_dangerous(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// JSON with everything escaped that [`Escaped`](crate::Escaped) escapes. JSON itself only wants that of characters below U+0020, and has an
+/// JSON with everything escaped that [`Escaped`] escapes. JSON itself only wants that of characters below U+0020, and has an
 /// escape for every character: the meaning stays the same. Allocates only where there is something to escape.
 #[must_use]
 pub fn escaped_json(json: String) -> String {
