@@ -133,6 +133,12 @@ impl Agent {
 
     fn no_connection(&self, error: &io::Error) -> Failure {
         let who = self.who();
+        let is_gone = matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
+        if let (Some(_), Place::Socket(path), true) = (&self.process, &self.place, is_gone) {
+            // The process is there: it was looked at before.
+            let path = path.display();
+            return Failure::ended(format!("{who} has stopped its agent: nobody listens at {path} any more"));
+        }
         let advice = match (&self.place, error.kind()) {
             (Place::Socket(_), io::ErrorKind::ConnectionRefused) => {
                 "nobody listens there any more: the process that made it has ended; `backtrace-waker ps` lists those that \

@@ -1,5 +1,8 @@
 //! Agents that say what a test wants them to.
 
+// Each test has this module, and not all of them need all of it.
+#![allow(dead_code)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;

@@ -42,3 +42,12 @@ pub(crate) fn assert_golden(name: &str, printed: &str) {
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(printed == golden, "{name} differs; if it should, run with BW_UPDATE=1. Printed:\n{printed}");
 }
+
+/// One line on stderr that says so, nothing on stdout, and 1.
+#[track_caller]
+pub(crate) fn assert_fails((code, out, err): (i32, String, String), message: &str) {
+    assert!(err.contains(message), "{message:?} is not in {err}");
+    assert_eq!((code, &*out), (1, ""), "{err}");
+    assert!(err.starts_with("backtrace-waker: error: ") && err.lines().count() == 1, "{err}");
+    assert!(!err.contains(|c: char| c.is_control() && c != '\n'), "{err:?}");
+}
