@@ -1,11 +1,11 @@
 //! `backtrace-waker merge`: raw dump files of many processes in, what their tasks wait for out.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bw_render::{DumpText, MergedTrees, Pprof, TaskTrees};
+use bw_render::{DumpText, MergedTrees, TaskTrees};
 use bw_symbolize::raw_dump::Process;
 use bw_symbolize::{RawDumpFile, Symbolizer};
 
@@ -23,8 +23,8 @@ const MOST_NAMED: usize = 20;
 const MOST_NAME_BYTES: u64 = 64 * 1024;
 
 pub(crate) fn run(arguments: &Merge) -> Result<ExitCode, Failure> {
-    if arguments.format() == MergedFormat::Pprof && arguments.output.is_none() && io::stdout().is_terminal() {
-        return Err(Failure::new("a profile is nothing for a terminal: name a file with --output"));
+    if arguments.format() == MergedFormat::Pprof {
+        print::nothing_for_a_terminal("profile", arguments.output.as_deref())?;
     }
     let sources = arguments.symbols.sources()?;
     let (merge, skipped) = read(&files(arguments)?);
@@ -155,7 +155,7 @@ fn write(trees: MergedTrees<'_>, format: MergedFormat, look: Look, out: &mut dyn
         ),
         MergedFormat::Pprof => {
             let process = Process::default();
-            let settings = Pprof::new(&process, trees.dump().modules()).detail(look.detail());
+            let settings = look.pprof(&process, trees.dump().modules());
             out.write_all(&trees.to_pprof(&settings))
         }
     }

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use bw_render::{Detail, DumpText, Html, Palette, Text};
+use bw_render::{Detail, DumpText, Html, Palette, Pprof, Text};
+use bw_symbolize::ModuleMap;
+use bw_symbolize::raw_dump::Process;
 
 use crate::args::{Color, Format};
 use crate::failure::Failure;
@@ -32,6 +34,12 @@ impl Look {
     pub(crate) fn text(self) -> Text {
         let text = self.in_this_folder(Text::new().detail(self.detail()), Text::relative_to);
         if is_colored(self.color) { text.palette(Palette::colored()) } else { text }
+    }
+
+    /// A profile of that process with these modules. With everything, paths are whole: `go tool pprof -list` finds the sources by them.
+    pub(crate) fn pprof<'a>(self, process: &'a Process, modules: &'a ModuleMap) -> Pprof<'a> {
+        let settings = Pprof::new(process, modules).detail(self.detail()).whole_paths(self.full);
+        self.in_this_folder(settings, Pprof::relative_to)
     }
 }
 
@@ -66,10 +74,22 @@ pub(crate) fn snapshot(
     look: Look,
     output: Option<&Path>,
 ) -> Result<bool, Failure> {
-    if format == Format::Raw && output.is_none() && io::stdout().is_terminal() {
-        return Err(Failure::new("a raw dump is nothing for a terminal: name a file with --output"));
+    match format {
+        Format::Raw => nothing_for_a_terminal("raw dump", output)?,
+        Format::Pprof => nothing_for_a_terminal("profile", output)?,
+        _ => {}
     }
     to(output, |out| write(snapshot, format, look, out))
+}
+
+/// Fails where bytes that are no text would go to a terminal.
+pub(crate) fn nothing_for_a_terminal(what: &str, output: Option<&Path>) -> Result<(), Failure> {
+    if output.is_none() && io::stdout().is_terminal() {
+        let advice =
+            format!("a {what} is nothing for a terminal: name a file with --output, or send it into a pipe");
+        return Err(Failure::new(advice));
+    }
+    Ok(())
 }
 
 /// Has something printed, to a file or to stdout. `false` if the reader of a pipe went away, which is its right.
@@ -126,6 +146,11 @@ fn write(snapshot: &Snapshot, format: Format, look: Look, out: &mut dyn Write) -
         Format::Flamegraph => {
             let folded = trees.folded(look.detail()).to_string();
             flamegraph::draw(&folded, &flamegraph::title(snapshot.file()), out)
+        }
+        Format::Pprof => {
+            let file = snapshot.file();
+            let settings = look.pprof(file.process(), file.modules());
+            out.write_all(&trees.to_pprof(&settings))
         }
         Format::Raw => snapshot.file().write_gzip(out),
     }

@@ -30,6 +30,28 @@ fn a_dump_whose_modules_are_not_here_prints_with_modules_and_offsets() {
 }
 
 #[test]
+fn a_flame_graph_is_a_picture_of_the_dump() {
+    let (code, out, err) = run(&["symbolize", "nowhere.json", "--format", "flamegraph"]);
+    assert_golden("nowhere.stderr", &err);
+    assert_eq!(code, 0);
+    for part in [
+        "Where 7 async tasks wait: shop (process 4711), 2026-09-21T14:13:20Z",
+        "<title>shop+0xffe (3 tasks, 33.33%)</title>",
+        "<title>not_polled (1 tasks, 11.11%)</title>",
+    ] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+    assert_eq!(run(&["symbolize", "nowhere.json", "--format", "flamegraph"]).1, out);
+}
+
+#[test]
+fn a_profile_is_compressed_and_goes_to_pipes() {
+    let output = command(&["symbolize", "nowhere.json", "--format", "pprof"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.starts_with(&[0x1f, 0x8b]));
+}
+
+#[test]
 fn json_is_json() {
     let (_, out, _) = run(&["symbolize", "nowhere.json", "--format", "json"]);
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();

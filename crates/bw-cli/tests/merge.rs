@@ -6,40 +6,23 @@
 #[allow(dead_code)]
 mod program;
 
+mod run;
+
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use program::Program;
+use run::{assert_golden, command, dumps, ended};
 
-fn dumps() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps")
-}
-
-/// Runs `merge` where the dumps are, with that on stdin.
+/// Runs `merge` with that on stdin.
 fn merge(arguments: &[&str], stdin: &str) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_backtrace-waker"));
-    command.current_dir(dumps()).arg("merge").args(arguments);
-    for variable in ["NO_COLOR", "TERM", "DEBUGINFOD_URLS"] {
-        command.env_remove(variable);
-    }
+    let mut command = command(&[&["merge"], arguments].concat());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // Whoever does not read it has no use for it.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().expect("not ended by a signal"), text(output.stdout), text(output.stderr))
-}
-
-#[track_caller]
-fn assert_golden(name: &str, printed: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name);
-    if std::env::var_os("BW_UPDATE").is_some() {
-        std::fs::write(&path, printed).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(printed == golden, "{name} differs; if it should, run with BW_UPDATE=1. Printed:\n{printed}");
+    ended(&child.wait_with_output().unwrap())
 }
 
 #[test]

@@ -163,6 +163,8 @@ pub(crate) enum Format {
     Html,
     /// A flame graph: a picture (SVG) for browsers, with search and zoom
     Flamegraph,
+    /// A profile, compressed, for `go tool pprof` and servers that read pprof
+    Pprof,
     /// A raw dump file, compressed with gzip: to be symbolized later or elsewhere
     Raw,
 }
