@@ -132,6 +132,11 @@ fn processes_of_other_users_are_for_them_and_for_root() {
     let socket = format!("/tmp/backtrace-waker-{ALICE}/{pid}.sock");
     let other = run_as(BOB, &["dump", &socket]);
     assert!(other.code == 1 && other.err.contains("ermission denied"), "{}", other.err);
+
+    // It is killed, and nobody else will start an agent as that user.
+    drop(program);
+    std::fs::remove_file(&socket).unwrap();
+    let _ = std::fs::remove_dir(Path::new(&socket).parent().unwrap());
 }
 
 #[test]
