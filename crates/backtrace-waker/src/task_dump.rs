@@ -15,7 +15,7 @@ use crate::trace::{symbolizer, user_text, working_folder};
 
 /// Every traced task, what it is doing and for how long, and where it waits.
 ///
-/// `{}` prints tasks that look alike once, with how many they are, the group that has waited longest first. `{:#}` prints every
+/// `{}` prints tasks that look alike once, with how many they are, those that hold a thread first, then the group that has waited longest. `{:#}` prints every
 /// task. [`tree`](Self::tree) prints children below their parents, [`to_json`](Self::to_json) is for programs,
 /// [`to_html`](Self::to_html) is for browsers, [`since`](Self::since) tells what changed.
 ///

@@ -292,7 +292,7 @@ impl Difference {
             let (youngest, oldest) = of_state.times();
             f.write_str(if at == 0 && is_idle { ": " } else { "\n  " })?;
             write!(f, "{} ", Count(of_state.tasks.len()))?;
-            self.settings.state(f, of_state.state(), youngest, oldest)?;
+            self.settings.state(f, of_state.state(), of_state.tasks.len(), youngest, oldest)?;
             if !is_idle {
                 f.write_str(": ")?;
                 self.settings.samples_of(f, of_state.tasks.iter().copied())?;
@@ -309,10 +309,7 @@ impl Difference {
         let function = self.settings.text().colors().function;
         let (before, after) = (Count(group.before), Plural(group.after, "task"));
         write!(f, "{function}from {before} to {after}{function:#}, ")?;
-        self.settings.state(f, &group.state, group.youngest, group.oldest)?;
-        if group.after > 1 && matches!(group.state, TaskState::Polling(_)) {
-            f.write_str(" and other threads")?;
-        }
+        self.settings.state(f, &group.state, group.after, group.youngest, group.oldest)?;
         f.write_str("; new there: ")?;
         self.settings.samples_of(f, group.joined.iter())?;
         f.write_str("\n")?;

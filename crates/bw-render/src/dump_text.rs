@@ -39,7 +39,7 @@ impl DumpText {
         self
     }
 
-    /// Tasks that look alike once, with how many they are, for how long, and a few of them; the oldest group first, after a
+    /// Tasks that look alike once, with how many they are, for how long, and a few of them; in the order of [`Groups`], after a
     /// line that sums up. Groups when it is made, which allocates; printing does not. See [`Groups`].
     #[must_use]
     pub fn grouped<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
@@ -201,21 +201,26 @@ impl DumpText {
         write!(f, "spawned at {file}:{}:{}", at.line(), at.column())
     }
 
-    /// The state of tasks, and for how long: `suspended for 0.3 s to 2 h 5 min`.
+    /// The state of so many tasks, and for how long: `suspended for 0.3 s to 2 h 5 min`. Of those that are being polled, on which
+    /// thread, or if there are several, that each is on one of its own.
     pub(crate) fn state(
         &self,
         f: &mut impl fmt::Write,
         state: &TaskState,
+        tasks: usize,
         youngest: Option<Duration>,
         oldest: Option<Duration>,
     ) -> fmt::Result {
         self.time_in_state(f, words(state), youngest, oldest)?;
-        if let TaskState::Polling(thread) = state {
-            let thread = thread.to_string();
-            let thread = Shortened { text: &thread, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
-            write!(f, " on {thread}")?;
+        match state {
+            TaskState::Polling(_) if tasks > 1 => write!(f, " on {} threads", Count(tasks)),
+            TaskState::Polling(thread) => {
+                let thread = thread.to_string();
+                let thread = Shortened { text: &thread, most: NAME_BYTES, ellipsis: self.text.ellipsis() };
+                write!(f, " on {thread}")
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// `suspended for 0.3 s to 2 h 5 min`.
@@ -245,7 +250,7 @@ impl DumpText {
         write!(f, "{function}task ")?;
         self.name(f, task)?;
         write!(f, "{function:#}: ")?;
-        self.state(f, &status.state, status.in_state, status.in_state)?;
+        self.state(f, &status.state, 1, status.in_state, status.in_state)?;
         write!(f, ", {}", Polls(status.polls))?;
         if let Some(age) = status.age {
             write!(f, ", {} old", Span(age))?;
@@ -336,7 +341,7 @@ impl DumpText {
         let function = self.text.colors().function;
         let first = groups.first(group);
         write!(f, "{function}{}{function:#} ", Plural(group.len(), "task"))?;
-        self.state(f, &first.status().state, group.youngest(), group.oldest())?;
+        self.state(f, &first.status().state, group.len(), group.youngest(), group.oldest())?;
         f.write_str(": ")?;
         self.samples_of(f, groups.tasks(group))?;
         f.write_str("\n")?;

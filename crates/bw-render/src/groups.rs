@@ -9,7 +9,8 @@ use crate::prints::Prints;
 use crate::task_trees::TaskTrees;
 use crate::text::Text;
 
-/// The tasks of a dump in groups, the one with the task that has been longest where it is first.
+/// The tasks of a dump in groups. First those that hold a thread: of polls that block it, or have not returned for a second. Then,
+/// as among those, the one with the task that has been longest where it is.
 ///
 /// Tasks are of one group if they are in the same state and their trees print the same. Tasks without a trace are of one
 /// group if they are in the same state for the same reason and were spawned at the same place; each that is being polled is
@@ -20,6 +21,9 @@ pub struct Groups<'a> {
     pub(crate) groups: Vec<Group>,
     pub(crate) prints: Prints,
 }
+
+/// A poll that takes longer keeps other tasks of its thread from running for longer than anybody would want.
+const LONG_POLL: Duration = Duration::from_secs(1);
 
 /// Tasks that look alike.
 #[derive(Clone, Debug)]
@@ -80,8 +84,19 @@ impl<'a> Groups<'a> {
             };
             groups[group].add(at, task);
         }
+        let holds_thread = |group: &Group| {
+            let first = &trees.dump().tasks()[group.tasks[0]];
+            let is_polled = matches!(first.status().state, TaskState::Polling(_));
+            // Only a poll that blocks has a trace while it lasts.
+            is_polled && (group.no_trace().is_none() || group.oldest >= Some(LONG_POLL))
+        };
         // The oldest first; those without an age last; then by id.
-        groups.sort_by(|a, b| b.oldest.cmp(&a.oldest).then(a.tasks[0].cmp(&b.tasks[0])));
+        groups.sort_by(|a, b| {
+            holds_thread(b)
+                .cmp(&holds_thread(a))
+                .then(b.oldest.cmp(&a.oldest))
+                .then(a.tasks[0].cmp(&b.tasks[0]))
+        });
         Self { trees, groups, prints }
     }
 

@@ -15,7 +15,7 @@
 //! | `tasks_registered` | how many traced tasks there were, whether they passed the filter or not |
 //! | `tasks_nested`, `tasks_unpolled` | how many of those others poll, and how many were never polled |
 //! | `notes` | sentences that a person who reads traces of this program should know, such as that debug information is missing |
-//! | `groups` | tasks that look alike, the oldest group first |
+//! | `groups` | tasks that look alike; first those that hold a thread, in a poll that blocks it or lasts for a second, then the oldest |
 //! | `groups[].count`, `.state`, `.oldest_s`, `.youngest_s` | how many they are, what they do, and for how long |
 //! | `groups[].trace`, `.no_trace` | as of a task |
 //! | `groups[].ids` | the ids of the first ten |
@@ -286,7 +286,7 @@ impl<'a> Dump<'a> {
             format: "backtrace-waker task dump",
             version: VERSION,
             taken_at: Moment::new(dump.taken_at()).millis(),
-            took_ms: seconds(dump.took()) * 1e3,
+            took_ms: (dump.took().as_secs_f64() * 1e6).round() / 1e3,
             partial: dump.is_partial(),
             tasks_alive: dump.alive(),
             tasks_registered: dump.registered(),

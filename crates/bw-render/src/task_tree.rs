@@ -179,7 +179,7 @@ impl TaskTree<'_> {
         let ages = || tasks.iter().filter_map(|&at| all[at].status().in_state);
         let function = self.settings.text().colors().function;
         write!(f, "{function}{}{function:#} ", crate::dump_text::Plural(tasks.len(), "task"))?;
-        self.settings.state(f, &all[tasks[0]].status().state, ages().min(), ages().max())?;
+        self.settings.state(f, &all[tasks[0]].status().state, tasks.len(), ages().min(), ages().max())?;
         f.write_str(": ")?;
         self.settings.samples_of(f, tasks.iter().map(|&at| &all[at]))?;
         f.write_str(", ")?;

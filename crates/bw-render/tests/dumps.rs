@@ -434,3 +434,41 @@ fn paths_are_whole_where_somebody_wants_them_whole() {
         );
     }
 }
+
+/// The stack of a thread that blocks goes up to where it began, through the executor and outer tasks. Of that, a tree has what the
+/// innermost poll has called.
+fn blocked(name: &str, line: u32) -> Tree {
+    let outer = hand_built::root();
+    let poll = hand_built::root();
+    let mut blocked = hand_built::stack(vec![
+        user(4, "main", 60),
+        outer,
+        user(3, "of_another_task", 50),
+        poll,
+        user(2, name, line),
+    ]);
+    blocked.flags.blocked = true;
+    hand_built::tree(vec![blocked])
+}
+
+#[test]
+fn polls_that_hold_a_thread_come_first_and_a_blocked_one_shows_where() {
+    let on = |number| {
+        let thread = PollingThread::elsewhere(Some("worker".into()), Some(number));
+        TaskState::Polling(thread)
+    };
+    let dump = dump(vec![
+        task(1, 90_000, Ok(2)),
+        state(2, on(100), 600, Ok(0)),
+        state(3, on(101), 900, Ok(0)),
+        state(4, on(102), 700, Ok(1)),
+        state(5, on(103), 999, Err(NoTrace::NotPolled)),
+        state(6, on(104), 1_000, Err(NoTrace::NotPolled)),
+    ]);
+    let trees = [blocked("read_file", 30), blocked("write_file", 40), trees().remove(2)];
+    let trees = TaskTrees::new(&dump, &trees);
+    assert_snapshot!(text().grouped(trees).to_string());
+    let tree = text().tree(trees).to_string();
+    assert!(tree.contains("2 tasks being polled for 0.6 s to 0.9 s on 2 threads: 2, 3"), "{tree}");
+    assert!(!tree.contains("of_another_task") && !tree.contains("main at"), "{tree}");
+}
