@@ -11,6 +11,7 @@ mod diff;
 mod dump;
 mod failure;
 mod flamegraph;
+mod follow;
 mod merge;
 mod message;
 mod print;

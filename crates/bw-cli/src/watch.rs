@@ -5,15 +5,11 @@ use std::process::ExitCode;
 use bw_render::{Count, DumpText, Moment, Span};
 
 use crate::args::Watch;
-use crate::diff::is_same_process;
 use crate::failure::Failure;
-use crate::message;
+use crate::follow::{self, Next};
 use crate::print::{self, Look};
 use crate::snapshot::Snapshot;
 use crate::source::Source;
-
-/// The process ended, or another one took its place.
-const ENDED: u8 = 3;
 
 pub(crate) fn run(arguments: &Watch) -> Result<ExitCode, Failure> {
     let mut source = Source::of(&arguments.target, &arguments.common)?.quiet();
@@ -32,23 +28,10 @@ pub(crate) fn run(arguments: &Watch) -> Result<ExitCode, Failure> {
     let mut left = arguments.count.map(std::num::NonZero::get);
     while left != Some(0) {
         std::thread::sleep(arguments.interval);
-        let now = match source.take() {
-            Ok(now) if is_same_process(before.file(), now.file()) => now,
-            Ok(now) => {
-                let (old, new) = (before.file().process().pid, now.file().process().pid);
-                message::error(&format!("process {old} has ended; process {new} answers in its place"));
-                return Ok(ExitCode::from(ENDED));
-            }
-            Err(failure) if failure.is_end() => {
-                message::error(&failure);
-                return Ok(ExitCode::from(ENDED));
-            }
-            // Whoever watches a process that is sick does not want to start again.
-            Err(failure) if failure.may_pass() => {
-                message::warning(&failure);
-                continue;
-            }
-            Err(failure) => return Err(failure),
+        let now = match follow::next(&mut source, before.file())? {
+            Next::Now(now) => *now,
+            Next::Silent => continue,
+            Next::Ended(code) => return Ok(code),
         };
         if !step(&before, &now, arguments, look)? {
             return Ok(ExitCode::SUCCESS);

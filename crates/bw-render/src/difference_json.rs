@@ -1,12 +1,13 @@
 //! What changed between two dumps, as JSON.
 
-use bw_core::{TaskRecord, TaskState};
+use bw_core::TaskRecord;
 use serde::Serialize;
 
 use crate::difference::{Difference, Grown};
 use crate::escape::escaped_json;
-use crate::json::{Paths, SpawnedAt, Thread, Trace, VERSION, seconds};
+use crate::json::{Paths, SpawnedAt, Trace, VERSION, seconds};
 use crate::moment::Moment;
+use crate::task_json::TaskJson;
 
 /// Tasks that are named by their ids, of those that were not polled.
 const SAMPLES: usize = 10;
@@ -19,24 +20,10 @@ struct Json<'a> {
     to: String,
     between_s: f64,
     tasks: usize,
-    new: Vec<Task<'a>>,
-    gone: Vec<Task<'a>>,
+    new: Vec<TaskJson<'a>>,
+    gone: Vec<TaskJson<'a>>,
     unpolled: Vec<State>,
     grown: Vec<Group<'a>>,
-}
-
-#[derive(Serialize)]
-struct Task<'a> {
-    id: u64,
-    name: Option<&'a str>,
-    parent: Option<u64>,
-    nested: bool,
-    spawned_at: SpawnedAt<'a>,
-    polls: u64,
-    age_s: Option<f64>,
-    state: &'static str,
-    in_state_s: Option<f64>,
-    thread: Option<Thread<'a>>,
 }
 
 #[derive(Serialize)]
@@ -55,7 +42,7 @@ struct Group<'a> {
     state: &'static str,
     oldest_s: Option<f64>,
     youngest_s: Option<f64>,
-    joined: Vec<Task<'a>>,
+    joined: Vec<TaskJson<'a>>,
     spawned_at: Vec<SpawnedAt<'a>>,
     trace: Option<Trace<'a>>,
 }
@@ -115,24 +102,8 @@ impl Difference {
     }
 }
 
-fn task(task: &TaskRecord) -> Task<'_> {
-    let status = task.status();
-    let thread = match &status.state {
-        TaskState::Polling(thread) => Some(Thread { name: thread.name(), id: thread.os_id() }),
-        _ => None,
-    };
-    Task {
-        id: task.id().get(),
-        name: task.name(),
-        parent: task.parent().map(bw_core::TaskId::get),
-        nested: task.is_nested(),
-        spawned_at: place(task.spawned_at()),
-        polls: status.polls,
-        age_s: status.age.map(seconds),
-        state: status.state.name(),
-        in_state_s: status.in_state.map(seconds),
-        thread,
-    }
+fn task(task: &TaskRecord) -> TaskJson<'_> {
+    TaskJson::new(task, place)
 }
 
 fn place(at: &bw_core::SpawnedAt) -> SpawnedAt<'_> {

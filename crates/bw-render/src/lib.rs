@@ -55,6 +55,7 @@ mod path;
 pub mod pprof;
 mod prints;
 mod span;
+mod task_json;
 mod task_list;
 mod task_tree;
 mod task_trees;

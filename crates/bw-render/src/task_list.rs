@@ -1,14 +1,15 @@
 //! The tasks of a dump without where they wait: for dumps in which nobody was asked.
 
 use std::fmt;
-use std::time::Duration;
 
-use bw_core::{RawTaskDump, TaskId, TaskRecord, TaskState};
+use bw_core::{RawTaskDump, TaskRecord};
 use serde::Serialize;
 
 use crate::dump_text::DumpText;
 use crate::escape::escaped_json;
+use crate::json::SpawnedAt;
 use crate::moment::Moment;
+use crate::task_json::TaskJson;
 
 /// The version of the JSON that is written.
 const VERSION: u32 = 1;
@@ -47,34 +48,13 @@ impl DumpText {
         escaped_json(serde_json::to_string(&list).unwrap_or_default())
     }
 
-    fn json<'a>(&self, task: &'a TaskRecord) -> Task<'a> {
-        let (status, at) = (task.status(), task.spawned_at());
-        let thread = match &status.state {
-            TaskState::Polling(thread) => Some(Thread { name: thread.name(), id: thread.os_id() }),
-            _ => None,
-        };
-        Task {
-            id: task.id().get(),
-            name: task.name(),
-            parent: task.parent().map(TaskId::get),
-            nested: task.is_nested(),
-            spawned_at: Place {
-                file: self.text().path_of_task(at.file()),
-                line: at.line(),
-                column: at.column(),
-            },
-            polls: status.polls,
-            age_s: status.age.map(seconds),
-            state: status.state.name(),
-            in_state_s: status.in_state.map(seconds),
-            thread,
-        }
+    fn json<'a>(&self, task: &'a TaskRecord) -> TaskJson<'a> {
+        TaskJson::new(task, |at| SpawnedAt {
+            file: self.text().path_of_task(at.file()),
+            line: at.line(),
+            column: at.column(),
+        })
     }
-}
-
-/// To the microsecond.
-fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
 #[derive(Serialize)]
@@ -84,34 +64,7 @@ struct Json<'a> {
     taken_at: String,
     tasks_alive: Option<usize>,
     tasks_registered: usize,
-    tasks: Vec<Task<'a>>,
-}
-
-#[derive(Serialize)]
-struct Task<'a> {
-    id: u64,
-    name: Option<&'a str>,
-    parent: Option<u64>,
-    nested: bool,
-    spawned_at: Place<'a>,
-    polls: u64,
-    age_s: Option<f64>,
-    state: &'static str,
-    in_state_s: Option<f64>,
-    thread: Option<Thread<'a>>,
-}
-
-#[derive(Serialize)]
-struct Place<'a> {
-    file: &'a str,
-    line: u32,
-    column: u32,
-}
-
-#[derive(Serialize)]
-struct Thread<'a> {
-    name: Option<&'a str>,
-    id: Option<u64>,
+    tasks: Vec<TaskJson<'a>>,
 }
 
 struct List<'a> {

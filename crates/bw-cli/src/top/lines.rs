@@ -4,15 +4,11 @@ use std::num::NonZero;
 use std::process::ExitCode;
 
 use crate::args::Top;
-use crate::diff::is_same_process;
 use crate::failure::Failure;
-use crate::message;
+use crate::follow::{self, Next};
 use crate::print;
 use crate::snapshot::Snapshot;
 use crate::source::Source;
-
-/// The process ended, or another one took its place.
-const ENDED: u8 = 3;
 
 /// Prints a line of JSON for each refresh, so many, or until the process ends or nobody reads any more.
 pub(super) fn run(mut source: Source, arguments: &Top) -> Result<ExitCode, Failure> {
@@ -25,25 +21,11 @@ pub(super) fn run(mut source: Source, arguments: &Top) -> Result<ExitCode, Failu
     let mut left = arguments.count.map(|count| NonZero::get(count) - 1);
     while left != Some(0) {
         std::thread::sleep(arguments.interval);
-        let now = match source.take() {
-            Ok(now) => now,
-            Err(failure) if failure.is_end() => {
-                message::error(&failure);
-                return Ok(ExitCode::from(ENDED));
-            }
-            // Whoever watches a process that is sick does not want to start again.
-            Err(failure) if failure.may_pass() => {
-                message::warning(&failure);
-                continue;
-            }
-            Err(failure) => return Err(failure),
+        let now = match follow::next(&mut source, first.file())? {
+            Next::Now(now) => *now,
+            Next::Silent => continue,
+            Next::Ended(code) => return Ok(code),
         };
-        if !is_same_process(first.file(), now.file()) {
-            // Its tasks have the numbers of others.
-            let (old, new) = (first.file().process().pid, now.file().process().pid);
-            message::error(&format!("process {old} has ended; process {new} answers in its place"));
-            return Ok(ExitCode::from(ENDED));
-        }
         if !print(&now)? {
             break;
         }
