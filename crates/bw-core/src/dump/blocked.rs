@@ -3,19 +3,21 @@
 use crate::raw_trace::{RawTrace, StackFlags};
 use crate::task_cell::TaskCell;
 use crate::thread_slot::{self, Polling};
-use crate::unwind;
+use crate::unwind::Onlooker;
 
-/// Threads that one dump looks at. Each takes some 100 µs of the asking thread's time, and none of its own.
+/// Threads that one dump looks at. Each takes up to half a millisecond of the asking thread's time, and none of its own.
 const MOST: usize = 64;
 
 /// The traces of blocked polls of one dump, each once; their numbers follow those of the answers.
 pub(super) struct Blocked {
+    /// `None` until it is needed.
+    onlooker: Option<Onlooker>,
     looked_at: usize,
 }
 
 impl Blocked {
     pub(super) fn new() -> Self {
-        Self { looked_at: 0 }
+        Self { onlooker: None, looked_at: 0 }
     }
 
     /// The number of the trace of where that poll blocks, if it does: if its thread waits in the kernel. Of polls inside one another
@@ -30,7 +32,10 @@ impl Blocked {
         let thread = polling.thread.os_id()?;
         self.looked_at += 1;
         let polls = cell.status().polls;
-        let stack = unwind::walk_blocked(thread)?;
+        if self.onlooker.is_none() {
+            self.onlooker = Onlooker::new();
+        }
+        let stack = self.onlooker.as_mut()?.walk(thread)?;
         // The thread stood still while its stack was copied. If the poll is the same as before and after that, it is its stack.
         let again = thread_slot::polling(cell.id)?;
         let is_same = again.innermost && again.thread == polling.thread && again.since == polling.since;

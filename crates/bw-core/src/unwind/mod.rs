@@ -14,12 +14,21 @@
 //! Models (`--cfg bw_loom`) take the fallback too: they must do the same in every execution, and a rule is evaluated only once.
 //!
 //! A backend for another platform goes beside `rules` and is chosen here.
+//!
+//! [`Onlooker`] is for another occasion: the stack of a thread that waits, seen from another one, with all the time in the world.
 
 mod backend;
 #[allow(unsafe_code)]
 mod fallback;
 #[allow(unsafe_code)]
 mod frames;
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    target_arch = "x86_64",
+    not(any(bw_loom, bw_portable, miri)),
+)))]
+mod no_onlooker;
 #[cfg(all(
     target_os = "linux",
     target_pointer_width = "64",
@@ -38,6 +47,7 @@ mod rules;
 
 pub use backend::Backend;
 pub(crate) use frames::Frames;
+pub(crate) use rules::Onlooker;
 
 /// The stretch of the stack to walk, as stack pointers. The stack grows downwards on every platform we know.
 #[derive(Clone, Copy, Debug)]
@@ -91,12 +101,6 @@ pub(crate) fn walk(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Wal
     }
     frames.clear();
     Walked { end: fallback::walk(bounds, frames), fell_back, misses }
-}
-
-/// Recovers the return addresses of another thread of this process that waits in the kernel, whole and leaf first, without
-/// interrupting it. `None` where that is not possible. Not for the hook: reads files and allocates.
-pub(crate) fn walk_blocked(thread: u64) -> Option<Vec<usize>> {
-    rules::walk_blocked(thread)
 }
 
 #[cfg(test)]

@@ -2,15 +2,13 @@
 
 use super::{End, Frames};
 
+pub(crate) use super::no_onlooker::Onlooker;
+
 /// Whether that backend exists here.
 pub(super) const AVAILABLE: bool = false;
 
 pub(super) fn prepare() {}
 
 pub(super) fn walk(_leaf: usize, _root: usize, _frames: &mut Frames, _misses: &mut usize) -> Option<End> {
-    None
-}
-
-pub(super) fn walk_blocked(_thread: u64) -> Option<Vec<usize>> {
     None
 }

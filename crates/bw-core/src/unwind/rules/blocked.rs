@@ -21,27 +21,44 @@ use super::module::{self, Module};
 use super::prologue;
 use super::rule::Rule;
 
-/// Bytes of the stack that are copied at most, from the leaf. A walk that needs more has no end.
-const STACK_BYTES: usize = 512 * 1024;
+/// Bytes of the stack that are copied, from the leaf: first so many, and if its beginning is not among them, so many. A walk
+/// that needs more has no end.
+const STACK_BYTES: [usize; 2] = [32 * 1024, 512 * 1024];
 /// Bytes of unwind information of one module other than home that are read at most. That of glibc takes 150 KiB.
 const UNWIND_BYTES: usize = 16 * 1024 * 1024;
-/// Modules other than home whose unwind information is read for one walk.
+/// Modules other than home whose unwind information is kept at once.
 const MODULES: usize = 16;
 
-/// The return addresses of that thread's stack, leaf first and up to where the thread began; the first stands one byte after the
-/// instruction that the thread is at. `None` if it does not wait, or its stack cannot be walked as a whole.
-///
-/// Reads a few small files of the kernel, some hundred KiB of memory, and evaluates every rule anew: takes some 100 µs, and allocates.
-pub(in super::super) fn walk(thread: u64) -> Option<Vec<usize>> {
-    module::prepare();
-    let before = Moment::of(thread)?;
-    let memory = Memory(File::open("/proc/self/mem").ok()?);
-    let stack = memory.read(before.stack_pointer, STACK_BYTES)?;
-    if Moment::of(thread)? != before {
-        return None;
+/// Looks at threads of this process, one after the other. To be dropped soon: it keeps what it has read of modules, which may be
+/// unloaded.
+pub(crate) struct Onlooker {
+    memory: Memory,
+    /// Modules that were met, other than home, and their unwind information from `.eh_frame_hdr` on.
+    modules: Vec<(Module, Vec<u8>)>,
+}
+
+impl Onlooker {
+    pub(crate) fn new() -> Option<Self> {
+        module::prepare();
+        Some(Self { memory: Memory(File::open("/proc/self/mem").ok()?), modules: Vec::new() })
     }
-    let copy = Copy { base: before.stack_pointer, bytes: stack };
-    Walk { memory, copy, modules: Vec::new() }.run(&before)
+
+    /// The return addresses of that thread's stack, leaf first and up to where the thread began; the first stands one byte after
+    /// the instruction that the thread is at. `None` if it does not wait, or its stack cannot be walked as a whole.
+    ///
+    /// Reads four small files of the kernel and copies some memory, more the first time, and evaluates every rule anew: takes 100 to
+    /// 500 µs, and allocates.
+    pub(crate) fn walk(&mut self, thread: u64) -> Option<Vec<usize>> {
+        STACK_BYTES.into_iter().find_map(|bytes| {
+            let before = Moment::of(thread)?;
+            let copy =
+                Copy { base: before.stack_pointer, bytes: self.memory.read(before.stack_pointer, bytes)? };
+            if Moment::of(thread)? != before {
+                return None;
+            }
+            self.follow(&copy, &before)
+        })
+    }
 }
 
 /// What a waiting thread is doing.
@@ -105,15 +122,8 @@ impl Copy {
     }
 }
 
-struct Walk {
-    memory: Memory,
-    copy: Copy,
-    /// Modules that were met, other than home, and their unwind information from `.eh_frame_hdr` on.
-    modules: Vec<(Module, Vec<u8>)>,
-}
-
-impl Walk {
-    fn run(mut self, from: &Moment) -> Option<Vec<usize>> {
+impl Onlooker {
+    fn follow(&mut self, copy: &Copy, from: &Moment) -> Option<Vec<usize>> {
         let mut frames = Vec::new();
         let mut stack_pointer = from.stack_pointer;
         let mut frame_pointer = None;
@@ -137,7 +147,7 @@ impl Walk {
             }
             let word = |below: u8| {
                 let at = cfa.checked_sub(usize::from(below) * 8).filter(|&at| at >= stack_pointer)?;
-                self.copy.word(at)
+                copy.word(at)
             };
             let caller = (rule.return_address != 0).then(|| word(rule.return_address))??;
             if rule.frame_pointer != 0 {
@@ -195,8 +205,12 @@ impl Walk {
                 let bytes = self.memory.read(header, UNWIND_BYTES.min(end.checked_sub(header)?))?;
                 let module =
                     Module { start, end, header, segment_start: header, segment_end: header + bytes.len() };
-                if self.modules.len() == MODULES || !module.contains(address) {
+                if !module.contains(address) {
                     return None;
+                }
+                // The oldest one may be wanted again; then it is read again.
+                if self.modules.len() == MODULES {
+                    self.modules.remove(0);
                 }
                 self.modules.push((module, bytes));
                 self.modules.len() - 1
@@ -227,7 +241,7 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             // Until it has got to where it blocks.
-            match walk(id) {
+            match Onlooker::new().and_then(|mut onlooker| onlooker.walk(id)) {
                 Some(frames) if frames.ends_with(&truth) => return (frames, truth),
                 other => assert!(Instant::now() < deadline, "{other:x?} does not end with {truth:x?}"),
             }
@@ -318,10 +332,11 @@ mod tests {
             while !seen.load(core::sync::atomic::Ordering::Relaxed) {}
         });
         let id = told.recv().unwrap();
-        let frames = walk(id);
+        let mut onlooker = Onlooker::new().unwrap();
+        let frames = onlooker.walk(id);
         stop.store(true, core::sync::atomic::Ordering::Relaxed);
         thread.join().unwrap();
         assert_eq!(frames, None);
-        assert_eq!(walk(id), None, "nor one that is over");
+        assert_eq!(onlooker.walk(id), None, "nor one that is over");
     }
 }

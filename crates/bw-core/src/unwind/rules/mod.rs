@@ -15,15 +15,11 @@ mod table;
 #[allow(unsafe_code)]
 mod walk;
 
-#[cfg(target_arch = "x86_64")]
-pub(super) use blocked::walk as walk_blocked;
-pub(super) use walk::{prepare, walk};
-
-/// The leaf's return address may be in its link register, and nothing tells that of another thread.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn walk_blocked(_thread: u64) -> Option<Vec<usize>> {
-    None
-}
+pub(crate) use super::no_onlooker::Onlooker;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use blocked::Onlooker;
+pub(super) use walk::{prepare, walk};
 
 /// Whether this backend exists here.
 pub(super) const AVAILABLE: bool = true;
