@@ -110,7 +110,7 @@ async fn index_shard() {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let agent = bw_agent::start()?;
+    let agent = bw_agent::start_or_warn();
 
     let app = App { ledger: Arc::new(Mutex::new(0)), prices: broadcast::Sender::new(1) };
     let (_mailbox, outbox) = mpsc::channel(16);

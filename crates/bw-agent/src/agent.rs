@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::builder::AgentBuilder;
 use crate::error::StartError;
+use crate::report;
 #[cfg(unix)]
 use crate::socket::SocketFile;
 use crate::trace_requests::TraceRequests;
@@ -32,9 +33,24 @@ use crate::trace_requests::TraceRequests;
 /// # Errors
 ///
 /// If there is no folder for the socket that is this user's alone, or the socket cannot be made there, or the thread not
-/// started. The message says what to do. A program that wants to run nevertheless prints it and goes on.
+/// started. The message says what to do. A program that is to run nevertheless calls [`start_or_warn`].
 pub fn start() -> Result<Agent, StartError> {
     builder().start()
+}
+
+/// As [`start`], for programs that are to run whether there is an agent or not: if it cannot start, that is said where warnings
+/// of the agent go, and what is returned does nothing. So whoever can spoil the folder of sockets cannot keep a service from
+/// starting.
+///
+/// ```no_run
+/// bw_agent::start_or_warn();
+/// ```
+#[allow(clippy::must_use_candidate, reason = "dropping it does not stop the agent")]
+pub fn start_or_warn() -> Agent {
+    start().unwrap_or_else(|error| {
+        report::warn(format_args!("nobody can ask this process where its tasks wait: {error}"));
+        Agent::off()
+    })
 }
 
 /// An agent that listens and answers as [`start`] says, to be changed before it starts.
@@ -88,12 +104,9 @@ impl Agent {
     /// A layer that traces each request of a server; the same as [`TraceRequests::new`]. So one line does both for an axum program:
     ///
     /// ```no_run
-    /// # fn main() -> Result<(), bw_agent::StartError> {
     /// # let app: axum::Router = axum::Router::new();
-    /// let app = app.layer(bw_agent::start()?.trace_requests());
+    /// let app = app.layer(bw_agent::start_or_warn().trace_requests());
     /// # drop::<axum::Router>(app);
-    /// # Ok(())
-    /// # }
     /// ```
     #[track_caller]
     pub fn trace_requests(&self) -> TraceRequests {

@@ -15,9 +15,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() {
-//!     if let Err(error) = bw_agent::start() {
-//!         eprintln!("{error}");
-//!     }
+//!     bw_agent::start_or_warn();
 //!     let stock = Arc::new(Mutex::new(3));
 //!     let _held = Arc::clone(&stock).lock_owned().await;
 //!     for _ in 0..2 {
@@ -195,7 +193,7 @@ mod tasks;
 mod trace_requests;
 mod trigger;
 
-pub use agent::{Agent, builder, start};
+pub use agent::{Agent, builder, start, start_or_warn};
 pub use builder::AgentBuilder;
 pub use error::StartError;
 pub use router::router;

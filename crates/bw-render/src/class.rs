@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use bw_symbolize::Frame;
 
 use crate::origin::Origin;
+use crate::tree::Node;
 
 /// Whose a function is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +178,15 @@ impl Class {
         }
     }
 
+    /// As [`of`](Self::of), where the module is known too: functions of the C library have no crate, and seldom a file.
+    pub(crate) fn of_node(node: &Node, homes: &Homes<'_>) -> Self {
+        let is_in_libc = || node.place.module.as_ref().is_some_and(|module| is_c_library(&module.path));
+        match Self::of(&node.frame, homes) {
+            Self::User | Self::Nameless if is_in_libc() => Self::Std,
+            class => class,
+        }
+    }
+
     /// Whether that is a poll of the wrapper.
     pub(crate) fn is_traced_poll(frame: &Frame) -> bool {
         let is_it = |path: &str| starts_with_path(path, "bw_core::task::");
@@ -212,6 +222,12 @@ impl Class {
     pub(crate) fn is_shown_with_libraries(self) -> bool {
         !matches!(self, Self::Hook | Self::Glue)
     }
+}
+
+/// glibc, musl, and their loaders, by the names of their files.
+fn is_c_library(module: &str) -> bool {
+    let name = module.rsplit('/').next().unwrap_or(module);
+    ["libc.", "libc-", "libpthread", "ld-linux", "ld-musl"].iter().any(|begin| name.starts_with(begin))
 }
 
 /// `Waker::clone` and `Waker::wake_by_ref`, in the spellings of both manglings.

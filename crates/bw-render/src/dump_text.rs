@@ -279,7 +279,8 @@ impl DumpText {
             ),
             (NoTrace::NotPolled, TaskState::Woken) => write!(
                 f,
-                "{note}(no trace: its executor has not polled it; is every thread of it blocked, or does it not run?){note:#}"
+                "{note}(no trace: a dump woke it, and its executor has not polled it since; is every thread of it blocked, or does it \
+                 not run?){note:#}"
             ),
             _ => write!(f, "{note}(no trace: {reason}){note:#}"),
         }

@@ -67,7 +67,7 @@ impl Hidden {
 /// See [`Tree::filtered`].
 pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
     let homes = Homes::of(tree.nodes.iter().map(|node| &node.frame));
-    let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of(&node.frame, &homes)).collect();
+    let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of_node(node, &homes)).collect();
     let visible = match detail {
         Detail::Full => vec![true; classes.len()],
         Detail::Library => {
@@ -90,13 +90,16 @@ pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
 
 /// Which nodes [`Detail::User`] shows.
 fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
+    let blocks = tree.nodes.iter().any(|node| node.marks.blocked);
+    // What a thread blocks in is the standard library's, and says as much as what a task waits in: a lock, a channel, a sleep.
+    let is_library = |class| class == Class::Library || (class == Class::Std && blocks);
     // What is below a node, itself included, and of libraries itself excluded. Children stand after their parents.
     let mut leads_to_user: Vec<_> = classes.iter().map(|class| class.is_users()).collect();
     let mut leads_to_library = vec![false; classes.len()];
     for (at, node) in tree.nodes.iter().enumerate().rev() {
         if let Some(parent) = node.parent {
             leads_to_user[parent] |= leads_to_user[at];
-            leads_to_library[parent] |= leads_to_library[at] || classes[at] == Class::Library;
+            leads_to_library[parent] |= leads_to_library[at] || is_library(classes[at]);
         }
     }
     // On the way down: whether the program was met, and whether what it waits in was shown.
@@ -115,7 +118,7 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
                 true
             }
             // What the program waits in; or, of a path without the program, where it begins and what it waits in.
-            Class::Library => {
+            class if is_library(class) => {
                 let first = !way.library;
                 let last = !way.user && !leads_to_library[at];
                 let shown = !leads_to_user[at] && (first || last);
@@ -231,7 +234,7 @@ fn fold_yields(mut tree: Tree, homes: &Homes<'_>) -> (Tree, Vec<bool>) {
     if !tree.nodes.iter().any(|node| node.marks.is_yield) {
         return (tree, Vec::new());
     }
-    let is_leaf = |node: &Node| node.children.is_empty() && !Class::of(&node.frame, homes).is_users();
+    let is_leaf = |node: &Node| node.children.is_empty() && !Class::of_node(node, homes).is_users();
     let leaves = tree.nodes.iter().enumerate().filter(|(_, node)| is_leaf(node));
     // What a twin has in common: who calls it, which function it is, and where its stacks are from.
     let key = |node: &Node| {

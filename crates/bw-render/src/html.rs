@@ -49,7 +49,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-s5X6FZM0zz6/zhDNpE4IBJT2ACJeb8z1yZZQuEDsNUU='; ",
+            "script-src 'sha256-QVy/hxylFjzn5O2MtB40Ke2JEuim7RI4sPG+6pyTpbw='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",

@@ -403,7 +403,7 @@ impl<'a> TraceNode<'a> {
             blocked: node.marks.blocked,
             short: short.and_then(|(short, name)| (short != name).then(|| short.into_owned())),
             owner: function.and_then(|function| crate_of(&function.path)),
-            class: Class::of(&node.frame, homes).name(),
+            class: Class::of_node(node, homes).name(),
         }
     }
 }

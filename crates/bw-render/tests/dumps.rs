@@ -435,6 +435,15 @@ fn paths_are_whole_where_somebody_wants_them_whole() {
     }
 }
 
+const STD: &str = "/rustc/0123/library/std/src/thread.rs";
+
+fn in_libc() -> Arc<bw_symbolize::PhysicalFrame> {
+    let mut frame = (*hand_built::physical(7, &[("clock_nanosleep", "clock_nanosleep", "", 0)])).clone();
+    frame.module = Some(bw_symbolize::ModuleOffset { path: "/usr/lib/libc.so.6".into(), offset: 7 });
+    frame.frames[0].location = None;
+    Arc::new(frame)
+}
+
 /// The stack of a thread that blocks goes up to where it began, through the executor and outer tasks. Of that, a tree has what the
 /// innermost poll has called.
 fn blocked(name: &str, line: u32) -> Tree {
@@ -446,6 +455,9 @@ fn blocked(name: &str, line: u32) -> Tree {
         user(3, "of_another_task", 50),
         poll,
         user(2, name, line),
+        hand_built::physical(5, &[("std::thread::sleep", "std::thread::sleep", STD, 9)]),
+        hand_built::physical(6, &[("std::sys::inner", "std::sys::inner", STD, 8)]),
+        in_libc(),
     ]);
     blocked.flags.blocked = true;
     hand_built::tree(vec![blocked])
@@ -470,5 +482,10 @@ fn polls_that_hold_a_thread_come_first_and_a_blocked_one_shows_where() {
     assert_snapshot!(text().grouped(trees).to_string());
     let tree = text().tree(trees).to_string();
     assert!(tree.contains("2 tasks being polled for 0.6 s to 0.9 s on 2 threads: 2, 3"), "{tree}");
+    assert!(
+        tree.contains("std::thread::sleep at std/src/thread.rs:9:5 (blocks its thread)"),
+        "{tree}"
+    );
+    assert!(!tree.contains("inner") && !tree.contains("nanosleep"), "{tree}");
     assert!(!tree.contains("of_another_task") && !tree.contains("main at"), "{tree}");
 }

@@ -83,7 +83,7 @@ function noTraceInWords(reason, state) {
     return 'this poll has not returned, so the task blocks or computes on that thread; a debugger shows where';
   }
   if (reason === 'not_polled' && state === 'woken') {
-    return 'its executor has not polled it; is every thread of it blocked, or does it not run?';
+    return 'a dump woke it, and its executor has not polled it since; is every thread of it blocked, or does it not run?';
   }
   return Object.hasOwn(NO_TRACE, reason) ? NO_TRACE[reason] : shortened(reason);
 }
