@@ -105,16 +105,16 @@ fn on_a_sleep() {
 
 #[test]
 fn on_a_lock() {
-    let lock: &'static Mutex<()> = Box::leak(Box::default());
-    let _held = lock.lock().unwrap();
-    assert_blocks(|| drop(lock.lock()));
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _held = LOCK.lock().unwrap();
+    assert_blocks(|| drop(LOCK.lock()));
 }
 
 #[test]
 fn on_a_lock_of_parking_lot() {
-    let lock: &'static parking_lot::Mutex<()> = Box::leak(Box::default());
-    let _held = lock.lock();
-    assert_blocks(|| drop(lock.lock()));
+    static LOCK: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+    let _held = LOCK.lock();
+    assert_blocks(|| drop(LOCK.lock()));
 }
 
 #[test]

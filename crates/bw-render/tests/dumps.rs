@@ -482,10 +482,7 @@ fn polls_that_hold_a_thread_come_first_and_a_blocked_one_shows_where() {
     assert_snapshot!(text().grouped(trees).to_string());
     let tree = text().tree(trees).to_string();
     assert!(tree.contains("2 tasks being polled for 0.6 s to 0.9 s on 2 threads: 2, 3"), "{tree}");
-    assert!(
-        tree.contains("std::thread::sleep at std/src/thread.rs:9:5 (blocks its thread)"),
-        "{tree}"
-    );
+    assert!(tree.contains("std::thread::sleep at std/src/thread.rs:9:5 (blocks its thread)"), "{tree}");
     assert!(!tree.contains("inner") && !tree.contains("nanosleep"), "{tree}");
     assert!(!tree.contains("of_another_task") && !tree.contains("main at"), "{tree}");
 }

@@ -265,19 +265,17 @@ mod tests {
         core::hint::black_box(());
     }
 
-    /// The index of the frame that called this function's caller's `backtrace::trace`.
+    /// The index of the frame of [`outer`]: the last with its name, as those further down may have it among their generic
+    /// arguments.
     fn outer_frame(truth: &[usize]) -> usize {
-        let mut at = 0;
-        for (index, &address) in truth.iter().enumerate() {
+        let is_outer = |&&address: &&usize| {
+            let mut is_it = false;
             backtrace::resolve(address as *mut _, |symbol| {
-                if at == 0
-                    && symbol.name().is_some_and(|name| name.to_string().contains("blocked::tests::outer"))
-                {
-                    at = index;
-                }
+                is_it |= symbol.name().is_some_and(|name| name.to_string().contains("blocked::tests::outer"));
             });
-        }
-        at
+            is_it
+        };
+        truth.iter().enumerate().rev().find(|(_, address)| is_outer(address)).map_or(0, |(index, _)| index)
     }
 
     #[test]
@@ -287,16 +285,16 @@ mod tests {
 
     #[test]
     fn a_thread_that_waits_for_a_lock_is_seen() {
-        let lock: &'static std::sync::Mutex<()> = Box::leak(Box::default());
-        let _held = lock.lock().unwrap();
-        observe(|| drop(lock.lock()));
+        static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _held = LOCK.lock().unwrap();
+        observe(|| drop(LOCK.lock()));
     }
 
     #[test]
     fn a_thread_that_waits_for_a_lock_of_parking_lot_is_seen() {
-        let lock: &'static parking_lot::Mutex<()> = Box::leak(Box::default());
-        let _held = lock.lock();
-        observe(|| drop(lock.lock()));
+        static LOCK: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+        let _held = LOCK.lock();
+        observe(|| drop(LOCK.lock()));
     }
 
     #[test]
