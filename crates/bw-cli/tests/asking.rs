@@ -9,6 +9,7 @@ mod run;
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
@@ -17,6 +18,16 @@ use run::{assert_fails, assert_golden, command, dumps, ended, run};
 
 fn nowhere() -> Vec<u8> {
     std::fs::read(dumps().join("nowhere.json.gz")).unwrap()
+}
+
+/// A process that does not outlive the test.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn dump() -> Vec<u8> {
@@ -284,6 +295,43 @@ fn ps_lists_who_answers_says_why_others_do_not_and_leaves_stale_sockets_alone() 
         assert!(of(agent)["error"].as_str().unwrap().contains(message), "{out}");
         assert_eq!(of(agent)["pid"], pid);
     }
+}
+
+#[test]
+fn ps_finds_a_process_in_the_folder_that_only_its_own_environment_names() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    let folder = runtime_dir("session");
+    let agent = Agent::new(&folder, "1.sock", always(dump()));
+    let ps = || {
+        let output = command(&["ps", "--json"]).env_remove("XDG_RUNTIME_DIR").output().unwrap();
+        ended(&output).1
+    };
+    assert!(!ps().contains(agent.path()));
+    let mut child = Command::new("sleep");
+    let child = child.arg("600").env("XDG_RUNTIME_DIR", &*folder).stdout(Stdio::null()).spawn();
+    let _child = Killed(child.unwrap());
+    assert_eq!(ps().matches(agent.path()).count(), 1);
+    // What others may have put there is left alone all the same.
+    let inner = folder.join("backtrace-waker");
+    std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(!ps().contains(agent.path()));
+    std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    if is_root {
+        // Theirs, as a process of somebody else says.
+        for path in [&inner, &agent.socket] {
+            chown(path, Some(12_345), None).unwrap();
+        }
+        assert!(!ps().contains(agent.path()));
+        for path in [&inner, &agent.socket] {
+            chown(path, Some(0), None).unwrap();
+        }
+    }
+    let aside = folder.join("aside");
+    std::fs::rename(&inner, &aside).unwrap();
+    symlink(&aside, &inner).unwrap();
+    assert!(!ps().contains(agent.path()));
 }
 
 #[test]

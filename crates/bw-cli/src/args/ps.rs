@@ -9,8 +9,8 @@ use super::duration;
 const LONG_ABOUT: &str = "\
 List the processes that can be asked
 
-Those that have an agent (`bw_agent::start()`) with a socket in the usual folders, or in the one that the variable
-BACKTRACE_WAKER_SOCKET of the process names: yours, and as root everybody's, also in containers of this machine. An
+Those that have an agent (`bw_agent::start()`) with a socket in the usual folders, or where the variables XDG_RUNTIME_DIR
+and BACKTRACE_WAKER_SOCKET of the process say: yours, and as root everybody's, also in containers of this machine. An
 agent with another socket, or with a TCP port only, is not found; name its socket or URL to the other commands.";
 
 const EXIT_CODES: &str = "\

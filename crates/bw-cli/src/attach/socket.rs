@@ -71,11 +71,9 @@ pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
         Some(root) => folders_below(root),
         None => vec![format!("/run/user/{uid}/{FOLDER}").into(), format!("/tmp/{FOLDER_IN_TMP}{uid}").into()],
     };
-    let runtime_dirs = [process.variable("XDG_RUNTIME_DIR"), std::env::var_os("XDG_RUNTIME_DIR")];
-    for folder in runtime_dirs.into_iter().flatten().map(PathBuf::from).filter(|folder| folder.is_absolute())
-    {
-        folders.push(below(root.as_deref(), &folder).join(FOLDER));
-    }
+    folders.extend(of_session(process, root.as_deref()));
+    let own_session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute());
+    folders.extend(own_session.map(|folder| below(root.as_deref(), &folder).join(FOLDER)));
     let mut found: Vec<PathBuf> = folders.iter().flat_map(|folder| sockets_in(folder, uid)).collect();
     // The name says which process it is of, unless that is in a container. It is a hint only.
     let numbers = [Some(process.pid()), process.inner_pid()].map(|pid| pid.map(|pid| format!("{pid}.")));
@@ -91,32 +89,41 @@ pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
 /// Every socket that this user may ask, each once, and whose it is: in the usual folders, and where variables of processes say.
 /// Nobody is sent to a socket by somebody else than its owner.
 pub(super) fn all() -> Vec<(PathBuf, u32)> {
-    let own = own_uid();
     let mut sockets = Vec::new();
-    let mut add_of = |folder: &Path| {
-        // As root, of whoever owns the folder.
-        let owner = fs::symlink_metadata(folder).map(|metadata| metadata.uid());
-        if let Some(uid) = owner.ok().filter(|&uid| own == 0 || uid == own) {
-            sockets.extend(sockets_in(folder, uid).into_iter().map(|path| (path, uid)));
+    let mut seen = HashSet::new();
+    // As root, of whoever owns the folder; of a process only if it is its user's.
+    let mut add_of = |folder: &Path, user: Option<u32>| {
+        let Ok(metadata) = fs::symlink_metadata(folder) else { return };
+        let owner = metadata.uid();
+        let may_be_asked = is_trusted_by(owner) && user.is_none_or(|user| user == owner);
+        if may_be_asked && seen.insert((metadata.dev(), metadata.ino())) {
+            sockets.extend(sockets_in(folder, owner).into_iter().map(|path| (path, owner)));
         }
     };
     for folder in folders_below(Path::new("/")) {
-        add_of(&folder);
+        add_of(&folder, None);
     }
     if let Some(folder) = std::env::var_os("XDG_RUNTIME_DIR").filter(|it| Path::new(it).is_absolute()) {
-        add_of(&Path::new(&folder).join(FOLDER));
+        add_of(&Path::new(&folder).join(FOLDER), None);
     }
     let mut containers = HashSet::new();
     for process in Process::all() {
         let root = process.other_root();
         if root.is_some() && process.mounts().is_some_and(|mounts| containers.insert(mounts)) {
-            folders_below(root.as_deref().unwrap_or(Path::new("/"))).iter().for_each(|folder| add_of(folder));
+            let folders = folders_below(root.as_deref().unwrap_or(Path::new("/")));
+            folders.iter().for_each(|folder| add_of(folder, None));
         }
     }
+    let mut by_name = Vec::new();
     for process in Process::all() {
-        let path = named(&process, process.other_root().as_deref());
-        sockets.extend(path.zip(process.uid().filter(|&uid| is_trusted_by(uid))));
+        let Some(uid) = process.uid().filter(|&uid| is_trusted_by(uid)) else { continue };
+        let root = process.other_root();
+        if let Some(folder) = of_session(&process, root.as_deref()) {
+            add_of(&folder, Some(uid));
+        }
+        by_name.extend(named(&process, root.as_deref()).map(|path| (path, uid)));
     }
+    sockets.extend(by_name);
     let mut known = HashSet::new();
     sockets.retain(|(path, owner)| {
         let is_of_owner = |it: &fs::Metadata| it.file_type().is_socket() && it.uid() == *owner;
@@ -130,6 +137,12 @@ pub(super) fn all() -> Vec<(PathBuf, u32)> {
 fn named(process: &Process, root: Option<&Path>) -> Option<PathBuf> {
     let path = PathBuf::from(process.variable("BACKTRACE_WAKER_SOCKET").filter(|path| !path.is_empty())?);
     Some(if path.is_absolute() { below(root, &path) } else { process.working_folder().join(path) })
+}
+
+/// The folder for sockets in that which the environment of a process names for its session.
+fn of_session(process: &Process, root: Option<&Path>) -> Option<PathBuf> {
+    let folder = process.variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute())?;
+    Some(below(root, &folder).join(FOLDER))
 }
 
 /// An absolute path as a process sees it whose root that is.
