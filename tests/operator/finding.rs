@@ -73,18 +73,31 @@ fn the_file_that_runs_is_read_and_not_the_one_that_replaced_it() {
     }
 }
 
+/// Whether every thread of a process has been stopped, which each is for itself.
+fn has_stopped(pid: &str) -> bool {
+    let mut threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.all(|thread| {
+        let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        status.contains("State:\tT")
+    })
+}
+
 #[test]
 fn a_stopped_process_is_told_from_one_that_is_busy() {
     let program = Program::start(|_| {});
     let pid = program.pid();
     let kill = |signal: &str| assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     kill("-STOP");
-    let Ended { code, err, .. } = run(&["dump", &pid, "--timeout", "1ms"]);
+    while !has_stopped(&pid) {
+        std::thread::yield_now();
+    }
+    // At once: that it would be waited for, for two minutes, is said otherwise.
+    let Ended { code, err, .. } = run(&["dump", &pid, "--timeout", "1m"]);
     assert_eq!(code, 1);
-    assert!(err.contains("did not answer within") && err.contains("kill -CONT makes it go on"), "{err}");
-    let listed = printed(&["ps", "--timeout", "100ms"]);
+    assert!(err.contains("does not answer: it is stopped (kill -CONT makes it go on)"), "{err}");
+    let listed = printed(&["ps", "--timeout", "1m"]);
     let own = listed.lines().find(|line| line.trim_start().starts_with(&format!("{pid} "))).expect(&listed);
-    assert!(own.contains("kill -CONT"), "{listed}");
+    assert!(own.contains("does not answer: it is stopped (kill -CONT"), "{listed}");
     kill("-CONT");
     assert!(printed(&["dump", &pid]).contains("waits_for_ever"));
 }

@@ -100,6 +100,7 @@ impl Agent {
     }
 
     async fn over_socket(&self, path: &Path, name: &str, most_bytes: usize) -> Result<Answer, Trouble> {
+        is_not_halted(self.process.as_ref())?;
         let (stream, Peer { uid, pid }) = socket::connect(path).await?;
         if !socket::is_trusted(uid) {
             return Err(Trouble::Own(format!(
@@ -131,4 +132,9 @@ impl Agent {
         }
         Err(Trouble::Connect(last))
     }
+}
+
+/// Said before anybody waits for an answer: the kernel takes connections for a process that is stopped.
+pub(super) fn is_not_halted(process: Option<&Process>) -> Result<(), Trouble> {
+    process.and_then(Process::halted).map_or(Ok(()), |why| Err(Trouble::Halted(why)))
 }

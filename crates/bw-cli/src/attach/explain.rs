@@ -30,10 +30,7 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
         return Failure::new(format!("{who} belongs to another user: sudo backtrace-waker … {pid}"));
     }
     if let Some(uid) = uid.filter(|&uid| !socket::is_trusted_by(uid)) {
-        let user = users::name(uid);
-        return Failure::new(format!(
-            "{who} belongs to {user}, and only {user} and root may ask it: sudo backtrace-waker … {pid}"
-        ));
+        return Failure::new(format!("{who} {}: sudo backtrace-waker … {pid}", belongs_to(uid)));
     }
     if let Some(path) = denied {
         let path = path.display();
@@ -49,6 +46,13 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
         "{who} has no agent that can be found: add `bw_agent::start()?;` to its main, or, if it has one with a socket or \
          a port of its own, name that instead of {pid}"
     ))
+}
+
+/// Whose it is, and who may ask it.
+fn belongs_to(uid: u32) -> String {
+    let user = users::name(uid);
+    let others = if uid == 0 { "" } else { " and root" };
+    format!("belongs to {user}, and only {user}{others} may ask it")
 }
 
 /// How long a process may take from closing its sockets to being gone.
@@ -110,6 +114,7 @@ impl Agent {
                      --timeout, or ask for fewer with --filter"
                 )
             )),
+            Trouble::Halted(why) => Failure::silent(format!("{who} does not answer: {why}")),
             Trouble::Closed => Failure::new(format!(
                 "{who} closed the connection without an answer: it just ended, it is no agent, or it does not let you ask"
             )),
@@ -217,4 +222,17 @@ fn first_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(MESSAGE_BYTES)]);
     let line = text.trim_start().lines().next().unwrap_or_default().trim_end();
     if line.is_empty() { "it does not say why".into() } else { line.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_not_named_twice_among_those_who_may_ask() {
+        let root = users::name(0);
+        assert_eq!(belongs_to(0), format!("belongs to {root}, and only {root} may ask it"));
+        let other = users::name(54_321);
+        assert_eq!(belongs_to(54_321), format!("belongs to {other}, and only {other} and root may ask it"));
+    }
 }

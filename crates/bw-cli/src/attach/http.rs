@@ -39,6 +39,8 @@ pub(super) enum Trouble {
     NotHttp,
     /// It has more bytes than are taken.
     TooLarge,
+    /// It is stopped, as this says, and was not asked.
+    Halted(&'static str),
     /// Another process answers than before: this one.
     Replaced(u32),
     /// Something of this process.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::agent::{Agent, Place};
+use super::agent::{Agent, Place, is_not_halted};
 use super::http::{self, Answer, Trouble};
 use super::process::Process;
 use super::socket::{self, Peer};
@@ -109,6 +109,7 @@ async fn ask(path: &Path, owner: u32, agent: &mut Agent, uid: &mut Option<u32>) 
         let (peer, owner) = (users::name(peer), users::name(owner));
         return Err(Trouble::Own(format!("not asked: the socket is {owner}'s, and {peer} listens there")));
     }
+    is_not_halted(agent.process.as_ref())?;
     http::get(stream, "localhost", &format!("{}process", url::BASE), None, MOST_BYTES).await
 }
 

@@ -58,15 +58,22 @@ impl Process {
         }
     }
 
+    /// Why it will not answer, if all of it stands still until somebody makes it go on.
+    pub(super) fn halted(&self) -> Option<&'static str> {
+        let stands_still = |state| matches!(state, 'T' | 't' | 'Z' | 'X');
+        let why = self.stopped().filter(|_| self.state().is_some_and(stands_still))?;
+        // What traces system calls stops one thread at a time, for a moment.
+        let mut threads = fs::read_dir(self.folder.join("task")).ok()?.flatten();
+        threads.all(|thread| state_in(&thread.path()).is_none_or(stands_still)).then_some(why)
+    }
+
     fn state(&self) -> Option<char> {
-        self.status("State:")?.chars().next()
+        state_in(&self.folder)
     }
 
     /// A line of its status.
     fn status(&self, name: &str) -> Option<String> {
-        let status = fs::read(self.folder.join("status")).ok()?;
-        let status = String::from_utf8_lossy(&status);
-        status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+        status_in(&self.folder, name)
     }
 
     /// The user it acts as.
@@ -131,6 +138,17 @@ impl Process {
     }
 }
 
+/// The state of the process or thread whose folder that is.
+fn state_in(folder: &Path) -> Option<char> {
+    status_in(folder, "State:")?.chars().next()
+}
+
+fn status_in(folder: &Path, name: &str) -> Option<String> {
+    let status = fs::read(folder.join("status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+}
+
 /// The path without what the kernel says behind it when there is no such file any more.
 pub(crate) fn without_deleted(path: &Path) -> PathBuf {
     let before = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
@@ -147,7 +165,7 @@ mod tests {
     #[test]
     fn this_process_is_known() {
         let this = Process::new(std::process::id());
-        assert!(this.is_alive() && this.stopped().is_none());
+        assert!(this.is_alive() && this.stopped().is_none() && this.halted().is_none());
         assert_eq!(this.executable(), std::env::current_exe().ok());
         assert_eq!(this.uid(), Some(rustix::process::geteuid().as_raw()));
         assert_eq!(this.variable("CARGO_PKG_NAME").unwrap(), env!("CARGO_PKG_NAME"));
@@ -175,6 +193,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(process.is_alive());
+        assert_eq!(process.halted(), process.stopped());
         child.0.kill().unwrap();
         while process.is_alive() {
             std::thread::yield_now();
