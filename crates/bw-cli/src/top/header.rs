@@ -3,7 +3,7 @@
 use bw_render::{Count, Moment, Span};
 
 use super::model::Model;
-use super::picture::Picture;
+use super::picture::{Picture, Stuck};
 use super::state::State;
 use super::styled::{pieces, without_colours};
 
@@ -43,8 +43,9 @@ pub(super) fn lines(model: &Model) -> Vec<HeaderLine> {
         lines.push(HeaderLine::new(Loudness::Alarm, text));
     }
     let Some(picture) = &model.picture else { return lines };
-    if let Some((stuck, _)) = &picture.stuck {
-        lines.push(HeaderLine::new(Loudness::Alarm, format!("{stuck} (b shows it)")));
+    if let Some(Stuck { text, tasks }) = &picture.stuck {
+        let key = if tasks.len() == 1 { "b shows it" } else { "b shows it, b again the next" };
+        lines.push(HeaderLine::new(Loudness::Alarm, format!("{text} ({key})")));
     }
     // What the text prints in a colour is loud.
     let (quiet, loud): (Vec<_>, Vec<_>) =

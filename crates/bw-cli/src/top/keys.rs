@@ -16,7 +16,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("Home End g G", "the first row, the last; at the first, the cursor stays there"),
     ("Enter", "the tree of the group or task; there again, or Esc: back"),
     ("t", "the tasks of the group; of a task: those that wait alike"),
-    ("b", "the task that blocks its thread, or is not polled"),
+    ("b", "the task that blocks its thread, or is not polled; again: the next"),
     ("Left Right h l", "in the task tree: hide or show children; in a tree: to the side"),
     ("d", "in a tree: more detail (libraries, everything)"),
     ("/", "search: names, ids, functions, places; Enter keeps what was typed, Esc drops it"),

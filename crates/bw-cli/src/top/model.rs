@@ -313,11 +313,17 @@ impl Model {
         }
     }
 
-    /// The task that blocks, with its tree.
+    /// The task that blocks, with its tree; from there, the next that does.
     pub(super) fn open_stuck(&mut self) {
         let Some(picture) = &self.picture else { return };
-        let Some((_, at)) = picture.stuck else { return };
-        self.close_up = Some(CloseUp::new(Subject::Task(picture.tasks[at].id), picture));
+        let Some(stuck) = &picture.stuck else { return };
+        let subject = |&at: &usize| Subject::Task(picture.tasks[at].id);
+        let shown = self.close_up.as_ref().map(|close_up| close_up.subject);
+        let mut after = stuck.tasks.iter().map(subject).skip_while(|it| Some(*it) != shown).skip(1);
+        let next = after.next().or_else(|| stuck.tasks.first().map(subject));
+        if let Some(subject) = next.filter(|_| next != shown) {
+            self.close_up = Some(CloseUp::new(subject, picture));
+        }
     }
 
     /// Hides or shows the children of the task at the cursor. Where there is nothing to hide, goes to the parent.

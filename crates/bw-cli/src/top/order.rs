@@ -1,5 +1,6 @@
 //! By what lists are sorted.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::picture::{Group, Task};
@@ -7,7 +8,7 @@ use super::picture::{Group, Task};
 /// By what a list is sorted. What is largest comes first, but of names and ids the smallest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Time in the state; of a group, its oldest task's.
+    /// Time in the state; of a group, its oldest task's, but those that hold a thread come first.
     InState,
     Age,
     Rate,
@@ -83,7 +84,7 @@ impl Sorting {
         }
     }
 
-    /// Puts indices of groups in order. Ties are in the order of the dump: the oldest first.
+    /// Puts indices of groups in order. Ties are in the order of the dump: first those that hold a thread, then the oldest.
     pub(super) fn groups(&self, groups: &[Group], indices: &mut [u32]) {
         let group = |at: u32| &groups[at as usize];
         indices.sort_unstable_by(|&a, &b| {
@@ -93,7 +94,8 @@ impl Sorting {
                 Order::Change => of_b.change.cmp(&of_a.change),
                 Order::Rate => of_b.rate.unwrap_or(-1.0).total_cmp(&of_a.rate.unwrap_or(-1.0)),
                 Order::Name => of_a.waits_at.cmp(&of_b.waits_at),
-                _ => of_b.oldest.cmp(&of_a.oldest),
+                // As the text and the page have them.
+                _ => Ordering::Equal,
             };
             order.then(a.cmp(&b))
         });

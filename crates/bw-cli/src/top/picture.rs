@@ -1,6 +1,7 @@
 //! What one dump shows: made once, where the dump was taken, so that nothing is computed when it is drawn.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,8 +33,7 @@ pub(super) struct Picture {
     pub(super) asked_for: Duration,
     /// How far it can be trusted, with colours: see [`DumpText::warnings`].
     pub(super) warnings: Vec<String>,
-    /// Who blocks, or is not polled: what to say of it, and its index.
-    pub(super) stuck: Option<(String, usize)>,
+    pub(super) stuck: Option<Stuck>,
     /// Why names or lines are missing.
     pub(super) problems: Vec<String>,
     pub(super) states: [usize; State::ALL.len()],
@@ -65,6 +65,15 @@ pub(super) struct Task {
     pub(super) place: u32,
     pub(super) state: State,
     pub(super) is_nested: bool,
+}
+
+/// Who blocks, or is not polled.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    /// What to say of the first.
+    pub(super) text: String,
+    /// By index: of each thread that is blocked the task, or all that were woken; at least one, the longest first.
+    pub(super) tasks: Vec<usize>,
 }
 
 /// Tasks that look alike.
@@ -349,20 +358,29 @@ fn names<'a>(tasks: impl Iterator<Item = &'a Task>) -> String {
     found.join(", ")
 }
 
-/// Says who blocks, or whose executor does not run; and who it is, by index.
-fn stuck(tasks: &[Task], groups: &[Group]) -> Option<(String, usize)> {
+/// Says who blocks, or whose executor does not run.
+fn stuck(tasks: &[Task], groups: &[Group]) -> Option<Stuck> {
     let those = |state| {
-        let is_it = move |task: &Task| task.state == state && is_stuck(task.state, task.in_state);
-        tasks.iter().enumerate().filter(move |(_, task)| is_it(task))
+        let is_it = move |(_, task): &(usize, &Task)| task.state == state && is_stuck(state, task.in_state);
+        let mut those: Vec<_> = tasks.iter().enumerate().filter(is_it).collect();
+        those.sort_by_key(|(_, task)| Reverse(task.in_state));
+        those
     };
-    if let Some((_, longest)) = those(State::Polling).max_by_key(|(_, task)| task.in_state) {
+    let group = |task: &Task| groups.get(task.group as usize);
+    let mut threads = HashMap::new();
+    let mut blocking: Vec<(usize, &Task)> = Vec::new();
+    for (at, task) in those(State::Polling) {
+        let n = *threads.entry(&task.thread).or_insert(blocking.len());
         // A task that polls another is polled as long: the inner one is meant, which is where the thread is.
-        let group = |task: &Task| groups.get(task.group as usize);
-        let has_tree = |task: &Task| group(task).is_some_and(|group| group.has_tree);
-        let same_thread = those(State::Polling).filter(|(_, task)| task.thread == longest.thread);
-        let (at, task) = same_thread.max_by_key(|(_, task)| (has_tree(task), task.is_nested))?;
-        let threads: HashSet<_> = those(State::Polling).map(|(_, task)| &task.thread).collect();
-        let others = match threads.len() {
+        let rank = |task: &Task| (group(task).is_some_and(|group| group.has_tree), task.is_nested);
+        match blocking.get_mut(n) {
+            None => blocking.push((at, task)),
+            Some(known) if rank(task) >= rank(known.1) => *known = (at, task),
+            Some(_) => {}
+        }
+    }
+    if let Some((_, task)) = blocking.first() {
+        let others = match blocking.len() {
             1 => String::new(),
             2 => "; one more thread is blocked".to_owned(),
             more => format!("; {} more threads are blocked", Count(more - 1)),
@@ -374,10 +392,11 @@ fn stuck(tasks: &[Task], groups: &[Group]) -> Option<(String, usize)> {
             _ => format!(": it blocks or computes on {thread}"),
         };
         let text = format!("BLOCKED: task {}{name} has been in one poll for {time}{what}{others}", task.id);
-        return Some((text, at));
+        return Some(Stuck { text, tasks: blocking.iter().map(|(at, _)| *at).collect() });
     }
-    let (at, task) = those(State::Woken).max_by_key(|(_, task)| task.in_state)?;
-    let tasks = match those(State::Woken).count() {
+    let woken = those(State::Woken);
+    let (_, task) = woken.first()?;
+    let tasks = match woken.len() {
         1 => "1 task was".to_owned(),
         count => format!("{} tasks were", Count(count)),
     };
@@ -385,5 +404,5 @@ fn stuck(tasks: &[Task], groups: &[Group]) -> Option<(String, usize)> {
         "NOT POLLED: {tasks} woken up to {} ago; is every thread of their executor blocked, or does it not run?",
         Span(task.in_state?)
     );
-    Some((text, at))
+    Some(Stuck { text, tasks: woken.iter().map(|(at, _)| *at).collect() })
 }

@@ -71,11 +71,56 @@ fn groups_are_sorted_by_time_and_by_size() {
         let rows = model.list().rows().iter();
         rows.map(|row| picture.groups[row.task as usize].tasks.len()).collect::<Vec<_>>()
     };
-    assert_eq!(sizes(&model), [1, 3, 1, 1, 2, 1]);
+    assert_eq!(sizes(&model), [1, 1, 3, 1, 2, 1]);
     type_text(&mut model, "s");
     assert_eq!(sizes(&model), [3, 2, 1, 1, 1, 1]);
     type_text(&mut model, "o");
     assert_eq!(sizes(&model), [1, 1, 1, 1, 2, 3]);
+}
+
+#[test]
+fn groups_that_hold_a_thread_come_first_as_in_a_dump() {
+    let mut dump = Dump::shop();
+    // One that blocks has a trace while it is polled; of others, polls that last.
+    let blocks = json!({"trace": 2, "thread": {"name": "a", "id": 1}});
+    dump.tasks.push(task(14, "polling", 0.3, blocks));
+    let short = json!({"no_trace": "not_polled", "thread": {"name": "b", "id": 2}});
+    dump.tasks.push(task(15, "polling", 0.3, short));
+    let mut model = view_of(&dump, 100, 20);
+    let first_tasks = |model: &Model| {
+        let picture = model.picture.as_ref().unwrap();
+        let first = |group: u32| picture.tasks[picture.groups[group as usize].tasks[0] as usize].id;
+        model.list().rows().iter().map(|row| first(row.task)).collect::<Vec<_>>()
+    };
+    assert_eq!(first_tasks(&model), [12, 14, 1, 2, 13, 5, 15, 9]);
+    type_text(&mut model, "o");
+    assert_eq!(first_tasks(&model), [9, 15, 5, 13, 2, 1, 14, 12]);
+}
+
+#[test]
+fn b_again_goes_on_to_the_next_thread_that_is_blocked() {
+    let polled = |id, seconds, parent: Option<u64>, thread: u64| {
+        let more = json!({"no_trace": "not_polled", "thread": {"id": thread}, "parent": parent, "nested": parent.is_some()});
+        task(id, "polling", seconds, more)
+    };
+    let tasks = vec![
+        polled(1, 6.0, None, 7),
+        polled(2, 6.0, Some(1), 7),
+        polled(3, 4.0, None, 8),
+        polled(4, 5.0, None, 9),
+        polled(5, 0.5, None, 10),
+    ];
+    let mut model = view_of(&Dump::new(tasks), 160, 20);
+    let header = screen(&model);
+    assert!(header.contains("task 2 has") && header.contains("(b shows it, b again the next)"), "{header}");
+    for id in [2, 4, 3, 2] {
+        type_text(&mut model, "b");
+        assert_eq!(model.close_up.as_ref().map(|it| it.subject), Some(Subject::Task(id)));
+    }
+    // Where there is one only, it stays as it was scrolled.
+    let mut model = view_of(&Dump::shop(), 100, 10);
+    type_text(&mut model, "bdb");
+    assert_eq!(model.close_up.as_ref().map(|it| it.detail), Some(bw_render::Detail::Library));
 }
 
 #[test]
@@ -242,6 +287,7 @@ fn a_tree_scrolls_in_both_directions_and_no_further_than_it_goes() {
     let mut dump = Dump::shop();
     dump.traces[2] = (0..60).map(|level| (format!("async fn shop::level_{level}"), level)).collect();
     let mut model = view_of(&dump, 50, 12);
+    press(&mut model, KeyCode::Down);
     press(&mut model, KeyCode::Enter);
     let scrolled = |model: &Model| model.close_up.as_ref().map(|it| (it.top, it.left)).unwrap();
     press(&mut model, KeyCode::Right);
@@ -368,7 +414,7 @@ fn only_one_state_and_only_one_group() {
     }
     type_text(&mut model, "ffF");
     assert_eq!(model.only_state, None);
-    type_text(&mut model, "1jt");
+    type_text(&mut model, "1jjt");
     assert_eq!((model.view, listed(&model)), (View::Tasks, vec![2, 3, 4]));
     assert!(screen(&model).contains("only of one group"));
     assert_eq!(press(&mut model, KeyCode::Esc), None);

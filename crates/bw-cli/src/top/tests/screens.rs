@@ -33,7 +33,7 @@ fn tree() {
 #[test]
 fn a_group_close_up() {
     let mut model = view_of(&Dump::shop(), 80, 20);
-    press(&mut model, KeyCode::Down);
+    type_text(&mut model, "jj");
     press(&mut model, KeyCode::Enter);
     assert_snapshot!(screen(&model));
 }
