@@ -15,6 +15,7 @@ use crate::flamegraph;
 use crate::message;
 use crate::print::{self, Look};
 use crate::progress::Progress;
+use crate::source;
 
 /// How many files that were skipped are named one by one.
 const MOST_NAMED: usize = 20;
@@ -133,7 +134,7 @@ fn read_one(path: &Path) -> Result<RawDumpFile<'static>, String> {
     if path == Path::new("-") {
         return RawDumpFile::read(io::stdin().lock()).map_err(|error| format!("stdin {error}"));
     }
-    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = File::open(path).map_err(|error| source::no_file(path, &error).to_string())?;
     RawDumpFile::read(file).map_err(|error| format!("{} {error}", path.display()))
 }
 

@@ -180,13 +180,18 @@ impl Ask {
     }
 }
 
-fn no_file(path: &Path, error: &io::Error) -> Failure {
+/// Why a file cannot be opened. Somebody may have meant something else than a file.
+pub(crate) fn no_file(path: &Path, error: &io::Error) -> Failure {
     let text = path.to_string_lossy();
     let looks_like_an_address = !text.contains('/') && text.contains(':');
-    let advice = if looks_like_an_address && error.kind() == io::ErrorKind::NotFound {
-        format!("; if that is the address of an agent, write http://{text}")
-    } else {
-        String::new()
+    let advice = match text.parse() {
+        _ if error.kind() != io::ErrorKind::NotFound => String::new(),
+        // Elsewhere nobody can be asked by number.
+        Ok(Target::Pid(pid)) if cfg!(unix) && Process::new(pid).is_alive() => {
+            format!("; that is a process: `backtrace-waker dump {pid}`")
+        }
+        _ if looks_like_an_address => format!("; if that is the address of an agent, write http://{text}"),
+        _ => String::new(),
     };
     Failure::new(format!("{text}: {error}{advice}"))
 }

@@ -229,6 +229,29 @@ fn a_process_without_an_agent_and_one_that_is_not_there_are_told_apart() {
 }
 
 #[test]
+fn the_number_of_a_process_where_a_file_is_wanted_says_which_command_takes_it() {
+    let own = std::process::id().to_string();
+    let advice = format!("that is a process: `backtrace-waker dump {own}`");
+    assert_fails(run(&["symbolize", &own]), &advice);
+    let (code, _, err) = run(&["merge", &own]);
+    assert!(code == 1 && err.contains(&advice), "{err}");
+    let (_, _, err) = run(&["symbolize", "4294967295"]);
+    assert!(err.contains("4294967295: No such file") && !err.contains("process"), "{err}");
+}
+
+#[test]
+fn a_number_that_is_none_is_told_what_is_one() {
+    for (arguments, message) in [
+        (["dump", "7", "--max-bytes", "10MB"], "10MB is no number of bytes: write 10000000"),
+        (["watch", "7", "--count", "0"], "0 is not a number from 1"),
+        (["top", "7", "--count", "0"], "0 is not a number from 1"),
+    ] {
+        let (code, _, err) = run(&arguments);
+        assert!(code == 2 && err.contains(message), "{err}");
+    }
+}
+
+#[test]
 fn a_process_is_found_by_who_listens_and_not_by_the_name_of_the_socket() {
     let folder = runtime_dir("found");
     let agent = Agent::new(&folder, "7.3.sock", always(dump()));

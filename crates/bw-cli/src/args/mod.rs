@@ -5,6 +5,7 @@ mod dump;
 mod duration;
 mod filter;
 mod merge;
+mod number;
 mod ps;
 mod symbolize;
 mod top;
@@ -94,7 +95,7 @@ pub(crate) struct Ask {
     pub(crate) token: Option<String>,
 
     /// How many bytes an answer or a file may have, decompressed
-    #[arg(long = "max-bytes", value_name = "BYTES", default_value_t = RawDumpReader::MOST_BYTES)]
+    #[arg(long = "max-bytes", value_name = "BYTES", default_value_t = RawDumpReader::MOST_BYTES, value_parser = number::bytes)]
     pub(crate) most_bytes: usize,
 }
 

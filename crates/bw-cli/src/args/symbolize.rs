@@ -13,7 +13,9 @@ A raw dump file has addresses, and the build ids of the modules they lie in. Deb
 looked for in what is named here; in the files the process had loaded, if they are here, and beside
 them; in /usr/lib/debug; and on the debuginfod servers in the variable DEBUGINFOD_URLS, when it is
 set. A file of another build is never used. What is missing is said on stderr, and printed as
-module+offset.";
+module+offset.
+
+`dump` prints such a file as well, and has --output, --html and --filter, too.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Ask, Color, Symbols, duration};
+use super::{Ask, Color, Symbols, duration, number};
 use crate::target::Target;
 use crate::top;
 
@@ -52,7 +52,7 @@ pub(crate) struct Top {
     pub(crate) json: bool,
 
     /// End after so many lines of JSON, which then come on a terminal as well
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::times)]
     pub(crate) count: Option<NonZeroU64>,
 
     #[command(flatten)]

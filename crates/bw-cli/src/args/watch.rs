@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Common, duration};
+use super::{Common, duration, number};
 use crate::target::Target;
 
 const LONG_ABOUT: &str = "\
@@ -43,7 +43,7 @@ pub(crate) struct Watch {
     pub(crate) interval: Duration,
 
     /// How often it is printed what changed
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::times)]
     pub(crate) count: Option<NonZeroU64>,
 
     /// As JSON, a line each time
