@@ -57,6 +57,13 @@ pub enum Problem {
         /// By which it can be found elsewhere.
         build_id: Option<BuildId>,
     },
+    /// The module's own file is not where it was, and nothing else describes the module.
+    NoFile {
+        /// The module's path.
+        module: Arc<str>,
+        /// By which it can be found elsewhere.
+        build_id: Option<BuildId>,
+    },
     /// There are lines but no functions in the debug information: inlined functions have no path.
     LineTablesOnly {
         /// The module's path.
@@ -90,6 +97,7 @@ impl Problem {
             | Self::WrongChecksum { module, .. }
             | Self::Unreadable { module, .. }
             | Self::NoDebugInfo { module, .. }
+            | Self::NoFile { module, .. }
             | Self::LineTablesOnly { module }
             | Self::NoSplitDwarf { module, .. }
             | Self::Server { module, .. } => module,
@@ -132,10 +140,11 @@ impl fmt::Display for Problem {
                     f,
                     "{module} has no debug information: build with `debug = 1`, or name its debug file"
                 )?;
-                match build_id {
-                    Some(build_id) => write!(f, " (build id {build_id})"),
-                    None => Ok(()),
-                }
+                write_build_id(f, build_id.as_ref())
+            }
+            Self::NoFile { module, build_id } => {
+                write!(f, "{module} is not here, and no debug file of it was found: name either of them")?;
+                write_build_id(f, build_id.as_ref())
             }
             Self::LineTablesOnly { module } => write!(
                 f,
@@ -152,4 +161,8 @@ impl fmt::Display for Problem {
             Self::Server { module, url, reason } => write!(f, "{url} has nothing for {module}: {reason}"),
         }
     }
+}
+
+fn write_build_id(f: &mut fmt::Formatter<'_>, build_id: Option<&BuildId>) -> fmt::Result {
+    build_id.map_or(Ok(()), |build_id| write!(f, " (build id {build_id})"))
 }

@@ -52,6 +52,8 @@ pub(super) struct Search<'a> {
     pub(super) problems: &'a mut Vec<Problem>,
     /// Named files of another build, under a name that says nothing: a problem if none fits.
     doubtful: Vec<Problem>,
+    /// The module's own file was looked for and is not there. What it has nobody knows then.
+    is_gone: bool,
 }
 
 impl<'a> Search<'a> {
@@ -63,7 +65,7 @@ impl<'a> Search<'a> {
         files: &'a dyn Files,
         problems: &'a mut Vec<Problem>,
     ) -> Self {
-        Self { module, open, place, sources, files, problems, doubtful: Vec::new() }
+        Self { module, open, place, sources, files, problems, doubtful: Vec::new(), is_gone: false }
     }
 
     /// Looks everywhere, until debug information is found. Blocks on the disk, and on the network where a server
@@ -100,9 +102,11 @@ impl<'a> Search<'a> {
             if !self.module.path.contains(".so") {
                 self.problems.append(&mut self.doubtful);
             }
-            self.problems.push(Problem::NoDebugInfo {
-                module: self.module.path.clone(),
-                build_id: self.module.build_id.clone(),
+            let (module, build_id) = (self.module.path.clone(), self.module.build_id.clone());
+            self.problems.push(if self.is_gone {
+                Problem::NoFile { module, build_id }
+            } else {
+                Problem::NoDebugInfo { module, build_id }
             });
         }
         found
@@ -212,7 +216,10 @@ impl<'a> Search<'a> {
     fn read(&mut self, file: &Path) -> Option<FileBytes> {
         match self.files.open(file) {
             Ok(bytes) => Some(bytes),
-            Err(error) if is_absence(&error) => None,
+            Err(error) if is_absence(&error) => {
+                self.is_gone |= self.open == Some(file);
+                None
+            }
             Err(error) => {
                 self.problems.push(Problem::Unreadable {
                     module: self.module.path.clone(),
@@ -388,6 +395,30 @@ mod tests {
         let place = Path::new("/srv/app");
         let found = Search::new(&module(), Some(place), Some(place), sources, files, &mut problems).run();
         (found, problems)
+    }
+
+    #[test]
+    fn a_program_that_is_gone_is_not_said_to_lack_debug_information() {
+        let only_problem = |sources: &SymbolSources, files: Vec<(PathBuf, Vec<u8>)>| {
+            let (found, problems) = search(sources, &Memory { files, ..Memory::default() });
+            assert!(!found.has_debug_info && problems.len() == 1, "{problems:?}");
+            problems.into_iter().next().unwrap()
+        };
+        let gone = only_problem(&SymbolSources::new(), Vec::new());
+        assert!(matches!(gone, Problem::NoFile { .. }), "{gone}");
+        assert_eq!(gone.module(), "/srv/app");
+        assert!(
+            gone.to_string().contains(&"aa".repeat(20)) && !gone.to_string().contains("debug = 1"),
+            "{gone}"
+        );
+        // Nobody looked for it.
+        let unknown = only_problem(&SymbolSources::none(), Vec::new());
+        assert!(matches!(unknown, Problem::NoDebugInfo { .. }), "{unknown}");
+        if has_build_id() {
+            let stripped = vec![("/srv/app".into(), library(WANTED, false))];
+            let stripped = only_problem(&SymbolSources::new(), stripped);
+            assert!(matches!(stripped, Problem::NoDebugInfo { .. }), "{stripped}");
+        }
     }
 
     #[test]
