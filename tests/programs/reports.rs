@@ -58,6 +58,11 @@ fn main() -> ExitCode {
                 },
             )));
         }
+        "folder alone" => {
+            let folder = ReportFolder::new(folder.expect("a folder"));
+            let signal = OnSignal::new(DumpSignal::Usr1).at_most_every(Duration::ZERO);
+            start(agent.dump_on_signal(signal.report_to(folder)));
+        }
         "callback panics" => {
             let signal = OnSignal::new(DumpSignal::Usr1).at_most_every(Duration::ZERO);
             let on_panic = OnPanic::new().at_most_every(Duration::ZERO);

@@ -46,6 +46,67 @@ fn the_operators_folder_gets_the_reports_of_every_trigger() {
 }
 
 #[test]
+fn the_operators_folder_takes_no_report_away_from_stderr() {
+    let folder = Folder::new("as well");
+    let dumps = folder.path().join("dumps");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
+    let command = command
+        .arg("environment")
+        .env("BACKTRACE_WAKER_SIGNAL", "USR1")
+        .env("BACKTRACE_WAKER_REPORTS", &dumps);
+    let mut reports = Reports::of(command);
+    assert!(dumps.is_dir(), "made at the start");
+    reports.signal(libc::SIGUSR1);
+    let said = reports.until_said(&[" has a report: "]);
+    assert!(said.starts_with("bw-agent: the process got SIGUSR1\n") && said.contains(WAITS), "{said}");
+    let files: Vec<_> = std::fs::read_dir(&dumps).expect("a folder").flatten().collect();
+    let [file] = &*files else { panic!("not one: {files:?}") };
+    let line = format!("bw-agent: {} has a report: the process got SIGUSR1", file.path().display());
+    assert_eq!(said.lines().last(), Some(&*line), "{said}");
+}
+
+#[test]
+fn an_operators_folder_that_cannot_be_used_is_said_at_the_start_and_stderr_has_the_report() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
+    let command = command
+        .arg("environment")
+        .env("BACKTRACE_WAKER_SIGNAL", "USR1")
+        .env("BACKTRACE_WAKER_REPORTS", "/not there/dumps");
+    let mut reports = Reports::of(command);
+    reports.until_said(&["bw-agent: cannot keep a dump in /not there/dumps: "]);
+    reports.signal(libc::SIGUSR1);
+    let said = reports.until_said(&["the process got SIGUSR1", WAITS]);
+    assert!(!said.contains("cannot keep") && !reports.kill().contains("cannot keep"), "{said}");
+}
+
+#[test]
+fn a_report_that_its_folder_cannot_keep_goes_to_stderr() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
+    let mut reports = Reports::of(command.arg("folder alone").arg("/not there/dumps"));
+    reports.until_said(&["cannot keep a dump in /not there/dumps: "]);
+    for _ in 0..2 {
+        reports.signal(libc::SIGUSR1);
+        reports.until_said(&["the process got SIGUSR1", WAITS]);
+    }
+}
+
+#[test]
+fn an_operators_folder_without_a_trigger_is_said() {
+    let folder = Folder::new("no trigger");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
+    let command = command.arg("environment").env("BACKTRACE_WAKER_REPORTS", folder.path());
+    let said = Reports::of(command).kill();
+    assert_eq!(
+        said.matches("BACKTRACE_WAKER_REPORTS is set, and nothing makes reports").count(),
+        1,
+        "{said}"
+    );
+    for variable in ["BACKTRACE_WAKER_SIGNAL=", "BACKTRACE_WAKER_PANIC=", "BACKTRACE_WAKER_STALL_MS="] {
+        assert!(said.contains(variable), "{said}");
+    }
+}
+
+#[test]
 fn a_bad_value_of_the_operators_is_said_and_turns_nothing_on() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
     let mut reports = Reports::of(command.arg("environment").env("BACKTRACE_WAKER_SIGNAL", "KILL"));
@@ -123,7 +184,15 @@ fn a_dump_in_the_folder_is_read_elsewhere() {
     let names: Vec<_> = read.dump().tasks().iter().filter_map(bw_core::TaskRecord::name).collect();
     assert_eq!(names, ["waits"]);
     assert!(read.dump().tasks()[0].trace().is_ok());
-    assert_eq!(reports.kill(), "", "nothing was printed");
+    let said = reports.kill();
+    for (line, file) in said.lines().zip(&files) {
+        assert_eq!(
+            line,
+            format!("bw-agent: {} has a report: the process got SIGUSR1", file.display()),
+            "nothing else was printed"
+        );
+    }
+    assert_eq!(said.lines().count(), 2, "{said}");
 }
 
 /// As if the disk were full: the process may write no files.

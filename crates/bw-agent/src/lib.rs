@@ -73,7 +73,7 @@
 //! | `BACKTRACE_WAKER_SIGNAL` | `USR1`, `USR2` or `QUIT`: [reports](#reports) on that signal; `off` | as the program says |
 //! | `BACKTRACE_WAKER_PANIC` | `on` or `1`: reports on a panic; `off` or `0` | as the program says |
 //! | `BACKTRACE_WAKER_STALL_MS` | reports tasks that are stuck for so many milliseconds, 200 or more; `off` | as the program says |
-//! | `BACKTRACE_WAKER_REPORTS` | a folder: reports are kept there as well, as raw dump files | as the program says |
+//! | `BACKTRACE_WAKER_REPORTS` | a folder: reports are kept there as well, as raw dump files; turns no trigger on | as the program says |
 //!
 //! # Endpoints
 //!

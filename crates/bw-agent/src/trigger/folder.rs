@@ -20,8 +20,9 @@ use crate::report::warn;
 /// `backtrace-waker-2026-11-25T16-12-34.123Z-PID-NUMBER-REASON.dump.gz`; what the command `backtrace-waker` prints. Several
 /// processes may share a folder, and its bounds then.
 ///
-/// Nothing is symbolized in this process. When a file cannot be written, because the disk is full, say, what there is of it is
-/// removed, the [warning](crate#reports) comes once until one can be written again, and the process goes on.
+/// Nothing is symbolized in this process. A line on stderr says which file a report is in, and why there is one. When a file cannot
+/// be written, because the disk is full, say, what there is of it is removed, a warning comes once until one can be written again,
+/// a report that no other sink has goes to stderr, and the process goes on.
 ///
 /// ```
 /// use bw_agent::{ReportFolder, Sink};
@@ -43,7 +44,8 @@ impl ReportFolder {
     /// How many bytes they may have together unless told: 256 MiB.
     pub const MAX_BYTES: u64 = 256 << 20;
 
-    /// A folder of that path. Looked at when there is a report, not before.
+    /// A folder of that path. Made when the agent starts, which warns if nothing can be written there, and looked at again when
+    /// there is a report.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), max_files: Self::MAX_FILES, max_bytes: Self::MAX_BYTES }
     }
@@ -88,31 +90,63 @@ impl Folder {
         Self { settings, state: Mutex::default() }
     }
 
-    /// Writes it, or warns if the one before could be written.
-    pub(super) fn take(&self, report: &Report) {
-        let dump = RawDumpFile::of_this_process(report.dump().raw());
-        if let Some(warning) = self.keep(report.at(), report.reason().name(), |out| dump.write_gzip(out)) {
+    /// Before there is a report, so that who set it up is told while he looks. Warns if nothing can be kept.
+    pub(super) fn check(&self) {
+        if let Some(warning) = self.complaint() {
             warn(warning);
         }
     }
 
-    /// Keeps what `write` writes. Gives the warning, if there is one to be given.
+    /// Writes it, and says so; or warns if the one before could be written. Whether it is kept.
+    pub(super) fn take(&self, report: &Report) -> bool {
+        let dump = RawDumpFile::of_this_process(report.dump().raw());
+        match self.keep(report.at(), report.reason().name(), |out| dump.write_gzip(out)) {
+            Ok(file) => {
+                let why = report.reason().to_string();
+                let why = why.lines().next().unwrap_or_default();
+                let line = format!("bw-agent: {} has a report: {why}\n", file.display());
+                // Nobody is left to be told when stderr is gone.
+                let _ = io::stderr().lock().write_all(line.as_bytes());
+                true
+            }
+            Err(warning) => {
+                if let Some(warning) = warning {
+                    warn(warning);
+                }
+                false
+            }
+        }
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.noted(&mut self.state.lock(), self.settings.probe()).err()?
+    }
+
+    /// Keeps what `write` writes, and tells in which file; or gives the warning, if there is one to be given.
     fn keep(
         &self,
         at: SystemTime,
         reason: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Option<String> {
+    ) -> Result<PathBuf, Option<String>> {
         let mut state = self.state.lock();
         state.number = state.number.wrapping_add(1);
         let name = name(at, reason, state.number);
         let kept = self.settings.keep(&name, write);
+        self.noted(&mut state, kept).map(|()| self.settings.path.join(name))
+    }
+
+    fn noted(&self, state: &mut State, kept: io::Result<()>) -> Result<(), Option<String>> {
         let was_warned = std::mem::replace(&mut state.is_warned, kept.is_err());
-        let cause = kept.err().filter(|_| !was_warned)?;
-        Some(format!(
-            "cannot keep a dump in {}: {cause}; further ones that cannot be kept are not mentioned until one can be",
-            self.settings.path.display()
-        ))
+        kept.map_err(|cause| {
+            (!was_warned).then(|| {
+                format!(
+                    "cannot keep a dump in {}: {cause}; that is not said again until one can be kept, and a report that \
+                     no other sink has goes to stderr",
+                    self.settings.path.display()
+                )
+            })
+        })
     }
 }
 
@@ -147,6 +181,16 @@ impl ReportFolder {
             let _ = fs::remove_file(&unfinished);
         }
         kept
+    }
+
+    /// Whether a file can be made there. Leaves none.
+    fn probe(&self) -> io::Result<()> {
+        self.prepare()?;
+        let probe = self.path.join(format!(".{PREFIX}{}{UNFINISHED}", std::process::id()));
+        // Of a process of this number that died.
+        remove(&probe)?;
+        File::create_new(&probe)?;
+        remove(&probe)
     }
 
     fn prepare(&self) -> io::Result<()> {
@@ -293,7 +337,7 @@ mod tests {
     /// Keeps `bytes` bytes as of that second.
     fn keep(folder: &Folder, second: u64, bytes: usize) -> Option<String> {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + second);
-        folder.keep(at, "test", |out| out.write_all(&vec![b'x'; bytes]))
+        folder.keep(at, "test", |out| out.write_all(&vec![b'x'; bytes])).err().flatten()
     }
 
     #[test]
@@ -330,10 +374,12 @@ mod tests {
         let place = Place::new();
         let folder = Folder::new(ReportFolder::new(place.reports()));
         let full = |folder: &Folder| {
-            folder.keep(SystemTime::now(), "test", |out| {
-                out.write_all(b"half of it")?;
-                Err(io::ErrorKind::StorageFull.into())
-            })
+            folder
+                .keep(SystemTime::now(), "test", |out| {
+                    out.write_all(b"half of it")?;
+                    Err(io::ErrorKind::StorageFull.into())
+                })
+                .expect_err("it cannot be kept")
         };
         let warning = full(&folder).expect("a warning");
         assert!(warning.contains(&io::Error::from(io::ErrorKind::StorageFull).to_string()), "{warning}");
@@ -381,6 +427,22 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_cannot_be_used_is_said_before_there_is_a_report_and_once() {
+        let place = Place::new();
+        let nowhere = Folder::new(ReportFolder::new(place.0.join("not there").join("reports")));
+        let warning = nowhere.complaint().expect("a warning");
+        assert!(warning.contains("not there"), "{warning}");
+        assert_eq!((nowhere.complaint(), keep(&nowhere, 0, 10)), (None, None));
+        let folder = Folder::new(ReportFolder::new(place.reports()));
+        assert_eq!((folder.complaint(), folder.complaint()), (None, None));
+        assert!(place.files().is_empty(), "{:?}", place.files());
+        // It is there and this user's, and something is in the way.
+        let probe = format!(".{PREFIX}{}{UNFINISHED}", std::process::id());
+        fs::create_dir(place.reports().join(probe)).expect("ours");
+        assert!(folder.complaint().is_some());
+    }
+
+    #[test]
     fn other_files_are_left_alone_and_links_are_not_followed() {
         let place = Place::new();
         fs::create_dir(place.reports()).expect("a folder");
@@ -402,7 +464,7 @@ mod tests {
         let at = SystemTime::UNIX_EPOCH;
         let unfinished = place.reports().join(format!(".{}{UNFINISHED}", name(at, "test", 4)));
         symlink(&precious, &unfinished).expect("ours");
-        assert!(folder.keep(at, "test", |out| out.write_all(b"overwritten")).is_some());
+        assert!(folder.keep(at, "test", |out| out.write_all(b"overwritten")).is_err());
         assert_eq!(fs::read(&precious).expect("it is there"), b"of somebody");
     }
 

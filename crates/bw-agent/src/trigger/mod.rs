@@ -30,6 +30,7 @@ use self::reporter::Reporter;
 use self::signal::Listening;
 use crate::builder::AgentBuilder;
 use crate::error::StartError;
+use crate::report::warn;
 use crate::surface::Surface;
 
 /// The triggers that were asked for. None by default.
@@ -84,6 +85,16 @@ impl AgentBuilder {
 impl Triggers {
     /// Installs what is called from outside, before the agent's thread is there. Inside its runtime.
     pub(crate) fn arm(self) -> Result<Armed, StartError> {
+        match self.sinks_of_each() {
+            Some(of_triggers) => {
+                of_triggers.into_iter().chain(&self.sinks).chain(&self.of_operator).for_each(Sink::check);
+            }
+            None if self.of_operator.is_some() => warn(
+                "BACKTRACE_WAKER_REPORTS is set, and nothing makes reports: set BACKTRACE_WAKER_SIGNAL=USR1, \
+                 BACKTRACE_WAKER_PANIC=on or BACKTRACE_WAKER_STALL_MS=30000 as well",
+            ),
+            None => {}
+        }
         Ok(Armed {
             #[cfg(unix)]
             signal: self.signal.map(OnSignal::arm).transpose()?,
@@ -92,6 +103,18 @@ impl Triggers {
             sinks: self.sinks,
             of_operator: self.of_operator,
         })
+    }
+
+    /// The sinks that single triggers have. `None` if no trigger is on.
+    fn sinks_of_each(&self) -> Option<Vec<&Sink>> {
+        #[cfg(unix)]
+        let signal = self.signal.as_ref().map(OnSignal::sinks);
+        #[cfg(not(unix))]
+        let signal = None;
+        let panic = self.panic.as_ref().map(OnPanic::sinks);
+        let stalls = self.stalls.as_ref().map(StallWatch::sinks);
+        let on: Vec<_> = [signal, panic, stalls].into_iter().flatten().collect();
+        (!on.is_empty()).then(|| on.into_iter().flatten().collect())
     }
 }
 

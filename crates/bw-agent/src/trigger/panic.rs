@@ -61,6 +61,10 @@ impl OnPanic {
         self
     }
 
+    pub(super) fn sinks(&self) -> &[Sink] {
+        &self.sinks
+    }
+
     /// Installs the hook, before the one that is there. Not on a thread that panics.
     pub(super) fn arm(self) -> Hooked {
         let notes = Arc::new(Notes::new(self.wait));

@@ -25,13 +25,14 @@ impl Reporter {
         Self { surface, sinks, of_operator, turn: Mutex::new(()) }
     }
 
-    /// Those of the trigger, or if it has none, those of all; the operator's; and where that is nobody, stderr.
+    /// Those of the trigger, or if it has none, those of all, and where that is nobody, stderr; and the operator's as well.
     fn sinks(&self, of_trigger: &[Sink]) -> Vec<Sink> {
         let of_program = if of_trigger.is_empty() { &self.sinks } else { of_trigger };
-        let mut sinks: Vec<_> = of_program.iter().chain(&self.of_operator).cloned().collect();
+        let mut sinks = of_program.to_vec();
         if sinks.is_empty() {
             sinks.push(Sink::stderr());
         }
+        sinks.extend(self.of_operator.clone());
         sinks
     }
 
@@ -53,7 +54,11 @@ impl Reporter {
         // Beside the agent's thread, which answers others meanwhile: symbolizing takes its time, and a sink as long as it likes.
         let taken = self.surface.dump(only, deadline, move |dump| {
             let report = Report::new(reason, dump);
-            sinks.iter().for_each(|sink| sink.take(&report));
+            let takers = sinks.iter().filter(|sink| sink.take(&report)).count();
+            if takers == 0 {
+                // Nothing but folders, and it could be kept in none.
+                Sink::stderr().take(&report);
+            }
             Ok(())
         });
         if let Err(refusal) = taken.await {

@@ -111,6 +111,10 @@ impl OnSignal {
         self
     }
 
+    pub(super) fn sinks(&self) -> &[Sink] {
+        &self.sinks
+    }
+
     /// Installs the handler. Inside the agent's runtime.
     pub(super) fn arm(self) -> Result<Listening, StartError> {
         for before in Before::of(self.signal).iter().flat_map(Before::warnings) {

@@ -49,22 +49,38 @@ impl Sink {
         Self(Kind::Callback(Arc::new(callback)))
     }
 
-    /// Blocks as long as the sink does. Never panics.
-    pub(super) fn take(&self, report: &Report) {
+    /// When the agent starts: warns if it cannot take reports.
+    pub(super) fn check(&self) {
+        if let Kind::Folder(folder) = &self.0 {
+            folder.check();
+        }
+    }
+
+    /// Whether it has the report: not, if that could not be kept. Blocks as long as the sink does. Never panics.
+    pub(super) fn take(&self, report: &Report) -> bool {
         let taken = catch_unwind(AssertUnwindSafe(|| match &self.0 {
             Kind::Stderr => {
                 let text = format!("bw-agent: {report}\n");
                 // Nobody is left to be told when stderr is gone.
                 let _ = io::stderr().lock().write_all(text.as_bytes());
+                true
             }
             #[cfg(feature = "tracing")]
-            Kind::Tracing => event(report),
+            Kind::Tracing => {
+                event(report);
+                true
+            }
             Kind::Folder(folder) => folder.take(report),
-            Kind::Callback(callback) => callback(report),
+            Kind::Callback(callback) => {
+                callback(report);
+                true
+            }
         }));
-        if taken.is_err() {
+        taken.unwrap_or_else(|_| {
             warn(format_args!("{self:?} panicked at a report; it will be given the next one all the same"));
-        }
+            // It has seen it.
+            true
+        })
     }
 }
 

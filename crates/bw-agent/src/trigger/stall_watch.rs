@@ -115,6 +115,10 @@ impl StallWatch {
         self
     }
 
+    pub(super) fn sinks(&self) -> &[Sink] {
+        &self.sinks
+    }
+
     fn period(&self) -> Duration {
         let quarter = (self.threshold / 4).clamp(Duration::from_millis(500), Duration::from_secs(10));
         self.period.unwrap_or(quarter.min(self.threshold))
