@@ -6,7 +6,8 @@ use std::time::Duration;
 use backtrace_waker::{SpawnedAt, TaskId, TaskState, TaskStatus};
 use bw_render::{Count, Span};
 
-/// Tasks that are stuck, in groups: what the stall watch reports. Those that are stuck longest come first.
+/// Tasks that are stuck, in groups: what the stall watch reports. Those that hold a thread come first, then those that are
+/// stuck longest.
 #[derive(Clone, Debug)]
 pub struct Stall {
     pub(super) threshold: Duration,

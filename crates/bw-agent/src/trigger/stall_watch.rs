@@ -20,6 +20,9 @@ use super::stalls::{Seen, Stalls};
 /// [`longest_backoff`](Self::longest_backoff) on as often as that. Tasks that were spawned at one place, under names that
 /// differ in numbers at most, are one group: it is reported once for all of them, and sooner again when twice as many are stuck.
 ///
+/// Who holds a thread, in one poll for too long, may be why others wait. So such tasks come first, and are reported at the next look:
+/// neither the time between reports nor the number of groups in one has them wait for those that do nothing.
+///
 /// Many tasks are meant to wait: who accepts connections, or runs once an hour.
 /// [`meant_to_wait`](Self::meant_to_wait) leaves them out by name. Tasks that nobody has polled yet are not reported: they may not
 /// have been spawned.
@@ -85,7 +88,8 @@ impl StallWatch {
         self
     }
 
-    /// Gives no more than one report in that time. What is stuck meanwhile is in the next one.
+    /// Gives no more than one report in that time. What is stuck meanwhile is in the next one, unless it holds a thread: that is
+    /// reported at once, and again as its backoff says.
     pub fn at_most_every(mut self, time: Duration) -> Self {
         self.every = time;
         self
@@ -160,5 +164,17 @@ impl StallWatch {
 impl From<Duration> for StallWatch {
     fn from(threshold: Duration) -> Self {
         Self::new(threshold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_looks_every_quarter_of_the_threshold() {
+        let period = |millis| StallWatch::new(Duration::from_millis(millis)).period().as_millis();
+        assert_eq!([1_000, 5_000, 30_000, 600_000].map(period), [500, 1_250, 7_500, 10_000]);
+        assert_eq!(period(200), 200, "not less often than the threshold");
     }
 }

@@ -9,7 +9,7 @@ use backtrace_waker::{TaskId, TaskState, TaskStatus};
 
 use super::stall::StalledGroup;
 
-/// Groups of one report. The others come with the next.
+/// Groups of one report, those that hold a thread first. The others come with the next.
 const GROUPS: usize = 20;
 
 /// Tasks of a group that are named and asked.
@@ -26,13 +26,13 @@ pub(super) struct Seen<'a> {
     pub(super) status: &'a TaskStatus,
 }
 
-/// In which way a task is stuck.
+/// In which way a task is stuck. The worse one is less: it comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Way {
+    /// In one poll: it holds a thread, and may be why others wait.
+    Polling,
     /// Suspended, or woken and not polled since: a report wakes those it asks.
     Waiting,
-    /// In one poll.
-    Polling,
 }
 
 impl Way {
@@ -54,7 +54,7 @@ pub(super) struct Stalls {
     longest_backoff: Duration,
     /// Between two reports.
     every: Duration,
-    /// When the last report was.
+    /// When the last report was, but for those that could not wait.
     last: Option<Instant>,
     remembered: HashMap<Key<'static>, Backoff>,
     /// Of the groups for which there was no room, by way.
@@ -106,17 +106,21 @@ impl Stalls {
             }
             is_recent(backoff)
         });
-        if self.last.is_some_and(|last| now.saturating_duration_since(last) < self.every) {
-            return Vec::new();
-        }
-        let mut due: Vec<_> =
-            groups.into_iter().filter(|(key, group)| self.is_due(now, key, group.tasks)).collect();
+        let is_soon = self.last.is_some_and(|last| now.saturating_duration_since(last) < self.every);
+        // Who holds a thread is not held back. They are few: a thread polls a task, and what is traced inside of it.
+        let may_come = |key: &Key<'_>| !is_soon || key.0 == Way::Polling;
+        let mut due: Vec<_> = groups
+            .into_iter()
+            .filter(|(key, group)| may_come(key) && self.is_due(now, key, group.tasks))
+            .collect();
         // The order of a map is no order.
         due.sort_by(|(key, group), (other_key, other)| {
-            other.span().cmp(&group.span()).then_with(|| key.cmp(other_key))
+            (key.0.cmp(&other_key.0))
+                .then_with(|| other.span().cmp(&group.span()))
+                .then_with(|| key.cmp(other_key))
         });
         due.truncate(GROUPS);
-        if !due.is_empty() {
+        if !due.is_empty() && !is_soon {
             self.last = Some(now);
         }
         due.into_iter()
@@ -337,9 +341,9 @@ mod tests {
             (7, "over", TaskState::Panicked, 60),
         ]);
         let groups = tasks.look(&mut stalls, Instant::now());
-        assert_eq!(names(&groups), [("conn #", 2), ("conn #", 1), ("pool", 1)]);
+        assert_eq!(names(&groups), [("conn #", 1), ("conn #", 2), ("pool", 1)]);
         assert_eq!(
-            groups[0].ids().iter().map(|id| id.get()).collect::<Vec<_>>(),
+            groups[1].ids().iter().map(|id| id.get()).collect::<Vec<_>>(),
             [2, 1],
             "the longest first"
         );
@@ -351,8 +355,8 @@ mod tests {
             lines,
             [
                 "4 tasks are stuck for 5.0 s or more",
-                "  2 tasks \"conn #\" suspended for up to 9.0 s",
                 "  1 task \"conn #\" in one poll for 8.0 s on \"worker\" (thread 77)",
+                "  2 tasks \"conn #\" suspended for up to 9.0 s",
                 "  1 task \"pool\" woken but not polled for 6.0 s",
             ]
         );
@@ -367,6 +371,42 @@ mod tests {
         let tasks = Tasks::new(&[(2, "second", TaskState::Suspended, 2)]);
         assert!(tasks.look(&mut stalls, began + 9 * SECOND).is_empty());
         assert_eq!(names(&tasks.look(&mut stalls, began + 10 * SECOND)), [("second", 1)]);
+    }
+
+    #[test]
+    fn who_holds_a_thread_is_not_held_back_by_who_waits() {
+        let (mut stalls, began) = (Stalls::new(SECOND, 10 * SECOND, 60 * SECOND), Instant::now());
+        let waits = |id, name| (id, name, TaskState::Suspended, 2);
+        let polls =
+            |id, name, span| (id, name, TaskState::Polling(PollingThread::elsewhere(None, Some(7))), span);
+        let mut look = |at, tasks: &[_]| -> Vec<String> {
+            let groups = Tasks::new(tasks).look(&mut stalls, began + SECOND * at);
+            groups.iter().map(|group| group.name().unwrap_or("none").to_owned()).collect()
+        };
+        assert_eq!(look(0, &[waits(1, "first")]), ["first"]);
+        // At the next look, and not who waits.
+        assert_eq!(look(1, &[waits(2, "second"), polls(3, "holds", 1)]), ["holds"]);
+        // Its group's backoff holds for it: a second from the first time, then two, then four.
+        assert_eq!(look(1, &[waits(2, "second"), polls(3, "holds", 2)]), [""; 0]);
+        assert_eq!(look(2, &[polls(3, "holds", 2)]), ["holds"]);
+        assert_eq!(look(3, &[polls(3, "holds", 3), polls(4, "holds too", 1)]), ["holds too"]);
+        // Such reports do not put those off that wait.
+        assert_eq!(look(9, &[waits(2, "second"), polls(5, "a third", 1)]), ["a third"]);
+        assert_eq!(look(10, &[waits(2, "second"), polls(6, "a fourth", 1)]), ["a fourth", "second"]);
+    }
+
+    #[test]
+    fn who_holds_a_thread_comes_before_any_number_that_wait_longer() {
+        let (mut stalls, now) = (Stalls::new(SECOND, Duration::ZERO, 60 * SECOND), Instant::now());
+        let names: Vec<&'static str> = (0..u8::try_from(GROUPS).expect("few") + 1)
+            .map(|n| &*String::from_utf8(vec![b'a' + n]).expect("ASCII").leak())
+            .collect();
+        let mut tasks: Vec<_> =
+            (1..).zip(&names).map(|(id, name)| (id, *name, TaskState::Suspended, 60)).collect();
+        let thread = PollingThread::elsewhere(Some("worker".into()), Some(77));
+        tasks.push((99, "holds", TaskState::Polling(thread), 1));
+        let groups = Tasks::new(&tasks).look(&mut stalls, now);
+        assert_eq!((groups.len(), groups[0].name()), (GROUPS, Some("holds")));
     }
 
     #[test]
