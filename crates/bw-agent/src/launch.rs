@@ -40,24 +40,31 @@ const WORKER_STAYS: Duration = Duration::from_secs(10);
 pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
     let AgentBuilder { socket, tcp, of_operator, token, runtime, settings, bounds, triggers } = builder;
     let coverage = runtime.or_else(|| Handle::try_current().ok()).map_or(Coverage::Unknown, Coverage::Of);
-    let surface = Surface::new(settings, coverage, Some(SystemTime::now()));
-    let router = router::of_agent(Arc::clone(&surface));
+    let started_at = SystemTime::now();
 
-    let tcp = match wanted(of_operator.tcp, |address| bind(address, token.as_ref())) {
-        None => tcp.map(|address| bind(address, token.as_ref())).transpose()?,
-        of_operator => of_operator,
-    };
+    let bind = |address| bind(address, token.as_ref());
+    let of_operator_tcp = of_operator.tcp.map(bind);
+    let is_tcp_of_operator = matches!(of_operator_tcp, Some(Ok(_)));
+    let of_program_tcp = || tcp.map(bind).transpose();
+    let tcp = wanted("BACKTRACE_WAKER_TCP", of_operator_tcp, of_program_tcp, |tcp| {
+        tcp.local_addr().map_or_else(|_| "TCP".into(), |address| address.to_string())
+    })?;
     let own = Own::new()?;
     let entered = own.enter();
     let triggers = triggers.arm()?;
     let tcp = tcp.map(tokio_listener).transpose()?;
     let tcp_address = tcp.as_ref().map(|tcp| tcp.address);
     #[cfg(unix)]
-    let unix = match (wanted(of_operator.socket, |path| socket::at_path(&path)), socket) {
-        (Some(unix), _) => Some(unix),
-        (None, SocketPlace::Folder) => Some(socket::in_folder()?),
-        (None, SocketPlace::At(path)) => Some(socket::at_path(&path)?),
-        (None, SocketPlace::Nowhere) => None,
+    let unix = {
+        let of_operator = of_operator.socket.map(|path| socket::at_path(&path));
+        let of_program = || match socket {
+            SocketPlace::Folder => socket::in_folder().map(Some),
+            SocketPlace::At(path) => socket::at_path(&path).map(Some),
+            SocketPlace::Nowhere => Ok(None),
+        };
+        wanted("BACKTRACE_WAKER_SOCKET", of_operator, of_program, |unix| {
+            unix.file.path().display().to_string()
+        })?
     };
     #[cfg(not(unix))]
     if let SocketPlace::At(path) = socket {
@@ -72,6 +79,8 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
         None => (None, None),
     };
     drop(entered);
+    let surface = Surface::new(settings, coverage, Some(started_at), tcp_address);
+    let router = router::of_agent(Arc::clone(&surface));
 
     let (stop, stopped) = oneshot::channel();
     #[cfg(unix)]
@@ -114,6 +123,10 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
         }
         StartError::because("its thread could not be started; the process may have too many", cause)
     })?;
+    if let Some(address) = tcp_address.filter(|_| is_tcp_of_operator) {
+        // Who wrote the program may not print it, and the port may be any.
+        report::warn(format_args!("listens on http://{address}/debug/async/"));
+    }
     Ok(Agent::new(Running {
         #[cfg(unix)]
         socket: socket_file,
@@ -123,14 +136,26 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
     }))
 }
 
-/// What the operator wants, if it can be had. Warned of if not.
-fn wanted<T, L>(place: Option<T>, listen: impl FnOnce(T) -> Result<L, StartError>) -> Option<L> {
-    let error = match listen(place?) {
-        Ok(listening) => return Some(listening),
-        Err(error) => error,
+/// What the operator wants, if it can be had, or else what the program does: then a warning says what holds instead, and where that
+/// is.
+fn wanted<L>(
+    variable: &str,
+    of_operator: Option<Result<L, StartError>>,
+    of_program: impl FnOnce() -> Result<Option<L>, StartError>,
+    place: impl FnOnce(&L) -> String,
+) -> Result<Option<L>, StartError> {
+    let error = match of_operator {
+        None => return of_program(),
+        Some(Ok(listening)) => return Ok(Some(listening)),
+        Some(Err(error)) => error,
     };
-    report::warn(format_args!("what the environment says is ignored: {error}"));
-    None
+    let instead = of_program();
+    let holds = match &instead {
+        Ok(Some(listening)) => format!("and the agent listens on {} instead", place(listening)),
+        _ => "as if it were not set".to_owned(),
+    };
+    report::warn(format_args!("{variable} is ignored, {holds}: {}", error.why()));
+    instead
 }
 
 /// The agent's own runtime. Dropped where it may not block, it does not.

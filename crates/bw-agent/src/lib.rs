@@ -61,13 +61,14 @@
 //! # Environment
 //!
 //! What the operator says wins over what the program says. A value that cannot be used, such as a port that is taken, is warned
-//! of (as an event of `tracing` if somebody listens, else on stderr), and ignored: the program starts as it would without it.
+//! of (as an event of `tracing` if somebody listens, else on stderr), and ignored: the program starts as it would without it, and
+//! the warning says where the agent listens instead.
 //!
 //! | variable | value | without it |
 //! |---|---|---|
 //! | `BACKTRACE_WAKER` | `on` or `1`, `off` or `0`: with the latter two [`start`] does nothing | on |
 //! | `BACKTRACE_WAKER_SOCKET` | the path of the socket, also where the program said that there be none; each process needs its own | [see above](#where-it-listens) |
-//! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6669` | none |
+//! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6669`; with port 0, one that is free. Where it listens is said at the start, as warnings are | none |
 //! | `BACKTRACE_WAKER_TOKEN` | what those who ask over TCP must send; without one, loopback addresses only | none |
 //! | `BACKTRACE_WAKER_TIMEOUT_MS` | how long a dump waits for tasks, from 1 to 60000 | 2000 |
 //! | `BACKTRACE_WAKER_SIGNAL` | `USR1`, `USR2` or `QUIT`: [reports](#reports) on that signal; `off` | as the program says |
@@ -126,6 +127,7 @@
 //! | `started_at` | when: RFC 3339, UTC; to about 10 ms |
 //! | `tasks` | how many traced tasks there are |
 //! | `agent_started_at` | when the agent was started; `null` of a [`router`] |
+//! | `tcp` | the address and the port on which the agent listens on TCP, such as `"127.0.0.1:6669"`; `null` if it does not, and of a [`router`] |
 //!
 #![doc = include_str!("trigger/reports.md")]
 //!

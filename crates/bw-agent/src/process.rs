@@ -1,5 +1,6 @@
 //! Which process answers: what those who look for agents ask.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +30,7 @@ struct Process<'a> {
     started_at: Option<String>,
     tasks: usize,
     agent_started_at: Option<String>,
+    tcp: Option<SocketAddr>,
 }
 
 pub(crate) async fn process(State(surface): State<Arc<Surface>>, uri: Uri) -> Result<Answer, Refusal> {
@@ -43,6 +45,7 @@ pub(crate) async fn process(State(surface): State<Arc<Surface>>, uri: Uri) -> Re
         started_at: surface.process.started_at.map(millis),
         tasks: Registry::global().len(),
         agent_started_at: surface.agent_started_at.map(millis),
+        tcp: surface.tcp,
     };
     let mut bytes =
         serde_json::to_vec(&process).map_err(|_| Refusal::bug("the answer could not be written"))?;

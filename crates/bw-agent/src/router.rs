@@ -31,7 +31,7 @@ use crate::{dump, page, process, tasks};
 ///
 /// Asks the kernel for the process when it is made; allocates.
 pub fn router() -> Router {
-    of(Surface::new(Settings::default(), Coverage::Here, None))
+    of(Surface::new(Settings::default(), Coverage::Here, None, None))
 }
 
 /// With an answer for every other address.

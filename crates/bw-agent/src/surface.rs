@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -56,6 +57,8 @@ pub(crate) struct Surface {
     coverage: Coverage,
     pub(crate) process: Process,
     pub(crate) agent_started_at: Option<SystemTime>,
+    /// Where the agent listens on TCP, if it does.
+    pub(crate) tcp: Option<SocketAddr>,
     /// One for who takes a dump.
     turn: Arc<Semaphore>,
     /// One for who makes a list of the tasks, so that lists need not wait for a dump.
@@ -72,6 +75,7 @@ impl Surface {
         settings: Settings,
         coverage: Coverage,
         agent_started_at: Option<SystemTime>,
+        tcp: Option<SocketAddr>,
     ) -> Arc<Self> {
         let units = Self::units(settings.size_cap) as usize;
         Arc::new(Self {
@@ -79,6 +83,7 @@ impl Surface {
             coverage,
             process: Process::this(),
             agent_started_at,
+            tcp,
             turn: Arc::new(Semaphore::new(1)),
             list_turn: Arc::new(Semaphore::new(1)),
             memory: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),

@@ -246,6 +246,7 @@ fn a_process_says_who_it_is() {
     assert_eq!(process["pid"], std::process::id());
     assert_eq!(process["executable"], std::env::current_exe().unwrap().to_str().unwrap());
     assert!(process["tasks"].as_u64().unwrap() >= 1);
+    assert_eq!(process["tcp"], serde_json::Value::Null);
     let (started, agent_started) =
         (process["started_at"].as_str().unwrap(), process["agent_started_at"].as_str().unwrap());
     // The one is known to about 10 ms.

@@ -421,7 +421,11 @@ fn what_the_operator_wants_in_vain_never_keeps_a_program_from_starting() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let live = UnixListener::bind(session.join("live.sock")).unwrap();
     for (name, value, said) in [
-        ("BACKTRACE_WAKER_TCP", taken.local_addr().unwrap().to_string(), "cannot listen on 127.0.0.1"),
+        (
+            "BACKTRACE_WAKER_TCP",
+            taken.local_addr().unwrap().to_string(),
+            "BACKTRACE_WAKER_TCP is ignored, as if it were not set: ",
+        ),
         (
             "BACKTRACE_WAKER_SOCKET",
             session.join("live.sock").to_str().unwrap().into(),
@@ -436,9 +440,37 @@ fn what_the_operator_wants_in_vain_never_keeps_a_program_from_starting() {
         assert_eq!(pid_at(process.socket()), u64::from(process.id()));
         process.kill();
         let warned = process.said();
-        assert!(warned.contains("what the environment says is ignored") && warned.contains(said), "{warned}");
+        assert!(warned.contains(said) && !warned.contains("did not start"), "{warned}");
+        if name == "BACKTRACE_WAKER_SOCKET" {
+            let instead =
+                format!("{name} is ignored, and the agent listens on {} instead: ", process.first());
+            assert!(warned.contains(&instead), "{warned}");
+        }
     }
     drop(live);
+}
+
+#[test]
+fn the_port_that_the_operator_left_open_is_said() {
+    role::agent();
+    let test = "the_port_that_the_operator_left_open_is_said";
+    let session = session();
+    let mut command = program(test);
+    let command = command.env("BW_AGENT_ROLE", "agent").env("XDG_RUNTIME_DIR", session.path());
+    let mut process = Process::start(command.env("BACKTRACE_WAKER_TCP", "127.0.0.1:0"));
+    let json = get(process.socket(), "/debug/async/process").json();
+    let address: std::net::SocketAddr = json["tcp"].as_str().unwrap().parse().unwrap();
+    assert_ne!(address.port(), 0);
+    let stream = std::net::TcpStream::connect(address).unwrap();
+    let answer = exchange(stream, &request("GET", "/debug/async/process")).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&answer));
+    process.kill();
+    let said = process.said();
+    assert_eq!(
+        said.matches(&format!("bw-agent: listens on http://{address}/debug/async/\n")).count(),
+        1,
+        "{said}"
+    );
 }
 
 #[test]

@@ -56,6 +56,8 @@ fn a_loopback_address_needs_no_token() {
     let agent = OnTcp::start(None);
     assert_eq!(agent.0.socket(), None);
     let port = agent.address().port();
+    let process = agent.ask("Host: localhost\r\n").json();
+    assert_eq!(process["tcp"], agent.address().to_string());
     for host in ["localhost", &format!("localhost:{port}"), &format!("127.0.0.1:{port}"), "[::1]:80"] {
         let answer = agent.ask(&format!("Host: {host}\r\n"));
         assert_eq!((answer.status, &answer.json()["pid"]), (200, &std::process::id().into()), "{host}");
