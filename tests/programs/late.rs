@@ -43,6 +43,14 @@ fn main() {
             let _deadline = TestDeadline::with_grace(AT_ONCE, AT_ONCE);
             blocks();
         }
+        "waits, untraced" => block_on(async {
+            tokio::spawn(neighbour());
+            deadline(AT_ONCE, child()).await;
+        }),
+        "never comes back, untraced" => {
+            let _deadline = TestDeadline::with_grace(AT_ONCE, AT_ONCE);
+            blocks();
+        }
         "panics" => {
             let _deadline = TestDeadline::new(AT_ONCE);
             std::thread::sleep(AT_ONCE * 100);

@@ -67,6 +67,25 @@ fn a_test_that_never_comes_back_is_aborted() {
 }
 
 #[test]
+fn where_nothing_is_traced_a_deadline_prints_its_own_futures_trace_and_no_dump() {
+    let (output, text) = late("waits, untraced");
+    assert_eq!(output.status.code(), PANICKED, "{text}");
+    assert!(
+        text.contains("deadline at tests/programs/late.rs:") && text.contains("late::child at"),
+        "{text}"
+    );
+    assert!(!text.contains("0 tasks") && !text.contains("TRACED"), "{text}");
+}
+
+#[test]
+fn where_nothing_is_traced_a_test_deadline_says_so_and_what_to_do() {
+    let (output, text) = late("never comes back, untraced");
+    assert_eq!(output.status.signal(), SIGABRT, "{text}");
+    assert_eq!(text.matches("no task is traced").count(), 1, "{text}");
+    assert!(text.contains("traced_as") && !text.contains("0 tasks") && !text.contains("TRACED"), "{text}");
+}
+
+#[test]
 fn a_test_that_panics_is_not_aborted_by_its_guard() {
     let (output, text) = late("panics");
     assert_eq!(output.status.code(), PANICKED, "{text}");

@@ -11,7 +11,7 @@ use crate::task_dump::TaskDump;
 /// Ends a test that hangs, and says where every traced task waited.
 ///
 /// For tests of any executor, or of none: a thread watches the clock. When the guard is not dropped in time, that thread writes
-/// a [dump](TaskDump) of all traced tasks of the process to stderr. Nobody can fail a test from outside, so what comes then is:
+/// a [dump](TaskDump) of all traced tasks of the process to stderr, or if none is traced, how to have them traced. Nobody can fail a test from outside, so what comes then is:
 ///
 /// 1. If the test comes to its end within five more seconds ([`GRACE`](Self::GRACE)), dropping the guard panics: this
 ///    test fails, and the others go on.
@@ -31,7 +31,7 @@ use crate::task_dump::TaskDump;
 /// # the_queue_is_drained();
 /// ```
 ///
-/// With tokio, [`tokio::deadline`](crate::tokio::deadline()) is better as long as the test's own runtime runs.
+/// With tokio, [`tokio::deadline`](tokio/fn.deadline.html) (feature `tokio`) is better as long as the test's own runtime runs.
 ///
 /// Cost: one thread until it is dropped.
 #[must_use = "dropped at once, it watches nothing"]
@@ -116,7 +116,9 @@ impl Drop for TestDeadline {
     fn drop(&mut self) {
         if self.end() && !thread::panicking() {
             let Shared { after, at, .. } = &*self.shared;
-            panic!("the test did not end within {after:?} (deadline at {at}); its dump is on stderr");
+            panic!(
+                "the test did not end within {after:?} (deadline at {at}); what is known of its tasks is on stderr"
+            );
         }
     }
 }
@@ -145,7 +147,11 @@ impl Shared {
         let Self { after, at, .. } = self;
         say(&format!("the test did not end within {after:?} (deadline at {at})"));
         // The end must come, whatever becomes of the dump.
-        let _ = catch_unwind(AssertUnwindSafe(|| say(&TaskDump::take().blocking().to_string())));
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let dump = TaskDump::take().blocking();
+            // One of nothing looks like an answer.
+            if dump.raw().tasks().is_empty() { say(NOTHING_TRACED) } else { say(&dump.to_string()) }
+        }));
         if *self.wait_while(Stage::Late, grace) != Stage::Over {
             say("the test is stuck and cannot be failed from outside: the process is aborted");
             std::process::abort();
@@ -170,6 +176,9 @@ impl Shared {
         now
     }
 }
+
+const NOTHING_TRACED: &str = "no task is traced, so nobody knows where it waits: wrap the futures that the test spawns, as in \
+    `spawn(future.traced_as(\"name\"))` with `use backtrace_waker::TracedExt`";
 
 /// To stderr itself: what `eprintln` prints the harness of tests captures, and an aborted process loses.
 fn say(text: &str) {
