@@ -95,7 +95,7 @@ fn a_stopped_process_is_told_from_one_that_is_busy() {
     let Ended { code, err, .. } = run(&["dump", &pid, "--timeout", "1m"]);
     assert_eq!(code, 1);
     assert!(err.contains("does not answer: it is stopped (kill -CONT makes it go on)"), "{err}");
-    let listed = printed(&["ps", "--timeout", "1m"]);
+    let listed = printed(&["ps", "--timeout", "2s"]);
     let own = listed.lines().find(|line| line.trim_start().starts_with(&format!("{pid} "))).expect(&listed);
     assert!(own.contains("does not answer: it is stopped (kill -CONT"), "{listed}");
     kill("-CONT");

@@ -242,7 +242,7 @@ fn the_number_of_a_process_where_a_file_is_wanted_says_which_command_takes_it() 
 #[test]
 fn a_number_that_is_none_is_told_what_is_one() {
     for (arguments, message) in [
-        (["dump", "7", "--max-bytes", "10MB"], "10MB is no number of bytes: write 10000000"),
+        (["dump", "7", "--max-bytes", "10MB"], "10MB is not a number of bytes from 1: write 10000000"),
         (["watch", "7", "--count", "0"], "0 is not a number from 1"),
         (["top", "7", "--count", "0"], "0 is not a number from 1"),
     ] {

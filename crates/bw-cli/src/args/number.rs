@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 /// A number of bytes. Units are none of it, as nobody knows whether a thousand or 1,024 is meant.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|&bytes| bytes > 0);
-    number.ok_or_else(|| format!("{text} is no number of bytes: write 10000000 for 10 MB"))
+    number.ok_or_else(|| format!("{text} is not a number of bytes from 1: write 10000000 for 10 MB"))
 }
 
 /// How often something is done.
@@ -23,7 +23,7 @@ mod tests {
         assert_eq!(times("3").map(NonZeroU64::get), Ok(3));
         for text in ["10MB", "1e6", "-1", "0", "", "99999999999999999999999"] {
             let message = bytes(text).unwrap_err();
-            assert!(message.contains("is no number of bytes: write 10000000"), "{text}: {message}");
+            assert!(message.contains("is not a number of bytes from 1: write 10000000"), "{text}: {message}");
         }
         for text in ["0", "-1", "two", "", "99999999999999999999999"] {
             let message = times(text).unwrap_err();
