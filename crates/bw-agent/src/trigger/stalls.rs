@@ -15,7 +15,8 @@ const GROUPS: usize = 20;
 /// Tasks of a group that are named and asked.
 const NAMED: usize = 10;
 
-/// Groups whose backoff is remembered; all others together are one.
+/// Groups whose backoff is remembered; all others together are one. There is room for as many again of those that hold a thread,
+/// which those that wait cannot take.
 const REMEMBERED: usize = 1_024;
 
 /// A task that is stuck, as the watch sees it.
@@ -155,10 +156,18 @@ impl Stalls {
 
     fn backoff(&self, key: &Key<'_>) -> Option<Backoff> {
         let known = self.remembered.get(key).copied();
-        if known.is_none() && self.remembered.len() >= REMEMBERED {
+        if known.is_none() && !self.has_room(key.0) {
             return self.rest.get(&key.0).copied();
         }
         known
+    }
+
+    fn has_room(&self, way: Way) -> bool {
+        let most = match way {
+            Way::Polling => 2 * REMEMBERED,
+            Way::Waiting => REMEMBERED,
+        };
+        self.remembered.len() < most
     }
 
     fn is_due(&self, now: Instant, key: &Key<'_>, tasks: usize) -> bool {
@@ -168,7 +177,7 @@ impl Stalls {
     fn remember(&mut self, now: Instant, key: &Key<'_>, tasks: usize) {
         let (way, file, line, column, name) = key;
         let key = (*way, *file, *line, *column, name.as_deref().map(|name| Cow::Owned(name.to_owned())));
-        let has_room = self.remembered.len() < REMEMBERED || self.remembered.contains_key(&key);
+        let has_room = self.has_room(*way) || self.remembered.contains_key(&key);
         let known = if has_room { self.remembered.get(&key) } else { self.rest.get(way) };
         // Of the rest, another may be in this report.
         let is_told = !has_room && known.is_some_and(|known| known.is_quiet(now));
@@ -448,6 +457,13 @@ mod tests {
             assert_eq!((stalls.remembered.len(), stalls.rest.len()), (REMEMBERED, 1));
             assert_eq!(stalls.rest[&Way::Waiting].backoff, SECOND * patience);
         }
+        // Nor do they share their patience with those that hold a thread.
+        for name in ["holds", "holds too"] {
+            let polling = TaskState::Polling(PollingThread::elsewhere(None, Some(7)));
+            let groups = Tasks::new(&[(1, name, polling, 1)]).look(&mut stalls, now + SECOND * 5);
+            assert_eq!(names(&groups), [(name, 1)]);
+        }
+        assert_eq!(stalls.remembered.len(), REMEMBERED + 2);
     }
 
     #[test]
