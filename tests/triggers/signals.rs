@@ -57,12 +57,12 @@ fn the_operators_folder_takes_no_report_away_from_stderr() {
     let mut reports = Reports::of(command);
     assert!(dumps.is_dir(), "made at the start");
     reports.signal(libc::SIGUSR1);
-    let said = reports.until_said(&[" has a report: "]);
-    assert!(said.starts_with("bw-agent: the process got SIGUSR1\n") && said.contains(WAITS), "{said}");
+    let said = reports.until_said(&["bw-agent: the process got SIGUSR1", WAITS]);
     let files: Vec<_> = std::fs::read_dir(&dumps).expect("a folder").flatten().collect();
     let [file] = &*files else { panic!("not one: {files:?}") };
     let line = format!("bw-agent: {} has a report: the process got SIGUSR1", file.path().display());
-    assert_eq!(said.lines().last(), Some(&*line), "{said}");
+    // Before it is symbolized: a process that ends may not have the time for that.
+    assert_eq!(said.lines().next(), Some(&*line), "{said}");
 }
 
 #[test]

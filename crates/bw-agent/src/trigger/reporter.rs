@@ -25,14 +25,15 @@ impl Reporter {
         Self { surface, sinks, of_operator, turn: Mutex::new(()) }
     }
 
-    /// Those of the trigger, or if it has none, those of all, and where that is nobody, stderr; and the operator's as well.
+    /// The operator's, and those of the trigger, or if it has none, those of all, and where that is nobody, stderr.
+    ///
+    /// The operator's first: it is a folder, for which nothing is symbolized, and a process that panics may not wait for more.
     fn sinks(&self, of_trigger: &[Sink]) -> Vec<Sink> {
         let of_program = if of_trigger.is_empty() { &self.sinks } else { of_trigger };
-        let mut sinks = of_program.to_vec();
-        if sinks.is_empty() {
+        let mut sinks: Vec<_> = self.of_operator.iter().chain(of_program).cloned().collect();
+        if of_program.is_empty() {
             sinks.push(Sink::stderr());
         }
-        sinks.extend(self.of_operator.clone());
         sinks
     }
 
