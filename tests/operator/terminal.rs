@@ -1,6 +1,6 @@
 //! A person at a terminal: the command `backtrace-waker`, and the program it is asked about.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
@@ -78,7 +78,14 @@ impl Program {
         let mut command = Command::new(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove("XDG_RUNTIME_DIR");
         change(&mut command);
-        let mut child = command.spawn().unwrap();
+        // A file that was just written is busy for as long as a child that another test forks meanwhile has it open.
+        let spawned = loop {
+            match command.spawn() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+                spawned => break spawned,
+            }
+        };
+        let mut child = spawned.unwrap();
         let (orders, lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut program = Self { child, orders, lines };
         program.wait_for("ready");
