@@ -7,8 +7,8 @@
 //!
 //! What is not known are the registers. A function that keeps its frame pointer is to have saved its caller's; where that
 //! is still in the register, because nobody further down needed it, it is computed from the stack pointer and the function's own
-//! first instructions ([`Prologue`]). A walk that does not reach the place where the thread began is thrown away: a wrong guess goes astray
-//! long before. So a trace is right, or there is none.
+//! first instructions (`prologue`). A walk that does not reach the place where the thread began is thrown away: a wrong guess goes astray
+//! long before. So there is a right trace or, for all that could be found, none.
 //!
 //! x86-64 only. A thread that computes, and waits for nobody, cannot be seen so.
 
@@ -24,10 +24,11 @@ use super::rule::Rule;
 /// Bytes of the stack that are copied, from the leaf: first so many, and if its beginning is not among them, so many. A walk
 /// that needs more has no end.
 const STACK_BYTES: [usize; 2] = [32 * 1024, 512 * 1024];
-/// Bytes of unwind information of one module other than home that are read at most. That of glibc takes 150 KiB.
-const UNWIND_BYTES: usize = 16 * 1024 * 1024;
-/// Modules other than home whose unwind information is kept at once.
-const MODULES: usize = 16;
+/// Bytes of one module other than home that are read at most, from its unwind information on: of glibc that are 500 KiB. Stacks
+/// through modules that have more are not seen, for the process may be short of memory.
+const UNWIND_BYTES: usize = 4 * 1024 * 1024;
+/// Modules other than home that are kept at once.
+const MODULES: usize = 4;
 
 /// Looks at threads of this process, one after the other. To be dropped soon: it keeps what it has read of modules, which may be
 /// unloaded.
