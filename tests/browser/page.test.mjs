@@ -13,7 +13,7 @@ test('groups are there at once, with counts, states, times, names and trees', ()
     assert.ok(some(rows, '8 tasks', 'suspended', 'for 7.7 s to 15.4 s', '"POST /order"'), rows.join('\n'));
     assert.ok(some(rows, '1 task', 'being polled', 'for 14.0 s', 'on "tokio-rt-worker" (thread 4713)', '"GET /wedge"'));
     assert.ok(some(rows, '└╼ async fn shop::report::compute', '(blocks its thread)'));
-    assert.ok(some(rows, 'no trace: its executor has not polled it'));
+    assert.ok(some(rows, 'no trace: a dump woke it, and its executor has not polled it since'));
     assert.ok(some(rows, '└╼ async fn tokio::sync::mutex::Mutex<T>::lock', 'at tokio-1.54.1/src/sync/mutex.rs:455:5'));
     assert.ok(some(rows, 'async fn shop::cart::add', 'at src/cart.rs:12:5'), 'paths are short');
     assert.ok(some(rows, 'spawned at src/main.rs:20:5'));
