@@ -59,65 +59,39 @@
 //!
 //! # Unsafe code
 //!
-//! In ten files: `hook` (the waker's vtable), `stack` (the stack pointer), `stamp` and `beside` (what others read of a pinned
-//! task), `os_thread`, `unwind/frames` and `unwind/fallback`, and in `unwind/rules` `registers`, `module` and `walk`.
+//! In twelve files: `hook/recording_waker` (the vtable), `time/stamp` and `task/poll_record` (what others read of a pinned task),
+//! `time/fork`, `thread/os_thread`, `unwind/stack_pointer`, `unwind/frames` and `unwind/fallback`; and in `unwind/rules`
+//! `registers`, `module`, `walk` and the folders of the architectures.
 
 #![deny(unsafe_code)]
 
-mod address;
-mod asker;
-#[allow(unsafe_code)]
-mod beside;
-mod capture;
-mod clock;
-mod counters;
-mod deadline;
 mod dump;
-mod error;
-mod generation;
-mod handle;
-#[allow(unsafe_code)]
 mod hook;
-mod id;
 #[cfg(all(test, bw_loom))]
 mod loom_models;
-mod name;
-#[allow(unsafe_code)]
-mod os_thread;
-mod poll_traced;
-mod pulse;
-mod raw_trace;
-mod recorded;
-mod registry;
-mod request;
-mod slot;
-mod slot_pool;
-#[allow(unsafe_code)]
-mod stack;
-#[allow(unsafe_code)]
-mod stamp;
-mod state;
 mod sync;
 mod task;
-mod task_cell;
-mod thread_slot;
-mod traced_ext;
-mod tracer;
+mod thread;
+mod time;
+mod trace;
 mod unwind;
-mod wake;
 
-pub use address::{LookupAddress, ReturnAddress};
-pub use capture::Capture;
-pub use counters::{Counters, counters};
-pub use dump::{Dump, InvalidTaskFilter, NoTrace, RawTaskDump, SpawnedAt, TaskFilter, TaskRecord};
-pub use error::CaptureError;
-pub use handle::TraceHandle;
-pub use id::TaskId;
-pub use poll_traced::poll_traced;
-pub use raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
-pub use registry::Registry;
-pub use state::{PollingThread, TaskState, TaskStatus};
-pub use task::{TracedTask, traced, traced_as};
-pub use traced_ext::TracedExt;
-pub use tracer::Tracer;
+pub use dump::dump_future::DumpFuture;
+pub use task::capture_future::CaptureFuture;
+pub use task::handle::TraceHandle;
+pub use task::poll_traced::poll_traced;
+pub use task::registry::Registry;
+pub use task::traced_ext::TracedExt;
+pub use task::traced_task::{TracedTask, traced};
+pub use task::tracer::Tracer;
+pub use trace::address::{LookupAddress, ReturnAddress};
+pub use trace::counters::{Counters, counters};
+pub use trace::duration::{InvalidDuration, parse_duration};
+pub use trace::error::CaptureError;
+pub use trace::id::TaskId;
+pub use trace::raw_task_dump::RawTaskDump;
+pub use trace::raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
+pub use trace::state::{PollingThread, TaskState, TaskStatus};
+pub use trace::task_filter::{InvalidTaskFilter, TaskFilter};
+pub use trace::task_record::{NoTrace, SpawnedAt, TaskRecord};
 pub use unwind::Backend;

@@ -15,12 +15,12 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use crate::dump::Inbox;
-use crate::raw_trace::header;
-use crate::recorded::Outcome;
-use crate::request::Request;
-use crate::slot::Slot;
-use crate::thread_slot;
+use crate::hook::recorded::Outcome;
+use crate::hook::slot::Slot;
+use crate::task::inbox::Inbox;
+use crate::task::request::Request;
+use crate::thread::thread_slot;
+use crate::trace::raw_trace::header;
 use crate::{CaptureError, RawStack, RawTrace, ReturnAddress, TraceHandle, TracedTask, traced};
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
@@ -217,7 +217,7 @@ fn loom_a_deadline_and_an_answer_give_one_outcome() {
         let answer = block_on(std::future::poll_fn(|cx| request.poll(cx)));
         match answer {
             Ok(trace) => assert_eq!(trace.stacks().count(), 1),
-            Err(error) => assert!(error.is_deadline()),
+            Err(error) => assert!(error.is_timeout()),
         }
         drop(poller.join().unwrap());
     });

@@ -11,9 +11,6 @@ mod real {
     pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use parking_lot::{Condvar, Mutex};
 
-    pub(crate) use crate::stack::thread;
-    /// What tells running threads apart.
-    pub(crate) type Thread = usize;
     use std::time::Instant;
 
     /// Waits until notified or `deadline`; `None` waits without end. Spurious returns are allowed.
@@ -32,7 +29,6 @@ mod real {
 #[cfg(bw_loom)]
 mod modelled {
     pub(crate) use loom::sync::Condvar;
-    pub(crate) type Thread = loom::thread::ThreadId;
     pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
 
@@ -48,10 +44,6 @@ mod modelled {
         pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
         }
-    }
-
-    pub(crate) fn thread() -> Thread {
-        loom::thread::current().id()
     }
 
     /// Models have no clock: deadlines are modelled by a thread that expires the request.

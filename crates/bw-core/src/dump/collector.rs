@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::blocked::Blocked;
-use super::filter::TaskFilter;
-use super::inbox::{Inbox, Said};
-use super::look::Who;
-use super::raw_task_dump::RawTaskDump;
-use super::task_record::{NoTrace, TaskRecord};
-use crate::asker::Asker;
-use crate::deadline;
-use crate::generation;
-use crate::id::TaskId;
-use crate::registry::Registry;
-use crate::state::{TaskState, TaskStatus};
-use crate::task_cell::{Loan, TaskCell};
-use crate::thread_slot;
+use super::blocked_polls::BlockedPolls;
+use super::polling_now::PollingNow;
+use crate::task::generation;
+use crate::task::inbox::{Inbox, TaskAnswer};
+use crate::task::registry::Registry;
+use crate::task::requester::Requester;
+use crate::task::task_cell::{Loan, Observation, TaskCell};
+use crate::thread::thread_slot;
+use crate::time::timer;
+use crate::trace::id::TaskId;
+use crate::trace::raw_task_dump::RawTaskDump;
+use crate::trace::state::TaskState;
+use crate::trace::task_filter::TaskFilter;
+use crate::trace::task_record::{NoTrace, TaskRecord};
 
 /// Tasks that are put on their lists before the generation is bumped for them, and they are woken.
 const CHUNK: usize = 64;
@@ -31,7 +31,8 @@ pub(super) struct Collector {
     ours: Vec<TaskId>,
     /// Those still to be asked.
     ahead: std::vec::IntoIter<Arc<TaskCell>>,
-    asking: Option<NoTrace>,
+    /// Why nobody is asked, if nobody is.
+    asks_nobody: Option<NoTrace>,
     /// The tasks that passed the filter so far, and, of those that are asked and have not answered, the cells.
     records: Vec<TaskRecord>,
     /// Of those that did not pass: how many others poll, and how many nobody has polled.
@@ -40,7 +41,7 @@ pub(super) struct Collector {
     outstanding: usize,
     inbox: Arc<Inbox>,
     /// The vector that the inbox had before.
-    spare: Vec<(u32, Said)>,
+    spare: Vec<(u32, TaskAnswer)>,
     /// Between chunks, empty.
     loans: Vec<(u32, Arc<TaskCell>, Loan)>,
 }
@@ -48,7 +49,7 @@ pub(super) struct Collector {
 impl Collector {
     pub(super) fn begin(registry: &Registry, filter: TaskFilter, at_once: usize, blocks: bool) -> Self {
         // For its clock, which stands still in a child that was forked. Without it nothing is lost but times.
-        let _ = deadline::make_sure();
+        let _ = timer::ensure_running();
         let (taken_at, began) = (SystemTime::now(), Instant::now());
         let cells = registry.cells();
         Self {
@@ -59,7 +60,7 @@ impl Collector {
             at_once,
             ours: if blocks { thread_slot::polled_here() } else { Vec::new() },
             ahead: cells.into_iter(),
-            asking: None,
+            asks_nobody: None,
             records: Vec::new(),
             left_out: (0, 0),
             asked: Vec::new(),
@@ -74,9 +75,9 @@ impl Collector {
         &self.inbox
     }
 
-    /// Only states, from here on.
-    pub(super) fn ask_nobody(&mut self) {
-        self.asking = Some(NoTrace::NoTimer);
+    /// Only states, from here on, for that reason.
+    pub(super) fn ask_nobody(&mut self, reason: NoTrace) {
+        self.asks_nobody = Some(reason);
     }
 
     /// Takes what has arrived, and asks as many more. Tells whether that was all; otherwise the inbox says when there is
@@ -106,8 +107,8 @@ impl Collector {
         self.spare = answers;
     }
 
-    fn note(&mut self, answers: impl Iterator<Item = (u32, Said)>) {
-        for (number, said) in answers {
+    fn note(&mut self, answers: impl Iterator<Item = (u32, TaskAnswer)>) {
+        for (number, answer) in answers {
             let at = number as usize;
             let Some(Some(cell)) = self.asked.get_mut(at).map(Option::take) else { continue };
             let Some(record) = self.records.get_mut(at) else { continue };
@@ -116,7 +117,7 @@ impl Collector {
                 Err(NoTrace::NeverPolled) => record.status = cell.status(),
                 _ => self.outstanding -= 1,
             }
-            match said {
+            match answer {
                 Ok(trace) => {
                     record.trace = Ok(trace);
                     // Who polls it is who did so just now.
@@ -134,19 +135,19 @@ impl Collector {
 
     fn ask_chunk(&mut self) {
         let now = Instant::now();
-        let who = Who::now();
+        let polling = PollingNow::new();
         let mut loans = std::mem::take(&mut self.loans);
         let most = CHUNK.min(self.at_once - self.outstanding);
         while loans.len() < most
             && let Some(cell) = self.ahead.next()
         {
-            let status = cell.status_at(now, |id| who.polls(id));
-            if !self.filter.passes_now(&cell, &status) {
-                self.leave_out(&cell, &status);
+            let seen = cell.observe(now, |id| polling.of(id));
+            if !self.passes(&cell, &seen) {
+                self.leave_out(&seen);
                 continue;
             }
-            let why_not = match status.state {
-                _ if self.asking.is_some() => self.asking,
+            let why_not = match &seen.status.state {
+                _ if self.asks_nobody.is_some() => self.asks_nobody,
                 TaskState::NeverPolled => Some(NoTrace::NeverPolled),
                 TaskState::Finished | TaskState::Dropped | TaskState::Panicked => Some(NoTrace::Over),
                 TaskState::Polling(_) if self.ours.contains(&cell.id) => Some(NoTrace::AsksItself),
@@ -155,7 +156,7 @@ impl Collector {
             // More tasks than 2^32 do not fit into memory; were they to, the rest would be recorded without being asked.
             let number = u32::try_from(self.records.len()).ok();
             let why_not = why_not.or(number.is_none().then_some(NoTrace::NotAsked));
-            self.records.push(TaskRecord::of(&cell, status, why_not.unwrap_or(NoTrace::NotPolled)));
+            self.records.push(record(&cell, seen, why_not.unwrap_or(NoTrace::NotPolled)));
             // One that was never polled is not waited for, but should its first poll come meanwhile, that answers.
             let is_asked = matches!(why_not, None | Some(NoTrace::NeverPolled));
             let Some(number) = number.filter(|_| is_asked) else {
@@ -163,7 +164,7 @@ impl Collector {
                 continue;
             };
             self.outstanding += usize::from(why_not.is_none());
-            match cell.ask(Asker::Dump(Arc::clone(&self.inbox), number)) {
+            match cell.ask(Requester::Dump(Arc::clone(&self.inbox), number)) {
                 Some(loan) => {
                     self.asked.push(None);
                     loans.push((number, cell, loan));
@@ -187,36 +188,40 @@ impl Collector {
         self.loans = loans;
     }
 
-    fn leave_out(&mut self, cell: &TaskCell, status: &TaskStatus) {
-        self.left_out.0 += usize::from(cell.parent().1);
-        self.left_out.1 += usize::from(status.state == TaskState::NeverPolled);
+    fn passes(&self, cell: &TaskCell, seen: &Observation) -> bool {
+        self.filter.lets_pass(cell.id, cell.name.as_deref(), &seen.status)
+    }
+
+    fn leave_out(&mut self, seen: &Observation) {
+        self.left_out.0 += usize::from(seen.nested);
+        self.left_out.1 += usize::from(seen.status.state == TaskState::NeverPolled);
     }
 
     /// Ends it, with what is known.
     pub(super) fn finish(mut self) -> RawTaskDump {
         let (answers, mut traces) = self.inbox.close();
         self.note(answers.into_iter());
-        let (now, who) = (Instant::now(), Who::now());
-        let mut blocked = Blocked::new();
+        let (now, polling) = (Instant::now(), PollingNow::new());
+        let mut blocked = BlockedPolls::new();
         // Those that did not answer: what they are doing now says why.
         for (record, asked) in self.records.iter_mut().zip(&mut self.asked) {
             if let Some(cell) = asked.take() {
                 cell.forget_dump(&self.inbox);
-                let status = cell.status_at(now, |id| who.polls(id));
+                let status = cell.observe(now, |id| polling.of(id)).status;
                 if !status.state.is_over() && record.trace != Err(NoTrace::NeverPolled) {
                     record.status = status;
-                    if let Some(trace) = blocked.trace(&cell, who.polls(cell.id), &mut traces) {
+                    if let Some(trace) = blocked.trace(&cell, polling.of(cell.id), &mut traces) {
                         record.trace = Ok(trace);
                     }
                 }
             }
         }
         for cell in std::mem::take(&mut self.ahead) {
-            let status = cell.status_at(now, |id| who.polls(id));
-            if self.filter.passes_now(&cell, &status) {
-                self.records.push(TaskRecord::of(&cell, status, NoTrace::NotAsked));
+            let seen = cell.observe(now, |id| polling.of(id));
+            if self.passes(&cell, &seen) {
+                self.records.push(record(&cell, seen, NoTrace::NotAsked));
             } else {
-                self.leave_out(&cell, &status);
+                self.leave_out(&seen);
             }
         }
         let count = |is_it: fn(&TaskRecord) -> bool| self.records.iter().filter(|task| is_it(task)).count();
@@ -232,6 +237,19 @@ impl Collector {
             tasks: std::mem::take(&mut self.records),
             traces,
         }
+    }
+}
+
+/// What is known of a task before it answers.
+fn record(cell: &TaskCell, seen: Observation, reason: NoTrace) -> TaskRecord {
+    TaskRecord {
+        id: cell.id,
+        name: cell.name.clone(),
+        spawned_at: cell.spawned_at.into(),
+        parent: seen.parent,
+        nested: seen.nested,
+        status: seen.status,
+        trace: Err(reason),
     }
 }
 

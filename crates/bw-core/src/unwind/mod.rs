@@ -15,7 +15,7 @@
 //!
 //! A backend for another platform goes beside `rules` and is chosen here.
 //!
-//! [`Onlooker`] is for another occasion: the stack of a thread that waits, seen from another one, with all the time in the world.
+//! [`ThreadWalker`] walks the stack of another thread that waits in the kernel. It may allocate and take its time.
 
 mod backend;
 #[allow(unsafe_code)]
@@ -28,7 +28,7 @@ mod frames;
     target_arch = "x86_64",
     not(any(bw_loom, bw_portable, miri)),
 )))]
-mod no_onlooker;
+mod no_thread_walker;
 #[cfg(all(
     target_os = "linux",
     target_pointer_width = "64",
@@ -44,10 +44,12 @@ mod rules;
 )))]
 #[path = "no_rules.rs"]
 mod rules;
+#[allow(unsafe_code)]
+pub(crate) mod stack_pointer;
 
 pub use backend::Backend;
 pub(crate) use frames::Frames;
-pub(crate) use rules::Onlooker;
+pub(crate) use rules::ThreadWalker;
 
 /// The stretch of the stack to walk, as stack pointers. The stack grows downwards on every platform we know.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +108,6 @@ pub(crate) fn walk(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Wal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack;
 
     const BACKENDS: [Backend; 2] = [Backend::Rules, Backend::Backtrace];
 
@@ -128,13 +129,13 @@ mod tests {
 
     #[inline(never)]
     fn recurse(depth: usize, root: Option<usize>) -> [(Walked, Vec<usize>); 2] {
-        let walks = if depth == 0 { both(stack::pointer(), root) } else { recurse(depth - 1, root) };
+        let walks = if depth == 0 { both(stack_pointer::current(), root) } else { recurse(depth - 1, root) };
         core::hint::black_box(walks)
     }
 
     #[test]
     fn a_walk_costs_the_logical_depth_and_not_the_runtimes() {
-        let root = Some(stack::pointer());
+        let root = Some(stack_pointer::current());
         let (shallow, deep) = (recurse(0, root), recurse(10, root));
         for ((walked, shallow), (deep_walked, deep)) in shallow.iter().zip(&deep) {
             assert_eq!((walked.end, deep_walked.end), (End::Root, End::Root));
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn both_backends_give_the_same_addresses() {
-        let root = Some(stack::pointer());
+        let root = Some(stack_pointer::current());
         let [(rules, by_rules), (_, by_backtrace)] = recurse(20, root);
         assert_eq!(by_rules, by_backtrace);
         assert_eq!(rules.fell_back, !rules::AVAILABLE);
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_walk_that_runs_out_of_room_says_so() {
-        for (walked, frames) in recurse(Frames::CAPACITY + 10, Some(stack::pointer())) {
+        for (walked, frames) in recurse(Frames::CAPACITY + 10, Some(stack_pointer::current())) {
             assert_eq!(walked.end, End::Full);
             assert_eq!(frames.len(), Frames::CAPACITY);
         }

@@ -2,7 +2,7 @@
 
 use super::{End, Frames};
 
-pub(crate) use super::no_onlooker::Onlooker;
+pub(crate) use super::no_thread_walker::ThreadWalker;
 
 /// Whether that backend exists here.
 pub(super) const AVAILABLE: bool = false;

@@ -94,7 +94,7 @@ pub(crate) fn shoot<F: Future>(
 ) -> Shot {
     backend.select();
     let before = counters();
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     let mut cx = Context::from_waker(Waker::noop());
     assert!(capture.as_mut().poll(&mut cx).is_pending());
     SEEN.take();

@@ -2,29 +2,12 @@
 
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, FrameDescriptionEntry, NativeEndian, Pointer,
-    Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow, Vendor,
+    Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
 };
 
+use super::architecture;
 use super::module::Module;
 use super::rule::{FrameRule, Rule};
-
-#[cfg(target_arch = "x86_64")]
-mod register {
-    use gimli::{Register, X86_64};
-
-    pub(super) const STACK_POINTER: Register = X86_64::RSP;
-    pub(super) const FRAME_POINTER: Register = X86_64::RBP;
-    pub(super) const RETURN_ADDRESS: Register = X86_64::RA;
-}
-
-#[cfg(target_arch = "aarch64")]
-mod register {
-    use gimli::{AArch64, Register};
-
-    pub(super) const STACK_POINTER: Register = AArch64::SP;
-    pub(super) const FRAME_POINTER: Register = AArch64::X29;
-    pub(super) const RETURN_ADDRESS: Register = AArch64::X30;
-}
 
 /// On the stack of the hook: 4 rows of up to 32 rules, about 5 KiB. Compilers use two rows and save at most 21 registers.
 struct OnStack;
@@ -46,25 +29,18 @@ pub(super) fn evaluate(module: &Module, segment: &[u8], address: usize) -> Rule 
 fn try_evaluate(module: &Module, segment: &[u8], address: usize) -> Option<Rule> {
     let (fde, eh_frame, bases) = description(module, segment, address)?;
     // A signal may have come between any two instructions: what it returns to is no return address.
-    if fde.is_signal_trampoline() || fde.cie().return_address_register() != register::RETURN_ADDRESS {
+    if fde.is_signal_trampoline() || fde.cie().return_address_register() != architecture::RETURN_ADDRESS {
         return None;
     }
     let mut context = UnwindContext::<usize, OnStack>::new_in();
     pack(fde.unwind_info_for_address(&eh_frame, &bases, &mut context, lookup(address)?).ok()?)
 }
 
-/// Where the function begins that a return address is in, as its unwind information says.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn function_start(module: &Module, segment: &[u8], address: usize) -> Option<usize> {
-    let (fde, ..) = description(module, segment, address)?;
-    usize::try_from(fde.initial_address()).ok()
-}
-
-type Section<'a> = EndianSlice<'a, NativeEndian>;
+pub(super) type Section<'a> = EndianSlice<'a, NativeEndian>;
 
 /// What the unwind information says of the function that a return address is in.
 #[allow(clippy::type_complexity)] // Together they are what gimli wants to be given.
-fn description<'a>(
+pub(super) fn description<'a>(
     module: &Module,
     segment: &'a [u8],
     address: usize,
@@ -78,10 +54,7 @@ fn description<'a>(
     let Pointer::Direct(eh_frame) = header.eh_frame_ptr() else { return None };
     let bases = bases.set_eh_frame(eh_frame);
     let mut eh_frame = EhFrame::from(section(usize::try_from(eh_frame).ok()?)?);
-    // Instructions that say where return addresses are signed.
-    if cfg!(target_arch = "aarch64") {
-        eh_frame.set_vendor(Vendor::AArch64);
-    }
+    eh_frame.set_vendor(architecture::VENDOR);
     let table = header.table()?;
     let fde = table.fde_for_address(&eh_frame, &bases, lookup(address)?, EhFrame::cie_from_offset).ok()?;
     Some((fde, eh_frame, bases))
@@ -93,23 +66,23 @@ fn lookup(address: usize) -> Option<u64> {
 }
 
 fn pack(row: &UnwindTableRow<usize, OnStack>) -> Option<Rule> {
-    let return_address = match row.register(register::RETURN_ADDRESS) {
+    let return_address = match row.register(architecture::RETURN_ADDRESS) {
         // How the outermost frame of a stack is marked.
         Some(RegisterRule::Undefined) => return Some(Rule::End),
         Some(RegisterRule::Offset(offset)) => words_below(offset)?,
         // Not saved yet, or not at all: it is in the link register, where there is one.
-        None | Some(RegisterRule::SameValue) if cfg!(target_arch = "aarch64") => 0,
+        None | Some(RegisterRule::SameValue) if architecture::HAS_LINK_REGISTER => 0,
         _ => return None,
     };
-    let frame_pointer = match row.register(register::FRAME_POINTER) {
+    let frame_pointer = match row.register(architecture::FRAME_POINTER) {
         None | Some(RegisterRule::SameValue | RegisterRule::Undefined) => 0,
         Some(RegisterRule::Offset(offset)) => words_below(offset)?,
         _ => return None,
     };
     let CfaRule::RegisterAndOffset { register, offset } = *row.cfa() else { return None };
     let from_frame_pointer = match register {
-        register::STACK_POINTER => false,
-        register::FRAME_POINTER => true,
+        architecture::STACK_POINTER => false,
+        architecture::FRAME_POINTER => true,
         _ => return None,
     };
     let cfa = u16::try_from(offset / 8).ok().filter(|_| offset % 8 == 0)?;

@@ -1,25 +1,31 @@
 //! The backend of kept rules: `.eh_frame` evaluated once for each return address, then looked up.
+//!
+//! Each architecture is a folder: its registers, and how a rule says where they are saved.
 
-#[cfg(target_arch = "x86_64")]
-mod blocked;
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code)]
+mod aarch64;
 mod cfi;
-mod met;
+mod known_modules;
 #[allow(unsafe_code)]
 mod module;
-#[cfg(target_arch = "x86_64")]
-mod prologue;
 #[allow(unsafe_code)]
 mod registers;
 mod rule;
 mod table;
 #[allow(unsafe_code)]
 mod walk;
-
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) use super::no_onlooker::Onlooker;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use blocked::Onlooker;
-pub(super) use walk::{prepare, walk};
+#[allow(unsafe_code)]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+use self::aarch64 as architecture;
+#[cfg(target_arch = "x86_64")]
+use self::x86_64 as architecture;
+
+pub(crate) use self::architecture::ThreadWalker;
+pub(super) use self::walk::{prepare, walk};
 
 /// Whether this backend exists here.
 pub(super) const AVAILABLE: bool = true;

@@ -1,5 +1,7 @@
 //! How to get from one frame to its caller, in 28 bits.
 
+use super::architecture;
+
 /// What unwind information says about one return address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
@@ -41,7 +43,7 @@ impl Rule {
         match self {
             Self::End => END,
             Self::Unknown => UNKNOWN,
-            Self::Frame(frame) => saved::pack(frame).map_or(UNKNOWN, |saved| {
+            Self::Frame(frame) => architecture::pack_saved(frame).map_or(UNKNOWN, |saved| {
                 FRAME
                     | u32::from(frame.from_frame_pointer) << BASE_BIT
                     | u32::from(frame.cfa) << CFA_BIT
@@ -54,7 +56,7 @@ impl Rule {
     pub(super) fn unpack(bits: u32) -> Self {
         match bits & 3 {
             FRAME => {
-                let (return_address, frame_pointer) = saved::unpack(bits >> SAVED_BIT);
+                let (return_address, frame_pointer) = architecture::unpack_saved(bits >> SAVED_BIT);
                 #[allow(clippy::cast_possible_truncation)] // The 16 bits that are meant.
                 let cfa = (bits >> CFA_BIT) as u16;
                 let from_frame_pointer = bits >> BASE_BIT & 1 != 0;
@@ -63,47 +65,6 @@ impl Rule {
             END => Self::End,
             _ => Self::Unknown,
         }
-    }
-}
-
-/// x86-64: the call pushed the return address right below the CFA. 8 bits for the frame pointer.
-#[cfg(target_arch = "x86_64")]
-mod saved {
-    use super::FrameRule;
-
-    pub(super) fn pack(frame: FrameRule) -> Option<u32> {
-        (frame.return_address == 1).then_some(u32::from(frame.frame_pointer))
-    }
-
-    #[inline(always)]
-    pub(super) fn unpack(bits: u32) -> (u8, u8) {
-        #[allow(clippy::cast_possible_truncation)] // The 8 bits that are meant.
-        let frame_pointer = bits as u8;
-        (1, frame_pointer)
-    }
-}
-
-/// AArch64: 8 bits for the link register. The frame pointer is saved as a pair with it, right below, or not at all.
-#[cfg(target_arch = "aarch64")]
-mod saved {
-    use super::FrameRule;
-
-    const PAIR: u32 = 1 << 8;
-
-    pub(super) fn pack(frame: FrameRule) -> Option<u32> {
-        let link_register = u32::from(frame.return_address);
-        match u32::from(frame.frame_pointer) {
-            0 => Some(link_register),
-            below if link_register != 0 && below == link_register + 1 => Some(link_register | PAIR),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn unpack(bits: u32) -> (u8, u8) {
-        #[allow(clippy::cast_possible_truncation)] // The 8 bits that are meant.
-        let link_register = bits as u8;
-        (link_register, if bits & PAIR == 0 { 0 } else { link_register.wrapping_add(1) })
     }
 }
 

@@ -5,15 +5,16 @@
 //! this stack instead.
 
 use super::super::{End, Frames};
+use super::architecture;
 use super::cfi;
-use super::met::Met;
+use super::known_modules::KnownModules;
 use super::module::{self, Module};
 use super::registers::{self, Registers};
 use super::rule::Rule;
 use super::table::RuleTable;
 
 static RULES: RuleTable = RuleTable::new();
-static MET: Met = Met::new();
+static KNOWN_MODULES: KnownModules = KnownModules::new();
 
 /// Gets ready. Outside the hook, before a traced poll: may lock and allocate, the first time.
 pub(in super::super) fn prepare() {
@@ -36,7 +37,7 @@ pub(in super::super) fn walk(
 ) -> Option<End> {
     let home = module::home()?;
     let Registers { instruction_pointer, mut stack_pointer, mut frame_pointer, link_register } =
-        registers::here();
+        architecture::registers_here();
     // As if something had just returned here.
     let mut address = instruction_pointer + 1;
     let mut elsewhere = Elsewhere(None);
@@ -83,7 +84,7 @@ pub(in super::super) fn walk(
             return None;
         }
         stack_pointer = cfa;
-        address = registers::strip(caller);
+        address = architecture::strip(caller);
         if address == 0 {
             return Some(End::Lost);
         }
@@ -101,7 +102,7 @@ impl Elsewhere {
             // SAFETY: `address` was read as a return address of a live frame of this thread, so its module stays loaded
             // for as long as this walk.
             let (module, build_id) = unsafe { module::find(address) }?;
-            if !MET.meet(&module, build_id?, || RULES.forget(module.start, module.end)) {
+            if !KNOWN_MODULES.recognizes(&module, build_id?, || RULES.forget(module.start, module.end)) {
                 return None;
             }
             self.0 = Some(module);

@@ -1,0 +1,7 @@
+//! The waker whose clone records, and where the stacks of one poll go.
+
+pub(crate) mod recorded;
+#[allow(unsafe_code)]
+pub(crate) mod recording_waker;
+pub(crate) mod slot;
+pub(crate) mod slot_pool;

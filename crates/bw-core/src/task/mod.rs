@@ -1,0 +1,18 @@
+//! One traced task: the wrapper and its two ways to poll, the requests for a trace, and the registry that lists all tasks.
+
+pub(crate) mod capture_future;
+pub(crate) mod distinct_traces;
+pub(crate) mod generation;
+pub(crate) mod handle;
+pub(crate) mod inbox;
+#[allow(unsafe_code)]
+pub(crate) mod poll_record;
+pub(crate) mod poll_traced;
+pub(crate) mod registry;
+pub(crate) mod request;
+pub(crate) mod requester;
+pub(crate) mod task_cell;
+pub(crate) mod traced_ext;
+pub(crate) mod traced_task;
+pub(crate) mod tracer;
+pub(crate) mod wake;

@@ -1,0 +1,281 @@
+//! Who is polling what: one slot for each thread that polls traced tasks.
+//!
+//! The slot names the tasks whose polls are on that thread's stack, outermost first. Only its thread writes it, with
+//! plain stores that stay in that core's cache; whoever wants to know who polls a task reads the few slots. So the
+//! idle path touches no line that belongs to the task.
+//!
+//! A slot outlives its thread: it is leaked, and the next new thread takes it over, so there are at most as many as
+//! ever polled at the same time, and a reader can never reach freed memory.
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::thread::os_thread;
+use crate::time::clock::{self, Tick};
+use crate::trace::id::TaskId;
+use crate::trace::state::PollingThread;
+
+/// Traced polls inside one another that are tracked; a task nested deeper is reported as suspended while it is polled.
+const DEPTH: usize = 32;
+
+/// The tasks on one thread's stack.
+pub(crate) struct ThreadSlot {
+    /// From 0, in the order they were made.
+    number: usize,
+    /// How many traced polls are on the stack; may exceed [`DEPTH`].
+    depth: AtomicUsize,
+    /// Outermost first; only the first `depth` mean anything.
+    entries: [Entry; DEPTH],
+    /// `None` while no thread owns the slot.
+    thread: Mutex<Option<PollingThread>>,
+}
+
+/// One poll.
+struct Entry {
+    task: AtomicUsize,
+    since: AtomicU32,
+}
+
+impl Entry {
+    #[allow(clippy::declare_interior_mutable_const)] // To fill arrays with.
+    const VACANT: Self = Self { task: AtomicUsize::new(0), since: AtomicU32::new(0) };
+}
+
+/// A task that is being polled.
+#[derive(Clone, Debug)]
+pub(crate) struct Polling {
+    pub(crate) task: TaskId,
+    pub(crate) since: Tick,
+    pub(crate) thread: PollingThread,
+    /// It polls no other traced task inside.
+    pub(crate) innermost: bool,
+}
+
+static SLOTS: Mutex<Vec<&'static ThreadSlot>> = Mutex::new(Vec::new());
+
+/// For threads that are being torn down, and can own nothing any more. Nobody reads it.
+static NOWHERE: ThreadSlot = ThreadSlot::new(0);
+
+thread_local! {
+    /// This thread's slot. No destructor, so that reading it is one load.
+    static CURRENT: Cell<Option<&'static ThreadSlot>> = const { Cell::new(None) };
+    /// Gives the slot back when the thread ends.
+    static OWNER: Owner = const { Owner };
+}
+
+struct Owner;
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if let Some(slot) = CURRENT.take() {
+            // Ordering: Relaxed; the lock orders it before the next owner.
+            slot.depth.store(0, Ordering::Relaxed);
+            *slot.thread.lock() = None;
+        }
+    }
+}
+
+/// This thread's slot, once it has one. One load.
+#[inline(always)]
+pub(crate) fn current() -> Option<&'static ThreadSlot> {
+    CURRENT.get()
+}
+
+/// This thread's slot. A thread's first time allocates and locks.
+pub(crate) fn current_or_register() -> &'static ThreadSlot {
+    current().or_else(register).unwrap_or(&NOWHERE)
+}
+
+/// The first traced poll of a thread: takes over a slot or leaks a new one. `None` while the thread is being torn down.
+#[cold]
+#[inline(never)]
+fn register() -> Option<&'static ThreadSlot> {
+    OWNER.try_with(|_| ()).ok()?;
+    let current = std::thread::current();
+    let name = current.name().map(Arc::from);
+    let thread = PollingThread { id: Some(current.id()), os_id: os_thread::id(), name };
+    let mut slots = SLOTS.lock();
+    let vacant = slots.iter().copied().find(|slot| slot.thread.lock().is_none());
+    let slot = vacant.unwrap_or_else(|| {
+        let slot = Box::leak(Box::new(ThreadSlot::new(slots.len())));
+        slots.push(slot);
+        slot
+    });
+    *slot.thread.lock() = Some(thread);
+    CURRENT.set(Some(slot));
+    Some(slot)
+}
+
+/// Notes that a poll on this thread unwinds.
+#[cold]
+pub(crate) fn leave_current() {
+    let slot = current().unwrap_or(&NOWHERE);
+    slot.leave(slot.depth.load(Ordering::Relaxed).wrapping_sub(1));
+}
+
+/// The innermost traced task this thread is polling.
+pub(crate) fn innermost() -> Option<TaskId> {
+    let slot = current()?;
+    // Ordering: Relaxed; this thread wrote both.
+    let depth = slot.depth.load(Ordering::Relaxed);
+    TaskId::from_word(slot.entries.get(depth.checked_sub(1)?)?.task.load(Ordering::Relaxed))
+}
+
+/// Every traced task this thread is polling, outermost first.
+pub(crate) fn polled_here() -> Vec<TaskId> {
+    current().map(|slot| slot.polls().map(|poll| poll.0).collect()).unwrap_or_default()
+}
+
+/// The poll of a task at this moment. Locks the list of slots; linear in the number of polling threads.
+pub(crate) fn polling(task: TaskId) -> Option<Polling> {
+    SLOTS.lock().iter().find_map(|slot| slot.all().find(|polling| polling.task == task))
+}
+
+/// Every traced poll at this moment. Locks the list of slots; linear in the number of polling threads.
+pub(crate) fn all_polling() -> Vec<Polling> {
+    SLOTS.lock().iter().flat_map(|slot| slot.all()).collect()
+}
+
+impl TaskId {
+    /// The traced task that this thread is polling, the innermost. Two loads.
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// use bw_core::TaskId;
+    ///
+    /// let (task, handle) = bw_core::traced(poll_fn(|_| Poll::Ready(TaskId::current())));
+    /// let mut task = std::pin::pin!(task);
+    /// assert_eq!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Some(handle.id())));
+    /// assert_eq!(TaskId::current(), None);
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        innermost()
+    }
+}
+
+impl ThreadSlot {
+    const fn new(number: usize) -> Self {
+        Self {
+            number,
+            depth: AtomicUsize::new(0),
+            entries: [const { Entry::VACANT }; DEPTH],
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// No other thread that lives has the same, except those that are being torn down.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Notes that this thread, whose slot this is, begins to poll a task. A few plain loads and stores.
+    ///
+    /// Gives the depth for [`leave`](Self::leave). That could be read again, but then every poll would have to wait for what
+    /// the one before it wrote twice.
+    #[inline(always)]
+    pub(crate) fn enter(&self, task: TaskId) -> usize {
+        // Ordering: Relaxed; only this thread writes the depth.
+        let depth = self.depth.load(Ordering::Relaxed);
+        if let Some(entry) = self.entries.get(depth) {
+            entry.task.store(task.word(), Ordering::Relaxed);
+            entry.since.store(clock::now().get(), Ordering::Relaxed);
+        }
+        // Wrapping, here and in `leave_current`: a poll that is begun on one thread and ended on another (a stackful coroutine may) can make the count
+        // wrong, and must do no more.
+        // Ordering: Release pairs with the Acquire load in `polls`: who counts the entry sees it.
+        self.depth.store(depth.wrapping_add(1), Ordering::Release);
+        depth
+    }
+
+    /// Notes that the poll is over which began at that depth.
+    #[inline(always)]
+    pub(crate) fn leave(&self, depth: usize) {
+        // Ordering: Release pairs with the Acquire load in `polls`: who sees the end of the poll sees what it did.
+        self.depth.store(depth, Ordering::Release);
+    }
+
+    fn polls(&self) -> impl Iterator<Item = (TaskId, Tick)> {
+        // Ordering: Acquire pairs with the Release stores in `enter` and `leave`.
+        let depth = self.depth.load(Ordering::Acquire).min(DEPTH);
+        self.entries.iter().take(depth).filter_map(|entry| {
+            let task = TaskId::from_word(entry.task.load(Ordering::Relaxed))?;
+            Some((task, Tick::new(entry.since.load(Ordering::Relaxed))))
+        })
+    }
+
+    fn all(&self) -> impl Iterator<Item = Polling> {
+        let mut polls = self.polls().peekable();
+        std::iter::from_fn(move || {
+            let (task, since) = polls.next()?;
+            let innermost = polls.peek().is_none();
+            Some(Polling { task, since, thread: self.thread.lock().clone()?, innermost })
+        })
+    }
+}
+
+#[cfg(all(test, not(bw_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_polls_are_all_seen_and_unwind_in_order() {
+        let (outer, inner) = (TaskId::next(), TaskId::next());
+        let slot = current_or_register();
+        let outside = slot.enter(outer);
+        let inside = slot.enter(inner);
+        assert_eq!(innermost(), Some(inner));
+        assert_eq!(polling(outer).unwrap().thread.id(), Some(std::thread::current().id()));
+        assert!(polling(inner).is_some());
+        let ours: Vec<_> = all_polling().into_iter().map(|polling| polling.task).collect();
+        assert!(ours.contains(&outer) && ours.contains(&inner));
+        slot.leave(inside);
+        assert_eq!(innermost(), Some(outer));
+        assert!(polling(inner).is_none());
+        slot.leave(outside);
+        assert!(polling(outer).is_none());
+    }
+
+    #[test]
+    fn nesting_beyond_the_depth_is_survived() {
+        let slot = current_or_register();
+        let deepest = TaskId::next();
+        let depths: Vec<_> = (0..DEPTH + 5).map(|_| slot.enter(TaskId::next())).collect();
+        let deepest_depth = slot.enter(deepest);
+        assert!(polling(deepest).is_none());
+        for depth in std::iter::once(deepest_depth).chain(depths.into_iter().rev()) {
+            slot.leave(depth);
+        }
+        assert_eq!(innermost(), None);
+    }
+
+    #[test]
+    fn a_count_that_went_wrong_is_survived() {
+        std::thread::spawn(|| {
+            let slot = current_or_register();
+            leave_current();
+            slot.enter(TaskId::next());
+            assert_eq!(innermost(), None);
+            assert!(all_polling().len() <= SLOTS.lock().len() * DEPTH);
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn a_thread_that_ended_is_forgotten() {
+        let task = TaskId::next();
+        std::thread::spawn(move || {
+            current_or_register().enter(task);
+            assert!(polling(task).is_some());
+        })
+        .join()
+        .unwrap();
+        assert!(polling(task).is_none());
+    }
+}

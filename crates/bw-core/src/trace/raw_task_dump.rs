@@ -1,0 +1,200 @@
+//! What a dump found: plain data.
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use crate::trace::raw_trace::RawTrace;
+use crate::trace::state::TaskState;
+use crate::trace::task_filter::TaskFilter;
+use crate::trace::task_record::{NoTrace, TaskRecord};
+
+/// Every task of a registry, and where it waits, as raw addresses. Plain `Send + Sync` data; each distinct trace is kept once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawTaskDump {
+    pub(crate) taken_at: SystemTime,
+    pub(crate) took: Duration,
+    pub(crate) registered: usize,
+    pub(crate) nested: usize,
+    pub(crate) unpolled: usize,
+    pub(crate) alive: Option<usize>,
+    pub(crate) tasks: Vec<TaskRecord>,
+    pub(crate) traces: Vec<RawTrace>,
+}
+
+impl RawTaskDump {
+    /// A dump by hand: for tests of what reads dumps, and for dumps that came from elsewhere. Tasks are ordered by id; a task
+    /// whose trace is not there has [`NoTrace::NotAsked`].
+    #[must_use]
+    pub fn new(
+        taken_at: SystemTime,
+        took: Duration,
+        mut tasks: Vec<TaskRecord>,
+        traces: Vec<RawTrace>,
+    ) -> Self {
+        tasks.sort_by_key(TaskRecord::id);
+        for task in &mut tasks {
+            if task.trace().is_ok_and(|trace| trace >= traces.len()) {
+                task.trace = Err(NoTrace::NotAsked);
+            }
+        }
+        let nested = tasks.iter().filter(|task| task.nested).count();
+        let unpolled = tasks.iter().filter(|task| task.status.state == TaskState::NeverPolled).count();
+        Self { taken_at, took, registered: tasks.len(), nested, unpolled, alive: None, tasks, traces }
+    }
+
+    /// The same dump, with how many tasks the runtime says are alive, traced or not.
+    #[must_use]
+    pub fn with_alive(mut self, alive: usize) -> Self {
+        self.alive = Some(alive);
+        self
+    }
+
+    /// The same dump, with how many tasks were registered, whether they passed the filter or not.
+    #[must_use]
+    pub fn with_registered(mut self, registered: usize) -> Self {
+        self.registered = registered;
+        self
+    }
+
+    /// The same dump, with how many of the [registered](Self::registered) others [poll](Self::nested), and how many were never
+    /// [polled](Self::unpolled). Unless told, as many as are in it.
+    #[must_use]
+    pub fn with_uncounted(mut self, nested: usize, unpolled: usize) -> Self {
+        (self.nested, self.unpolled) = (nested, unpolled);
+        self
+    }
+
+    /// The same dump without the tasks that do not [pass](TaskFilter::passes), and without the traces that only they have: what
+    /// [`Dump::only`](crate::Dump::only) would have left out. How many were registered stays. Linear in the number of tasks.
+    #[must_use]
+    pub fn only(mut self, filter: &TaskFilter) -> Self {
+        self.tasks.retain(|task| filter.passes(task));
+        let mut is_kept = vec![false; self.traces.len()];
+        for number in self.tasks.iter().filter_map(|task| task.trace().ok()) {
+            is_kept[number] = true;
+        }
+        let mut kept = 0;
+        let number_of: Vec<u32> = is_kept
+            .iter()
+            .map(|&is_kept| {
+                let number = kept;
+                kept += u32::from(is_kept);
+                number
+            })
+            .collect();
+        for task in &mut self.tasks {
+            task.trace = task.trace.map(|number| number_of[number as usize]);
+        }
+        let mut is_kept = is_kept.into_iter();
+        self.traces.retain(|_| is_kept.next().unwrap_or(false));
+        self
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn taken_at(&self) -> SystemTime {
+        self.taken_at
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// How many tasks the registry had, whether they passed the filter or not.
+    #[must_use]
+    pub fn registered(&self) -> usize {
+        self.registered
+    }
+
+    /// How many of the [registered](Self::registered) were futures that other traced tasks poll, and so no tasks of a runtime;
+    /// see [`TaskRecord::is_nested`].
+    #[must_use]
+    pub fn nested(&self) -> usize {
+        self.nested
+    }
+
+    /// How many of the [registered](Self::registered) were never polled: they may have been spawned, or not.
+    #[must_use]
+    pub fn unpolled(&self) -> usize {
+        self.unpolled
+    }
+
+    /// How many tasks the runtime said are alive, traced or not; `None` where nobody asked it.
+    #[must_use]
+    pub fn alive(&self) -> Option<usize> {
+        self.alive
+    }
+
+    /// The tasks, by id.
+    #[must_use]
+    pub fn tasks(&self) -> &[TaskRecord] {
+        &self.tasks
+    }
+
+    /// The traces, each once, in no order that means anything. A [record](TaskRecord::trace) has the number of its own.
+    #[must_use]
+    pub fn traces(&self) -> &[RawTrace] {
+        &self.traces
+    }
+
+    /// Where that task of this dump waits.
+    #[must_use]
+    pub fn trace_of(&self, task: &TaskRecord) -> Option<&RawTrace> {
+        self.traces.get(task.trace().ok()?)
+    }
+
+    /// Whether a task that was to be asked gave no answer: the deadline ended the dump.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.tasks
+            .iter()
+            .any(|task| matches!(task.trace, Err(NoTrace::NotPolled | NoTrace::NotAsked | NoTrace::NoTimer)))
+    }
+}
+
+#[cfg(all(test, not(bw_loom)))]
+mod tests {
+    use super::*;
+    use crate::trace::id::TaskId;
+    use crate::trace::raw_trace::StackFlags;
+    use crate::trace::state::TaskStatus;
+    use crate::trace::task_record::SpawnedAt;
+
+    fn trace(word: usize) -> RawTrace {
+        RawTrace::from_stacks([(vec![word], StackFlags::default())])
+    }
+
+    #[test]
+    fn who_does_not_pass_leaves_with_traces_of_its_own_alone() {
+        let task = |id, name: &str, trace| {
+            let status = TaskStatus::new(TaskState::Suspended);
+            TaskRecord::new(TaskId::from_u64(id).unwrap(), SpawnedAt::new("a.rs", 1, 1), status)
+                .with_name(name.to_owned())
+                .with_trace(trace)
+        };
+        let tasks = vec![
+            task(1, "leaves", Ok(0)),
+            task(2, "stays", Ok(1)),
+            task(3, "leaves", Ok(1)),
+            task(4, "stays", Ok(2)),
+            task(5, "stays", Err(NoTrace::NotPolled)),
+        ];
+        let dump = RawTaskDump::new(
+            SystemTime::UNIX_EPOCH,
+            Duration::ZERO,
+            tasks,
+            vec![trace(10), trace(11), trace(12)],
+        );
+        let only = dump.clone().only(&TaskFilter::new().name_contains("stays"));
+        assert_eq!(only.tasks().iter().map(|task| task.id().get()).collect::<Vec<_>>(), [2, 4, 5]);
+        assert_eq!(only.traces(), [trace(11), trace(12)]);
+        assert_eq!(only.trace_of(&only.tasks()[0]), Some(&trace(11)));
+        assert_eq!(only.trace_of(&only.tasks()[1]), Some(&trace(12)));
+        assert_eq!(only.tasks()[2].trace(), Err(NoTrace::NotPolled));
+        assert_eq!(only.registered(), 5);
+        assert_eq!(dump.clone().only(&TaskFilter::new()), dump);
+        assert!(dump.only(&TaskFilter::new().name_contains("nobody")).traces().is_empty());
+    }
+}

@@ -1,0 +1,227 @@
+//! One task of a dump: plain data.
+
+use core::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::trace::id::TaskId;
+use crate::trace::name::Name;
+use crate::trace::state::{TaskState, TaskStatus};
+
+/// One task of a [`RawTaskDump`](crate::RawTaskDump). Plain data, of this process or another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRecord {
+    pub(crate) id: TaskId,
+    pub(crate) name: Option<Name>,
+    pub(crate) spawned_at: SpawnedAt,
+    pub(crate) parent: Option<TaskId>,
+    pub(crate) nested: bool,
+    pub(crate) status: TaskStatus,
+    pub(crate) trace: Result<u32, NoTrace>,
+}
+
+/// Why a task of a dump gave no trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoTrace {
+    /// It was never polled, so it waits nowhere yet, and was not waited for.
+    NeverPolled,
+    /// It was asked, and not polled to an end before the dump's deadline.
+    NotPolled,
+    /// The deadline had passed before it could be asked.
+    NotAsked,
+    /// It is over; its state says how it ended.
+    Over,
+    /// The dump was asked for, by a thread that blocks, in the middle of this task's own poll.
+    AsksItself,
+    /// Nobody was asked: no thread could be started that would have kept the deadline.
+    NoTimer,
+}
+
+impl NoTrace {
+    /// A word for it that stays the same: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NeverPolled => "never_polled",
+            Self::NotPolled => "not_polled",
+            Self::NotAsked => "not_asked",
+            Self::Over => "over",
+            Self::AsksItself => "asks_itself",
+            Self::NoTimer => "no_timer",
+        }
+    }
+}
+
+impl NoTrace {
+    /// Whether it might have given one, had the dump waited longer, or been able to wait at all.
+    #[must_use]
+    pub fn is_for_want_of_time(self) -> bool {
+        matches!(self, Self::NotPolled | Self::NotAsked | Self::NoTimer)
+    }
+}
+
+impl fmt::Display for NoTrace {
+    /// A clause, such as `it was asked, but not polled before the deadline`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeverPolled => "it has never been polled, so it waits nowhere yet",
+            Self::NotPolled => "it was asked, but its poll did not come, or did not end, before the deadline",
+            Self::NotAsked => "the deadline passed before it could be asked",
+            Self::Over => "it is over",
+            Self::AsksItself => {
+                "the dump was asked for in its own poll, which cannot end before the dump does"
+            }
+            Self::NoTimer => "nobody was asked: the thread that keeps deadlines could not be started",
+        })
+    }
+}
+
+/// The place in the source where a task was wrapped.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpawnedAt {
+    file: Name,
+    line: u32,
+    column: u32,
+}
+
+impl SpawnedAt {
+    /// A place by hand, or of another process.
+    #[must_use]
+    pub fn new(file: impl Into<Arc<str>>, line: u32, column: u32) -> Self {
+        Self { file: Name::Shared(file.into()), line, column }
+    }
+
+    /// The file, as the compiler was given it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// From 1.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// From 1.
+    #[must_use]
+    pub fn column(&self) -> u32 {
+        self.column
+    }
+}
+
+impl From<&'static Location<'static>> for SpawnedAt {
+    fn from(at: &'static Location<'static>) -> Self {
+        Self { file: Name::Static(at.file()), line: at.line(), column: at.column() }
+    }
+}
+
+impl fmt::Display for SpawnedAt {
+    /// `file:line:column`. Control characters are printed as they are; renderers escape them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file(), self.line, self.column)
+    }
+}
+
+impl fmt::Debug for SpawnedAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TaskRecord {
+    /// A record by hand: for tests of what reads dumps, and for dumps that came from elsewhere.
+    #[must_use]
+    pub fn new(id: TaskId, spawned_at: SpawnedAt, status: TaskStatus) -> Self {
+        Self {
+            id,
+            name: None,
+            spawned_at,
+            parent: None,
+            nested: false,
+            status,
+            trace: Err(NoTrace::NotAsked),
+        }
+    }
+
+    /// The same record with a name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(Name::Shared(name.into()));
+        self
+    }
+
+    /// The same record with a parent that wrapped it and does not poll it.
+    #[must_use]
+    pub fn with_parent(mut self, parent: TaskId) -> Self {
+        (self.parent, self.nested) = (Some(parent), false);
+        self
+    }
+
+    /// The same record with a parent that polls it.
+    #[must_use]
+    pub fn with_poller(mut self, parent: TaskId) -> Self {
+        (self.parent, self.nested) = (Some(parent), true);
+        self
+    }
+
+    /// The same record with what it said: the number of its trace in the dump, or why there is none.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Result<u32, NoTrace>) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// The task ended so since the record was made.
+    pub(crate) fn end(&mut self, state: TaskState) {
+        self.status.state = state;
+        self.status.in_state = None;
+    }
+
+    /// The task's id.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The task's name; see [`Tracer::named`](crate::Tracer::named).
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Where it was wrapped.
+    #[must_use]
+    pub fn spawned_at(&self) -> &SpawnedAt {
+        &self.spawned_at
+    }
+
+    /// The task in whose poll it is polled, or else in whose poll it was wrapped. See
+    /// [`TraceHandle::parent`](crate::TraceHandle::parent).
+    #[must_use]
+    pub fn parent(&self) -> Option<TaskId> {
+        self.parent
+    }
+
+    /// Whether its [`parent`](Self::parent) polls it: then it is no task of the executor's, but a future inside of one.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        self.nested
+    }
+
+    /// What it was doing when the dump came to it, and for how long; of a task that did not answer, when the dump ended.
+    #[must_use]
+    pub fn status(&self) -> &TaskStatus {
+        &self.status
+    }
+
+    /// The number of its trace among the [traces](crate::RawTaskDump::traces) of the dump.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn trace(&self) -> Result<usize, NoTrace> {
+        self.trace.map(|trace| trace as usize)
+    }
+}
