@@ -26,7 +26,7 @@ async fn supervise() {
     let mut workers = JoinSet::new();
     let permits: &'static Semaphore = Box::leak(Box::new(Semaphore::new(0)));
     for _ in 0..4 {
-        workers.spawn_named("worker", work(permits));
+        workers.spawn(work(permits).traced_as("worker"));
     }
     while workers.join_next().await.is_some() {}
 }
@@ -52,10 +52,10 @@ async fn listen(mut messages: mpsc::Receiver<u32>) {
 #[tokio::main]
 async fn main() {
     let (sender, receiver) = mpsc::channel(1);
-    spawn_named("fan out", fan_out());
-    spawn_named("supervisor", supervise());
-    spawn_named("downloads", download_all());
-    spawn_named("listener", listen(receiver));
+    tokio::spawn(fan_out().traced_as("fan out"));
+    tokio::spawn(supervise().traced_as("supervisor"));
+    tokio::spawn(download_all().traced_as("downloads"));
+    tokio::spawn(listen(receiver).traced_as("listener"));
     let unborn = std::future::ready(()).traced_as("never spawned");
 
     // Not traced: it is only counted among those that are alive.
@@ -70,7 +70,7 @@ async fn main() {
 
     drop((sender, unborn));
     for _ in 0..2 {
-        spawn_named("late", download(11));
+        tokio::spawn(download(11).traced_as("late"));
     }
     let second = settled().await;
     println!("\n--- what changed\n\n{}", second.since(&first));

@@ -96,7 +96,7 @@ async fn send_mail(mut outbox: mpsc::Receiver<String>) {
 async fn index() {
     let mut shards = JoinSet::new();
     for shard in 0..4 {
-        shards.spawn_named(format!("shard {shard}"), index_shard());
+        shards.spawn(index_shard().traced_as(format!("shard {shard}")));
     }
     while shards.join_next().await.is_some() {}
 }
@@ -114,9 +114,9 @@ async fn main() -> Result<(), Error> {
 
     let app = App { ledger: Arc::new(Mutex::new(0)), prices: broadcast::Sender::new(1) };
     let (_mailbox, outbox) = mpsc::channel(16);
-    spawn_named("auditor", audit(Arc::clone(&app.ledger)));
-    spawn_named("mailer", send_mail(outbox));
-    spawn_named("indexer", index());
+    tokio::spawn(audit(Arc::clone(&app.ledger)).traced_as("auditor"));
+    tokio::spawn(send_mail(outbox).traced_as("mailer"));
+    tokio::spawn(index().traced_as("indexer"));
 
     let router = Router::new()
         .route("/", get(async || HELP))

@@ -106,15 +106,15 @@ fn spawning_traced_is_one_allocation_more_and_a_name_of_ones_own_another() {
     assert!(bare > 0, "nothing was counted");
     assert_eq!(fewest(|| spawn(async {})), bare + 1, "where it was spawned costs nothing");
     assert_eq!(fewest(|| spawn_on(runtime.handle(), async {})), bare + 1);
-    assert_eq!(fewest(|| spawn_named("a constant", async {})), bare + 1, "nor does a constant name");
+    assert_eq!(fewest(|| tokio::spawn(async {}.traced_as("a constant"))), bare + 1, "nor does a constant name");
     let (mut theirs, mut ours) = (tokio::task::JoinSet::new(), JoinSet::new());
     let bare_in_set = fewest(|| theirs.spawn(async {}));
     assert_eq!(fewest(|| ours.spawn(async {})), bare_in_set + 1);
-    assert_eq!(fewest(|| ours.spawn_named("a constant", async {})), bare_in_set + 1);
+    assert_eq!(fewest(|| ours.spawn(async {}.traced_as("a constant"))), bare_in_set + 1);
     let name = String::from("a name of its own");
     // The name itself is made outside.
     let mut names: Vec<_> = (0..20).map(|_| name.clone()).collect();
-    assert_eq!(fewest(|| spawn_named(names.pop().unwrap(), async {})), bare + 2);
+    assert_eq!(fewest(|| tokio::spawn(async {}.traced_as(names.pop().unwrap()))), bare + 2);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn the_hook_allocates_nothing_and_the_trace_is_one_allocation() {
     let mut task = pin!(task);
     let (waker, requester) = (waker(), waker());
     for round in 0..3 {
-        let mut capture = pin!(handle.capture().no_deadline());
+        let mut capture = pin!(handle.capture().no_timeout());
         assert!(poll(capture.as_mut(), &requester).is_pending());
         let (count, _) = allocations(|| poll(task.as_mut(), &waker));
         let Poll::Ready(Ok(trace)) = poll(capture, &requester) else { panic!("not answered") };
@@ -176,7 +176,7 @@ fn memory_stays_flat_over_captures_and_deadlines() {
         assert!(poll(capture.as_mut(), &requester).is_pending());
         assert!(poll(asked.as_mut(), &waker).is_pending());
         assert!(poll(capture, &requester).is_ready());
-        assert!(never_handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
+        assert!(never_handle.capture_blocking(Duration::ZERO).unwrap_err().is_timeout());
         let mut withdrawn = pin!(never_handle.capture());
         assert!(poll(withdrawn.as_mut(), &requester).is_pending());
     };
@@ -195,7 +195,7 @@ fn no_trace_is_owned_by_a_waker_clone_so_memory_stays_flat() {
     let registry = bw_core::Registry::new();
     // A leaf that keeps every clone it ever made.
     let mut kept = Vec::with_capacity(DUMPS + 1_000);
-    let (task, _handle) = registry.traced(poll_fn(|cx| {
+    let task = registry.tracer().trace(poll_fn(|cx| {
         kept.push(cx.waker().clone());
         Poll::<()>::Pending
     }));
@@ -203,7 +203,7 @@ fn no_trace_is_owned_by_a_waker_clone_so_memory_stays_flat() {
     let (waker, requester) = (waker(), waker());
     assert!(poll(task.as_mut(), &waker).is_pending());
     let mut round = || {
-        let mut dump = pin!(registry.dump().deadline(Duration::from_secs(60)));
+        let mut dump = pin!(registry.dump().timeout(Duration::from_secs(60)));
         assert!(poll(dump.as_mut(), &requester).is_pending());
         assert!(poll(task.as_mut(), &waker).is_pending());
         let Poll::Ready(dump) = poll(dump, &requester) else { panic!("not answered") };

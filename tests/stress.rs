@@ -71,7 +71,7 @@ fn every_request_is_answered_while_tasks_finish_panic_and_are_aborted() {
             if n % 11 == 0 {
                 let counts = Arc::clone(&counts);
                 joins.push(tokio::spawn(async move {
-                    counts.count(&handle.capture().deadline(Duration::from_secs(60)).await);
+                    counts.count(&handle.capture().timeout(Duration::from_secs(60)).await);
                 }));
                 asked_inside += 1;
             }

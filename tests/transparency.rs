@@ -200,7 +200,7 @@ fn run(plan: &Plan, choices: &[u8], wrap: bool, asks: &[bool]) -> (Option<usize>
     for step in 0..10_000 {
         if wrap && asks.next() == Some(&true) {
             let handles = world.handles.borrow();
-            let mut capture = Box::pin(handles[step % handles.len()].capture().no_deadline());
+            let mut capture = Box::pin(handles[step % handles.len()].capture().no_timeout());
             if poll(capture.as_mut(), Waker::noop()).is_pending() {
                 waiting.push_back(capture);
             }

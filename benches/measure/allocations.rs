@@ -154,7 +154,7 @@ fn ask_thrice(name: &str, work: impl Future<Output = ()>) -> Option<u64> {
             let (task, handle) = bw_core::traced(work);
             let mut task = pin!(task);
             for _ in 0..3 {
-                count = freed(answer_of(pin!(handle.capture().no_deadline()), task.as_mut()));
+                count = freed(answer_of(pin!(handle.capture().no_timeout()), task.as_mut()));
             }
         }
         name::TASKTRACE => {

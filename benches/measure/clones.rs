@@ -46,7 +46,7 @@ pub fn ours(frames: usize) -> Sampler {
         let (task, handle) = bw_core::traced(Probe::run(Rc::clone(probe), clone_and_drop));
         let mut task = Box::pin(task);
         move || {
-            let mut request = pin!(handle.capture().no_deadline());
+            let mut request = pin!(handle.capture().no_timeout());
             let trace = answer_of(request.as_mut(), task.as_mut()).expect("a suspended task has a trace");
             assert_eq!(trace.dropped(), 0, "the slot was full, so walks were skipped");
             assert!(trace.stacks().all(|stack| !stack.is_truncated()));
@@ -125,7 +125,7 @@ pub fn requests_for_branches(branches: usize) -> Sampler {
     let (task, handle) = bw_core::traced(Probe::run(probe, clone_and_drop));
     let mut task = Box::pin(task);
     let mut ask = move || {
-        let mut request = pin!(handle.capture().no_deadline());
+        let mut request = pin!(handle.capture().no_timeout());
         answer_of(request.as_mut(), task.as_mut()).expect("a suspended task has a trace")
     };
     // What does not fit into the first gets a larger slot from the next one on.

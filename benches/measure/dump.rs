@@ -143,7 +143,7 @@ pub fn suspended(runtime: &Runtime, tasks: usize) -> Registry {
     let (registry, shared) = (Registry::new(), Shared::new());
     for number in 0..tasks {
         let connection = plain::connection(Arc::clone(&shared), number);
-        runtime.spawn(registry.traced_as("connection", connection).0);
+        runtime.spawn(registry.tracer().named("connection").trace(connection));
     }
     shared.wait_for(tasks);
     registry

@@ -64,7 +64,7 @@ fn dump() -> RawTaskDump {
         while last.as_ref().is_some_and(|last| last.state() == TaskState::NeverPolled) {
             tokio::task::yield_now().await;
         }
-        registry.dump().deadline(Duration::from_secs(60)).await
+        registry.dump().timeout(Duration::from_secs(60)).await
     })
 }
 

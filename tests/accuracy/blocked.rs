@@ -53,7 +53,7 @@ fn wait(lines: &Lines, block: impl FnOnce()) {
 /// The first dump with what is to be seen; it will come, as no task of the registry ever ends.
 fn dump_until(registry: &Registry, is_it: impl Fn(&RawTaskDump) -> bool) -> RawTaskDump {
     loop {
-        let dump = registry.dump().deadline(Duration::from_millis(50)).blocking();
+        let dump = registry.dump().timeout(Duration::from_millis(50)).blocking();
         assert!(!dump.tasks().is_empty() && dump.tasks().iter().all(|task| !task.status().state.is_over()));
         if is_it(&dump) {
             return dump;
@@ -74,7 +74,7 @@ fn runtime() -> tokio::runtime::Runtime {
 #[track_caller]
 fn assert_blocks(block: impl FnOnce() + Send + 'static) {
     let (registry, lines) = (Registry::new(), Lines::default());
-    let task = registry.traced(outer(lines.clone(), block)).0;
+    let task = registry.tracer().trace(outer(lines.clone(), block));
     thread::spawn(move || {
         runtime().block_on(task);
     });
@@ -163,8 +163,8 @@ async fn pass_on(inner: impl Future<Output = ()>) {
 #[test]
 fn in_the_innermost_of_nested_tasks() {
     let registry = Registry::new();
-    let inner = registry.traced_as("inner", outer(Lines::default(), || thread::sleep(HOUR))).0;
-    let outermost = registry.traced_as("outer", pass_on(inner)).0;
+    let inner = registry.tracer().named("inner").trace(outer(Lines::default(), || thread::sleep(HOUR)));
+    let outermost = registry.tracer().named("outer").trace(pass_on(inner));
     thread::spawn(|| runtime().block_on(outermost));
     let named = |dump: &RawTaskDump, name: &str| {
         dump.tasks().iter().find(|task| task.name() == Some(name)).cloned().unwrap()

@@ -64,12 +64,12 @@ fn real() -> TaskDump {
     let dump = runtime.block_on(async {
         let stock: &'static Mutex<u32> = Box::leak(Box::new(Mutex::new(3)));
         let held = stock.lock().await;
-        spawn_named("supervisor", supervise(stock));
-        spawn_named("heartbeat", heartbeat());
-        spawn_named("wedged", wedge(blocked));
+        tokio::spawn(supervise(stock).traced_as("supervisor"));
+        tokio::spawn(heartbeat().traced_as("heartbeat"));
+        tokio::spawn(wedge(blocked).traced_as("wedged"));
         // Until all are where they will stay.
         let dump = loop {
-            let dump = TaskDump::take().deadline(Duration::from_millis(200)).await;
+            let dump = TaskDump::take().timeout(Duration::from_millis(200)).await;
             let is_polled = |task: &&backtrace_waker::TaskRecord| task.status().state.name() == "polling";
             if dump.raw().tasks().len() == 7 && dump.raw().tasks().iter().filter(is_polled).count() == 1 {
                 break dump;
@@ -86,7 +86,7 @@ fn real() -> TaskDump {
 async fn supervise(stock: &'static Mutex<u32>) {
     let mut sellers = JoinSet::new();
     for _ in 0..3 {
-        sellers.spawn_named("seller", sell(stock));
+        sellers.spawn(sell(stock).traced_as("seller"));
     }
     while sellers.join_next().await.is_some() {}
 }

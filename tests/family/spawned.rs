@@ -25,7 +25,7 @@ fn children_of_our_join_set() {
         let mut workers = traced_tokio::JoinSet::new();
         workers.spawn(wait());
         for n in 0..3 {
-            workers.spawn_named(format!("worker {n}"), wait());
+            workers.spawn(wait().traced_as(format!("worker {n}")));
         }
         while workers.join_next().await.is_some() {}
     }
@@ -37,7 +37,7 @@ fn children_of_a_task_that_waits_for_several_things() {
     async fn supervise() {
         let mut workers = traced_tokio::JoinSet::new();
         for _ in 0..3 {
-            workers.spawn_named("worker", wait());
+            workers.spawn(wait().traced_as("worker"));
         }
         tokio::select! {
             _ = workers.join_next() => {}
@@ -51,15 +51,15 @@ fn children_of_a_task_that_waits_for_several_things() {
 fn children_of_a_task_that_was_spawned_by_another() {
     async fn accept() {
         for n in 0..2 {
-            traced_tokio::spawn_named(format!("connection {n}"), serve());
+            tokio::spawn(serve().traced_as(format!("connection {n}")));
         }
         wait().await;
     }
     async fn serve() {
-        traced_tokio::spawn_named("flush", wait());
+        tokio::spawn(wait().traced_as("flush"));
         wait().await;
     }
     assert_snapshot!(tree_of(5, || async {
-        traced_tokio::spawn_named("accept", accept());
+        tokio::spawn(accept().traced_as("accept"));
     }));
 }

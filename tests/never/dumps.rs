@@ -45,7 +45,7 @@ fn no_dump_aborts_or_panics_the_process() {
     let registry = Registry::new();
     let nested = {
         let registry = registry.clone();
-        let nest = move |task: Task, _| -> Task { Box::pin(registry.traced(task).0) };
+        let nest = move |task: Task, _| -> Task { Box::pin(registry.tracer().trace(task)) };
         (0..20).fold(Box::pin(Gate::default()) as Task, nest)
     };
     let kinds: [(&str, Task); 9] = [
@@ -81,18 +81,19 @@ fn no_dump_aborts_or_panics_the_process() {
     ];
     let runtime = runtime();
     for (name, task) in kinds {
-        let (task, handle) = registry.traced_as(name, task);
+        let task = registry.tracer().named(name).trace(task);
+let handle = task.handle();
         runtime.spawn(task);
         while handle.status().polls == 0 {
             thread::yield_now();
         }
     }
-    let (_unborn, _) = registry.traced_as("never spawned", async {});
+    let _unborn = registry.tracer().named("never spawned").trace(async {});
     for round in 0..4 {
         let dump = if round % 2 == 0 {
-            TaskDump::of(&registry).deadline(FOREVER).blocking()
+            registry.dump().timeout(FOREVER).blocking()
         } else {
-            runtime.block_on(TaskDump::of(&registry).deadline(FOREVER))
+            runtime.block_on(registry.dump().timeout(FOREVER))
         };
         let state = |name| {
             let tasks = dump.raw().tasks();
@@ -121,7 +122,7 @@ fn no_dump_leaves_tasks_that_never_run_again() {
         let (registry, permits) = (registry.clone(), Arc::clone(&permits));
         move |_| {
             let permits = Arc::clone(&permits);
-            registry.traced(async move { permits.acquire().await.unwrap().forget() }).0
+            registry.tracer().trace(async move { permits.acquire().await.unwrap().forget() })
         }
     };
     let mut tasks = JoinSet::new();
@@ -158,13 +159,13 @@ fn no_dump_leaves_tasks_that_never_run_again() {
             Box::pin(joined),
         ];
         for shape in shapes {
-            tasks.spawn_on(registry.traced(shape).0, runtime.handle());
+            tasks.spawn_on(registry.tracer().trace(shape), runtime.handle());
         }
     }
     // Some go on between two dumps, and some during one.
     for _ in 0..300 {
         permits.add_permits(1);
-        let dump = registry.dump().deadline(FOREVER).blocking();
+        let dump = registry.dump().timeout(FOREVER).blocking();
         assert!(!dump.is_partial(), "{dump:?}");
     }
     let children = runtime.block_on(async {
@@ -177,33 +178,34 @@ fn no_dump_leaves_tasks_that_never_run_again() {
 #[test]
 fn no_lock_is_held_while_a_dump_polls() {
     let registry = Registry::new();
-    let mut other = Box::pin(registry.traced(Gate::default()).0);
-    let mut spare = Some(Box::pin(registry.traced(Gate::default()).0));
+    let mut other = Box::pin(registry.tracer().trace(Gate::default()));
+    let mut spare = Some(Box::pin(registry.tracer().trace(Gate::default())));
     let other_handle = other.handle();
     let inside = registry.clone();
-    let (task, handle) = registry.traced(poll_fn(move |cx| {
+    let task = registry.tracer().trace(poll_fn(move |cx| {
         let gate = pin!(Gate::default());
         let _ = gate.poll(cx);
         // Everything that locks anything of ours; from here, and from another thread while we wait for it.
         let everything = || {
             let _ =
                 (inside.len(), inside.tasks().len(), inside.get(other_handle.id()), other_handle.status());
-            let mut new = Box::pin(inside.traced(Gate::default()).0);
+            let mut new = Box::pin(inside.tracer().trace(Gate::default()));
             assert!(poll(new.as_mut(), Waker::noop()).is_pending());
             let mut capture = pin!(other_handle.capture());
             let _ = poll(capture.as_mut(), Waker::noop());
-            let _ = inside.dump().deadline(std::time::Duration::ZERO).blocking();
+            let _ = inside.dump().timeout(std::time::Duration::ZERO).blocking();
         };
         everything();
         thread::scope(|scope| scope.spawn(everything).join().unwrap());
         drop(spare.take());
         Poll::<()>::Pending
     }));
+let handle = task.handle();
     let mut task = Box::pin(task);
     for task in [task.as_mut() as Pin<&mut dyn Future<Output = ()>>, other.as_mut()] {
         assert!(poll(task, Waker::noop()).is_pending());
     }
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     for task in [task.as_mut() as Pin<&mut dyn Future<Output = ()>>, other.as_mut()] {
         assert!(poll(task, Waker::noop()).is_pending());
@@ -216,7 +218,8 @@ fn no_lock_is_held_while_a_dump_polls() {
 #[test]
 fn no_capture_waits_for_a_lock_that_a_symbolizer_holds() {
     let registry = Registry::new();
-    let (task, handle) = registry.traced(Gate::default());
+    let task = registry.tracer().trace(Gate::default());
+let handle = task.handle();
     let (asked, to_do) = mpsc::channel::<()>();
     let (done, wait_done) = mpsc::channel();
     // Another thread, as the lock is one that its holder may take again.
@@ -224,9 +227,9 @@ fn no_capture_waits_for_a_lock_that_a_symbolizer_holds() {
         let mut task = Box::pin(task);
         assert!(poll(task.as_mut(), Waker::noop()).is_pending());
         while to_do.recv().is_ok() {
-            let mut capture = pin!(handle.capture().no_deadline());
+            let mut capture = pin!(handle.capture().no_timeout());
             assert!(poll(capture.as_mut(), Waker::noop()).is_pending());
-            let mut dump = pin!(registry.dump().deadline(FOREVER));
+            let mut dump = pin!(registry.dump().timeout(FOREVER));
             assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
             assert!(poll(task.as_mut(), Waker::noop()).is_pending());
             let Poll::Ready(trace) = poll(capture, Waker::noop()) else { panic!("not answered") };
@@ -266,13 +269,13 @@ fn two_dumps_in_a_row_do_not_wedge_the_runtime() {
                 }
             }
         };
-        tasks.spawn_on(registry.traced(busy).0, runtime.handle());
+        tasks.spawn_on(registry.tracer().trace(busy), runtime.handle());
     }
     for _ in 0..100 {
-        let blocking = registry.dump().deadline(FOREVER).blocking();
+        let blocking = registry.dump().timeout(FOREVER).blocking();
         let inside = {
             let registry = registry.clone();
-            runtime.block_on(runtime.spawn(async move { registry.dump().deadline(FOREVER).await })).unwrap()
+            runtime.block_on(runtime.spawn(async move { registry.dump().timeout(FOREVER).await })).unwrap()
         };
         for dump in [blocking, inside] {
             let whole = |task: &bw_core::TaskRecord| {
@@ -284,7 +287,7 @@ fn two_dumps_in_a_row_do_not_wedge_the_runtime() {
     // A gate wakes the last that waited at it; the yielding ones come by, and the others are asked.
     gate.open();
     while !registry.is_empty() {
-        let _ = registry.dump().deadline(FOREVER).blocking();
+        let _ = registry.dump().timeout(FOREVER).blocking();
     }
     runtime.block_on(tasks.join_all());
 }

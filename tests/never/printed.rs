@@ -15,7 +15,7 @@ fn no_dump_records_nothing_and_says_nothing() {
         runtime.block_on(async {
             tokio::task::yield_now().await;
             let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-            TaskDump::of(registry).alive(alive).deadline(FOREVER).await
+            TaskDump::of(registry).alive(alive).timeout(FOREVER).await
         })
     };
     runtime.spawn(Gate::default());
@@ -24,11 +24,11 @@ fn no_dump_records_nothing_and_says_nothing() {
     let nothing = dump(&registry).to_string();
     assert!(nothing.contains("NO TASK IS TRACED of 2 tasks alive"), "{nothing}");
     // Somebody was.
-    runtime.spawn(registry.traced(Gate::default()).0);
+    runtime.spawn(registry.tracer().trace(Gate::default()));
     let one = dump(&registry).to_string();
     assert!(one.contains("traced 1 of 3 tasks alive"), "{one}");
     // A task whose leaf never touched its waker: said, and not left blank.
-    runtime.spawn(registry.traced_as("silent", std::future::pending::<()>()).0);
+    runtime.spawn(registry.tracer().named("silent").trace(std::future::pending::<()>()));
     let silent = dump(&registry);
     let raw = silent.raw();
     let task = raw.tasks().iter().find(|task| task.name() == Some("silent")).unwrap();

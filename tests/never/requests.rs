@@ -22,19 +22,23 @@ fn a_request_on_a_dropped_finished_aborted_or_panicked_task_returns() {
             panic!("as it should")
         }
     };
-    let (dropped, dropped_handle) = registry.traced(Gate::default());
+    let dropped = registry.tracer().trace(Gate::default());
+let dropped_handle = dropped.handle();
     let mut dropped = Some(Box::pin(dropped));
     assert!(poll(dropped.as_mut().unwrap().as_mut(), Waker::noop()).is_pending());
-    let (finishes, finished_handle) = registry.traced(gates[0].clone());
-    let (aborted, aborted_handle) = registry.traced(Gate::default());
-    let (panics, panicked_handle) = registry.traced(panics);
+    let finishes = registry.tracer().trace(gates[0].clone());
+let finished_handle = finishes.handle();
+    let aborted = registry.tracer().trace(Gate::default());
+let aborted_handle = aborted.handle();
+    let panics = registry.tracer().trace(panics);
+let panicked_handle = panics.handle();
     let joins = [runtime.spawn(finishes), runtime.spawn(aborted), runtime.spawn(panics)];
     for handle in [&finished_handle, &aborted_handle, &panicked_handle] {
         only_stack(&handle.capture_blocking(FOREVER).unwrap());
     }
     let handles = [&dropped_handle, &finished_handle, &aborted_handle, &panicked_handle];
     // Some are asked before. No deadline: only the end can answer where no poll does.
-    let ask = |handle: &TraceHandle| runtime.spawn(handle.capture().no_deadline());
+    let ask = |handle: &TraceHandle| runtime.spawn(handle.capture().no_timeout());
     let before = handles.map(ask);
     drop(dropped.take());
     gates.iter().for_each(Gate::open);
@@ -52,11 +56,11 @@ fn a_request_on_a_dropped_finished_aborted_or_panicked_task_returns() {
     // And the others after, for ever.
     let states = [TaskState::Dropped, TaskState::Finished, TaskState::Dropped, TaskState::Panicked];
     for (handle, state) in handles.into_iter().zip(states) {
-        let awaited = runtime.block_on(handle.capture().no_deadline()).unwrap_err();
+        let awaited = runtime.block_on(handle.capture().no_timeout()).unwrap_err();
         let blocked = handle.capture_blocking(FOREVER).unwrap_err();
         assert_eq!((awaited.state(), blocked.state()), (Some(state.clone()), Some(state)));
     }
-    assert!(registry.dump().deadline(FOREVER).blocking().tasks().is_empty());
+    assert!(registry.dump().timeout(FOREVER).blocking().tasks().is_empty());
 }
 
 /// A task that polls its child once, and then is dropped without it.
@@ -76,12 +80,13 @@ impl Future for Parent<'_> {
 fn a_child_that_outlives_its_parent_reaches_no_freed_memory() {
     let registry = Registry::new();
     let gate = Gate::default();
-    let mut child = Box::pin(registry.traced_as("child", gate.clone()).0);
+    let mut child = Box::pin(registry.tracer().named("child").trace(gate.clone()));
     let handle = child.handle();
     let parent_id = {
-        let (parent, parent_handle) = registry.traced_as("parent", Parent { child: Some(&mut child) });
+        let parent = registry.tracer().named("parent").trace(Parent { child: Some(&mut child) });
+let parent_handle = parent.handle();
         let mut parent = Box::pin(parent);
-        let mut capture = pin!(parent_handle.capture().no_deadline());
+        let mut capture = pin!(parent_handle.capture().no_timeout());
         assert!(poll(capture.as_mut(), Waker::noop()).is_pending());
         // Its first poll is inside the parent's, which is traced: it is handed the parent's hook.
         assert!(poll(parent.as_mut(), Waker::noop()).is_pending());
@@ -91,7 +96,7 @@ fn a_child_that_outlives_its_parent_reaches_no_freed_memory() {
     assert_eq!(handle.parent(), Some(parent_id), "whom it outlives");
     // Everything that looks at the child, the parent or what they shared.
     assert!(registry.get(parent_id).is_none());
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     let mut child = std::thread::spawn(move || {
         assert!(poll(child.as_mut(), Waker::noop()).is_pending());
@@ -112,7 +117,7 @@ fn a_child_that_outlives_its_parent_reaches_no_freed_memory() {
     assert!(
         registry
             .dump()
-            .deadline(FOREVER)
+            .timeout(FOREVER)
             .blocking()
             .tasks()
             .iter()

@@ -13,7 +13,7 @@ const PATIENCE: u32 = 60;
 
 fn main() {
     let registry = Registry::new();
-    let mut task = pin!(registry.traced(pending::<()>()).0);
+    let mut task = pin!(registry.tracer().trace(pending::<()>()));
     assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let handle = task.handle();
     nobody_answers(&registry, &handle);
@@ -40,17 +40,18 @@ fn main() {
 /// The task is not polled, so all that ends a request is its deadline.
 fn nobody_answers(registry: &Registry, handle: &TraceHandle) {
     let soon = Duration::from_millis(1);
-    let dump = futures::executor::block_on(registry.dump().deadline(soon));
+    let dump = futures::executor::block_on(registry.dump().timeout(soon));
     assert!(dump.is_partial() && dump.tasks()[0].status().state == TaskState::Woken, "{dump:?}");
-    assert!(registry.dump().deadline(soon).blocking().is_partial());
-    let answer = futures::executor::block_on(handle.capture().deadline(soon));
-    assert!(answer.as_ref().is_err_and(bw_core::CaptureError::is_deadline), "{answer:?}");
+    assert!(registry.dump().timeout(soon).blocking().is_partial());
+    let answer = futures::executor::block_on(handle.capture().timeout(soon));
+    assert!(answer.as_ref().is_err_and(bw_core::CaptureError::is_timeout), "{answer:?}");
 }
 
 /// A task that is polled all the time has not been suspended for as long as the process has been there.
 fn times_go_on(registry: &Registry) {
     let began = Instant::now();
-    let (task, handle) = registry.traced(poll_fn(|_| Poll::<()>::Pending));
+    let task = registry.tracer().trace(poll_fn(|_| Poll::<()>::Pending));
+let handle = task.handle();
     let mut task = pin!(task);
     loop {
         assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());

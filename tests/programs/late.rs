@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use backtrace_waker::tokio::deadline;
-use backtrace_waker::{TestDeadline, TracedExt};
+use backtrace_waker::{TestTimeout, TracedExt};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
@@ -30,7 +30,7 @@ fn main() {
             let mut polled = pin!(neighbour().traced_as("neighbour"));
             assert!(polled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             let panicked = std::thread::spawn(|| {
-                let _deadline = TestDeadline::new(AT_ONCE);
+                let _deadline = TestTimeout::new(AT_ONCE);
                 std::thread::sleep(AT_ONCE * 100);
             });
             let payload = panicked.join().expect_err("it was late");
@@ -40,7 +40,7 @@ fn main() {
         "never comes back" => {
             let mut polled = pin!(neighbour().traced_as("neighbour"));
             assert!(polled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            let _deadline = TestDeadline::with_grace(AT_ONCE, AT_ONCE);
+            let _deadline = TestTimeout::with_grace(AT_ONCE, AT_ONCE);
             blocks();
         }
         "waits, untraced" => block_on(async {
@@ -48,11 +48,11 @@ fn main() {
             deadline(AT_ONCE, child()).await;
         }),
         "never comes back, untraced" => {
-            let _deadline = TestDeadline::with_grace(AT_ONCE, AT_ONCE);
+            let _deadline = TestTimeout::with_grace(AT_ONCE, AT_ONCE);
             blocks();
         }
         "panics" => {
-            let _deadline = TestDeadline::new(AT_ONCE);
+            let _deadline = TestTimeout::new(AT_ONCE);
             std::thread::sleep(AT_ONCE * 100);
             panic!("on purpose");
         }

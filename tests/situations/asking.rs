@@ -46,7 +46,7 @@ fn requester_dropped_after_the_answer() {
     let (task, handle) = traced(Gate::default());
     let mut task = pin!(task);
     let (_, requester) = Bell::new();
-    let mut capture = Box::pin(handle.capture().no_deadline());
+    let mut capture = Box::pin(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
     drop(capture);
@@ -58,7 +58,7 @@ fn requester_that_moves_to_another_waker_is_woken_there() {
     let (task, handle) = traced(Gate::default());
     let mut task = pin!(task);
     let ((old, old_waker), (new, new_waker)) = (Bell::new(), Bell::new());
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &old_waker).is_pending());
     assert!(poll(capture.as_mut(), &new_waker).is_pending());
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
@@ -103,7 +103,7 @@ fn a_thousand_requests_at_once_share_one_poll() {
                 scope.spawn(|| {
                     let each = || {
                         let (bell, requester) = Bell::new();
-                        let mut capture = Box::pin(handle.capture().no_deadline());
+                        let mut capture = Box::pin(handle.capture().no_timeout());
                         assert!(poll(capture.as_mut(), &requester).is_pending());
                         (capture, bell)
                     };
@@ -148,7 +148,7 @@ fn a_deadline_of_nothing_and_one_of_everything() {
     assert_eq!(error.state(), Some(TaskState::NeverPolled));
     assert!(error.to_string().contains("never been polled"), "{error}");
     let (_, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().deadline(Duration::MAX));
+    let mut capture = pin!(handle.capture().timeout(Duration::MAX));
     assert!(poll(capture.as_mut(), &requester).is_pending());
     let mut task = pin!(task);
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
@@ -202,9 +202,9 @@ fn a_requester_whose_waker_panics_does_not_harm_the_task() {
     let (task, handle) = traced(gate.clone());
     let mut task = pin!(task);
     let requester = std::task::Waker::from(Arc::new(Panics));
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
-    let other = pin!(handle.capture().no_deadline());
+    let other = pin!(handle.capture().no_timeout());
     let mut other = other;
     let (bell, waker) = Bell::new();
     assert!(poll(other.as_mut(), &waker).is_pending());

@@ -26,7 +26,7 @@ fn dump_of<F: Future>(dump: bw_core::Dump, tasks: &mut [Pin<Box<TracedTask<F>>>]
 }
 
 fn suspended(registry: &Registry, count: usize) -> Vec<Pin<Box<TracedTask<Gate>>>> {
-    let tasks = (0..count).map(|_| Box::pin(registry.traced(Gate::default()).0));
+    let tasks = (0..count).map(|_| Box::pin(registry.tracer().trace(Gate::default())));
     tasks
         .map(|mut task| {
             assert!(poll(task.as_mut(), Waker::noop()).is_pending());
@@ -59,12 +59,12 @@ fn every_task_answers_and_equal_traces_are_kept_once() {
 fn no_more_than_so_many_are_asked_at_once() {
     let registry = Registry::new();
     let bells: Vec<_> = (0..20).map(|_| Bell::new()).collect();
-    let mut tasks: Vec<_> = bells.iter().map(|_| Box::pin(registry.traced(Gate::default()).0)).collect();
+    let mut tasks: Vec<_> = bells.iter().map(|_| Box::pin(registry.tracer().trace(Gate::default()))).collect();
     for (task, (_, waker)) in tasks.iter_mut().zip(&bells) {
         assert!(poll(task.as_mut(), waker).is_pending());
     }
     let woken = || bells.iter().filter(|(bell, _)| bell.rings() > 0).count();
-    let mut dump = pin!(registry.dump().at_once(6).deadline(FOREVER));
+    let mut dump = pin!(registry.dump().at_once(6).timeout(FOREVER));
     let (collector, collector_waker) = Bell::new();
     assert!(poll(dump.as_mut(), &collector_waker).is_pending());
     assert_eq!(woken(), 6);
@@ -85,8 +85,9 @@ fn no_more_than_so_many_are_asked_at_once() {
 #[test]
 fn a_task_that_was_never_polled_is_not_waited_for() {
     let registry = Registry::new();
-    let (_task, handle) = registry.traced_as("unborn", Gate::default());
-    let dump = registry.dump().deadline(FOREVER).blocking();
+    let _task = registry.tracer().named("unborn").trace(Gate::default());
+let handle = _task.handle();
+    let dump = registry.dump().timeout(FOREVER).blocking();
     assert_eq!(why(&dump), [Some(NoTrace::NeverPolled)]);
     assert_eq!((dump.tasks()[0].id(), dump.tasks()[0].name()), (handle.id(), Some("unborn")));
     assert!(!dump.is_partial());
@@ -95,12 +96,12 @@ fn a_task_that_was_never_polled_is_not_waited_for() {
 #[test]
 fn a_task_whose_first_poll_comes_during_the_dump_answers_it() {
     let registry = Registry::new();
-    let mut old = Box::pin(registry.traced(Gate::default()).0);
+    let mut old = Box::pin(registry.tracer().trace(Gate::default()));
     assert!(poll(old.as_mut(), Waker::noop()).is_pending());
-    let mut young = Box::pin(registry.traced(Gate::default()).0);
-    let mut ready = Box::pin(registry.traced(std::future::ready(())).0);
-    let _unborn = registry.traced(Gate::default());
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut young = Box::pin(registry.tracer().trace(Gate::default()));
+    let mut ready = Box::pin(registry.tracer().trace(std::future::ready(())));
+    let _unborn = registry.tracer().trace(Gate::default());
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     assert!(poll(young.as_mut(), Waker::noop()).is_pending());
     assert!(poll(ready.as_mut(), Waker::noop()).is_ready());
@@ -121,7 +122,7 @@ fn a_task_whose_first_poll_comes_during_the_dump_answers_it() {
 
 #[test]
 fn no_tasks_make_an_empty_dump() {
-    let dump = Registry::new().dump().deadline(FOREVER).blocking();
+    let dump = Registry::new().dump().timeout(FOREVER).blocking();
     assert!(dump.tasks().is_empty() && !dump.is_partial());
 }
 
@@ -129,29 +130,29 @@ fn no_tasks_make_an_empty_dump() {
 fn who_does_not_answer_by_the_deadline_is_there_with_its_state() {
     let registry = Registry::new();
     let mut tasks = suspended(&registry, 3);
-    let dump = registry.dump().at_once(2).deadline(Duration::ZERO).blocking();
+    let dump = registry.dump().at_once(2).timeout(Duration::ZERO).blocking();
     assert!(dump.is_partial());
     assert_eq!(why(&dump), [Some(NoTrace::NotPolled), Some(NoTrace::NotPolled), Some(NoTrace::NotAsked)]);
     let states: Vec<_> = dump.tasks().iter().map(|task| task.status().state.clone()).collect();
     assert_eq!(states, [TaskState::Woken, TaskState::Woken, TaskState::Suspended]);
     // Nobody takes harm, and the next dump is whole.
     assert!(!dump_of(registry.dump(), &mut tasks).is_partial());
-    let asynchronous = futures::executor::block_on(registry.dump().deadline(Duration::from_millis(1)));
+    let asynchronous = futures::executor::block_on(registry.dump().timeout(Duration::from_millis(1)));
     assert!(asynchronous.is_partial());
 }
 
 #[test]
 fn a_dump_ends_by_its_deadline_however_fast_its_tasks_answer() {
     let registry = Registry::new();
-    let tasks: Vec<_> = (0..20).map(|_| Inline::new(registry.traced(Gate::default()).0)).collect();
+    let tasks: Vec<_> = (0..20).map(|_| Inline::new(registry.tracer().trace(Gate::default()))).collect();
     for task in &tasks {
         Arc::clone(task).wake();
     }
     // Whoever is asked has answered when the dump comes to look.
-    let dump = registry.dump().at_once(1).deadline(Duration::ZERO).blocking();
+    let dump = registry.dump().at_once(1).timeout(Duration::ZERO).blocking();
     assert_eq!(why(&dump)[..2], [None, Some(NoTrace::NotAsked)]);
     assert!(dump.is_partial());
-    assert!(!registry.dump().at_once(1).deadline(FOREVER).blocking().is_partial());
+    assert!(!registry.dump().at_once(1).timeout(FOREVER).blocking().is_partial());
     // Each waits with a waker that holds it.
     for task in tasks {
         drop(task.task.lock().unwrap().take());
@@ -162,12 +163,12 @@ fn a_dump_ends_by_its_deadline_however_fast_its_tasks_answer() {
 fn no_dump_deadlocks_because_a_task_ended_during_it() {
     let registry = Registry::new();
     let gate = Gate::default();
-    let mut finishes = Box::pin(registry.traced(gate.clone()).0);
-    let mut is_dropped = Some(Box::pin(registry.traced(Gate::default()).0));
+    let mut finishes = Box::pin(registry.tracer().trace(gate.clone()));
+    let mut is_dropped = Some(Box::pin(registry.tracer().trace(Gate::default())));
     for task in [&mut finishes, is_dropped.as_mut().unwrap()] {
         assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     }
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     gate.open();
     assert!(poll(finishes.as_mut(), Waker::noop()).is_ready());
@@ -184,13 +185,13 @@ fn no_dump_deadlocks_because_a_task_ended_during_it() {
 fn a_filter_leaves_the_others_alone() {
     let registry = Registry::new();
     let (bell, waker) = Bell::new();
-    let mut conn = Box::pin(registry.traced_as("conn 17", Gate::default()).0);
-    let mut other = Box::pin(registry.traced_as("other", Gate::default()).0);
-    let _unpolled = registry.traced(Gate::default());
+    let mut conn = Box::pin(registry.tracer().named("conn 17").trace(Gate::default()));
+    let mut other = Box::pin(registry.tracer().named("other").trace(Gate::default()));
+    let _unpolled = registry.tracer().trace(Gate::default());
     assert!(poll(conn.as_mut(), Waker::noop()).is_pending());
     assert!(poll(other.as_mut(), &waker).is_pending());
     let names = |filter: TaskFilter| {
-        let dump = registry.dump().only(filter).deadline(Duration::ZERO).blocking();
+        let dump = registry.dump().only(filter).timeout(Duration::ZERO).blocking();
         assert_eq!(dump.registered(), 3);
         dump.tasks().iter().map(|task| task.name().unwrap_or("-").to_owned()).collect::<Vec<_>>()
     };
@@ -208,8 +209,8 @@ fn a_filter_leaves_the_others_alone() {
 fn two_dumps_at_once_are_both_whole() {
     let registry = Registry::new();
     let mut tasks = suspended(&registry, 5);
-    let mut first = pin!(registry.dump().deadline(FOREVER));
-    let mut second = pin!(registry.dump().deadline(FOREVER));
+    let mut first = pin!(registry.dump().timeout(FOREVER));
+    let mut second = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(first.as_mut(), Waker::noop()).is_pending());
     assert!(poll(second.as_mut(), Waker::noop()).is_pending());
     for task in &mut tasks {
@@ -224,11 +225,12 @@ fn two_dumps_at_once_are_both_whole() {
 #[test]
 fn a_dump_and_who_asks_one_of_its_tasks_share_the_poll() {
     let registry = Registry::new();
-    let (task, handle) = registry.traced(Gate::default());
+    let task = registry.tracer().trace(Gate::default());
+let handle = task.handle();
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), Waker::noop()).is_pending());
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
-    let mut capture = pin!(handle.capture().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
+    let mut capture = pin!(handle.capture().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     assert!(poll(capture.as_mut(), Waker::noop()).is_pending());
     assert!(poll(task.as_mut(), Waker::noop()).is_pending());
@@ -256,7 +258,7 @@ fn tasks_that_wait_at_different_places_have_different_traces() {
             Box::pin(there(Gate::default()))
         }
     };
-    let mut tasks: Vec<_> = (0..10).map(|number| Box::pin(registry.traced(place(number)).0)).collect();
+    let mut tasks: Vec<_> = (0..10).map(|number| Box::pin(registry.tracer().trace(place(number)))).collect();
     for task in &mut tasks {
         assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     }
@@ -273,7 +275,7 @@ fn a_dump_that_is_dropped_leaves_nothing_behind() {
     let registry = Registry::new();
     let mut tasks = suspended(&registry, 3);
     {
-        let mut dump = pin!(registry.dump().deadline(FOREVER));
+        let mut dump = pin!(registry.dump().timeout(FOREVER));
         assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     }
     let before = bw_core::counters().captures;
@@ -315,7 +317,7 @@ fn asked_from_inside_a_traced_task_that_awaits_it() {
         async move { registry.dump().only(TaskFilter::new().name_contains("asks")).deadline(FOREVER).await }
     };
     // Awaiting a dump, the task waits like any other, and answers: it is woken for that, and its executor polls it.
-    let mut inside = pin!(registry.traced_as("asks", inside).0);
+    let mut inside = pin!(registry.tracer().named("asks").trace(inside));
     let (bell, waker) = Bell::new();
     let mut rung = 0;
     let dump = loop {
@@ -341,7 +343,7 @@ fn a_poll_that_blocks_is_shown_with_its_thread() {
     let thread = std::thread::Builder::new().name("the blocked one".into());
     let thread = thread.spawn(move || poll(pin!(task.0), Waker::noop()).is_ready()).unwrap();
     wait_started.recv_timeout(FOREVER).unwrap();
-    let dump = registry.dump().deadline(Duration::from_millis(1)).blocking();
+    let dump = registry.dump().timeout(Duration::from_millis(1)).blocking();
     let TaskState::Polling(polling) = &dump.tasks()[0].status().state else { panic!("{dump:?}") };
     assert_eq!((polling.name(), polling.id()), (Some("the blocked one"), Some(thread.thread().id())));
     // No answer of its own. Where its thread can be seen, and waits already, it has that thread's stack.
@@ -356,12 +358,14 @@ fn a_poll_that_blocks_is_shown_with_its_thread() {
 #[test]
 fn a_child_is_the_task_in_whose_poll_it_is_polled_or_else_was_wrapped() {
     let registry = Registry::new();
-    let (inner, inner_handle) = registry.traced(Gate::default());
+    let inner = registry.tracer().trace(Gate::default());
+let inner_handle = inner.handle();
     let spawned = Cell::new(None);
-    let (outer, outer_handle) = registry.traced(async {
+    let outer = registry.tracer().trace(async {
         spawned.set(Some(registry.traced(Gate::default())));
         inner.await;
     });
+let outer_handle = outer.handle();
     let mut outer = pin!(outer);
     assert_eq!(inner_handle.parent(), None);
     assert!(poll(outer.as_mut(), Waker::noop()).is_pending());

@@ -87,7 +87,7 @@ fn dropped_while_the_request_waits() {
     let (_, waker) = Bell::new();
     assert!(poll(task.as_mut(), &waker).is_pending());
     let (bell, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     drop(task);
     assert_eq!(bell.rings(), 1);
@@ -142,7 +142,7 @@ fn runtime_shut_down_while_the_request_waits() {
     let (task, handle) = traced(Gate::default());
     runtime.spawn(task);
     let (_, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     drop(runtime);
     assert!(matches!(poll(capture, &requester), Poll::Ready(Err(error)) if error.is_dropped()));
@@ -164,7 +164,7 @@ fn panics_in_the_traced_poll() {
     let mut task = Box::pin(task);
     assert!(ask(&handle, task.as_mut()).1.is_ok());
     let (bell, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     let payload = catch_unwind(AssertUnwindSafe(|| poll(task.as_mut(), &Bell::new().1))).unwrap_err();
     assert_eq!(*payload.downcast::<String>().unwrap(), "the payload");
@@ -210,6 +210,6 @@ fn a_task_that_nobody_polls_again_is_answered_at_the_deadline() {
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
     let error = handle.capture_blocking(std::time::Duration::ZERO).unwrap_err();
-    assert!(error.is_deadline());
+    assert!(error.is_timeout());
     assert_eq!(error.state(), Some(TaskState::Woken));
 }

@@ -14,13 +14,14 @@ type Shared = Arc<Mutex<Pin<Box<TracedTask<Gate>>>>>;
 /// A task that polls the child whenever it is polled.
 fn parent(registry: &Registry, child: &Shared) -> TracedTask<impl Future<Output = ()> + use<>> {
     let child = Arc::clone(child);
-    registry.traced(poll_fn(move |cx| child.lock().unwrap().as_mut().poll(cx))).0
+    registry.tracer().trace(poll_fn(move |cx| child.lock().unwrap().as_mut().poll(cx)))
 }
 
 #[test]
 fn a_child_that_moves_is_the_child_of_who_polled_it_when_it_was_asked() {
     let registry = Registry::new();
-    let (child, handle) = registry.traced(Gate::default());
+    let child = registry.tracer().trace(Gate::default());
+let handle = child.handle();
     let child: Shared = Arc::new(Mutex::new(Box::pin(child)));
     let (old, new) = (parent(&registry, &child), parent(&registry, &child));
     let (old_id, new_id) = (old.handle().id(), new.handle().id());
@@ -41,14 +42,15 @@ fn a_child_that_moves_is_the_child_of_who_polled_it_when_it_was_asked() {
 #[test]
 fn a_dump_has_the_parent_of_the_poll_that_answered_it() {
     let registry = Registry::new();
-    let (child, handle) = registry.traced(Gate::default());
+    let child = registry.tracer().trace(Gate::default());
+let handle = child.handle();
     let child: Shared = Arc::new(Mutex::new(Box::pin(child)));
     let (mut old, mut new) = (Box::pin(parent(&registry, &child)), Box::pin(parent(&registry, &child)));
     assert!(poll(old.as_mut(), Waker::noop()).is_pending());
     drop(old);
     let new_id = new.handle().id();
     let only_child = TaskFilter::new().id(handle.id());
-    let mut dump = pin!(registry.dump().only(only_child).deadline(FOREVER));
+    let mut dump = pin!(registry.dump().only(only_child).timeout(FOREVER));
     assert!(poll(dump.as_mut(), &Bell::new().1).is_pending());
     assert!(poll(new.as_mut(), Waker::noop()).is_pending());
     let Poll::Ready(dump) = poll(dump, Waker::noop()) else { panic!("it was polled") };
@@ -59,10 +61,11 @@ fn a_dump_has_the_parent_of_the_poll_that_answered_it() {
 fn the_task_that_wrapped_another_is_its_parent_when_nobody_polls_it() {
     let registry = Registry::new();
     let spawned = Mutex::new(None);
-    let (spawner, spawner_handle) = registry.traced(poll_fn(|_| {
+    let spawner = registry.tracer().trace(poll_fn(|_| {
         spawned.lock().unwrap().get_or_insert_with(|| registry.traced(Gate::default()));
         Poll::<()>::Pending
     }));
+let spawner_handle = spawner.handle();
     let mut spawner = pin!(spawner);
     assert!(poll(spawner.as_mut(), Waker::noop()).is_pending());
     let (spawned, handle) = spawned.lock().unwrap().take().unwrap();
@@ -79,10 +82,10 @@ fn the_task_that_wrapped_another_is_its_parent_when_nobody_polls_it() {
 #[test]
 fn nested_and_unpolled_futures_are_counted_whether_they_pass_the_filter_or_not() {
     let registry = Registry::new();
-    let (child, _handle) = registry.traced(Gate::default());
+    let child = registry.tracer().trace(Gate::default());
     let child: Shared = Arc::new(Mutex::new(Box::pin(child)));
     let mut outer = Box::pin(parent(&registry, &child));
-    let _unborn = registry.traced(Gate::default());
+    let _unborn = registry.tracer().trace(Gate::default());
     assert!(poll(outer.as_mut(), Waker::noop()).is_pending());
     let filters = [
         TaskFilter::new(),
@@ -90,7 +93,7 @@ fn nested_and_unpolled_futures_are_counted_whether_they_pass_the_filter_or_not()
         TaskFilter::new().name_contains("nobody"),
     ];
     for (filter, tasks) in filters.into_iter().zip([3, 1, 0]) {
-        let dump = registry.dump().only(filter).deadline(std::time::Duration::ZERO).blocking();
+        let dump = registry.dump().only(filter).timeout(std::time::Duration::ZERO).blocking();
         assert_eq!(dump.tasks().len(), tasks);
         assert_eq!((dump.registered(), dump.nested(), dump.unpolled()), (3, 1, 1));
     }

@@ -118,7 +118,7 @@ pub(crate) fn ask_with<F: Future + ?Sized>(
     waker: &Waker,
 ) -> (Poll<F::Output>, Result<RawTrace, CaptureError>) {
     let (bell, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     let polled = poll(task, waker);
     assert_eq!(bell.rings(), 1, "the requester is woken once");

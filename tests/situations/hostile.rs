@@ -80,8 +80,8 @@ type Task = Pin<Box<TracedTask<Gate>>>;
 /// A task that was polled once with that waker, its gate, and two harmless ones.
 fn among_others(registry: &Registry, waker: &Waker) -> (Task, Gate, [Task; 2]) {
     let gate = Gate::default();
-    let mut task = Box::pin(registry.traced_as("hostile", gate.clone()).0);
-    let mut others = [(); 2].map(|()| Box::pin(registry.traced(Gate::default()).0));
+    let mut task = Box::pin(registry.tracer().named("hostile").trace(gate.clone()));
+    let mut others = [(); 2].map(|()| Box::pin(registry.tracer().trace(Gate::default())));
     assert!(poll(task.as_mut(), waker).is_pending());
     for other in &mut others {
         assert!(poll(other.as_mut(), Waker::noop()).is_pending());
@@ -95,7 +95,7 @@ fn a_task_waker_that_panics_when_woken_does_not_harm_the_dump() {
     let (panics, waker) = Panics::new(In::Wake);
     let (mut task, gate, mut others) = among_others(&registry, &waker);
     panics.arm(true);
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     assert_eq!(panics.panics(), 1);
     for other in &mut others {
@@ -123,11 +123,11 @@ fn a_task_waker_that_panics_when_woken_is_not_woken_for_ever_by_a_panic_hook_tha
         move || assert!(handle.capture_blocking(Duration::ZERO).is_err())
     });
     panics.arm(true);
-    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
+    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_timeout());
     assert_eq!(panics.panics(), 2, "once more, as somebody asked, and then no more");
     panics.arm(false);
     // And it was given back.
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), Waker::noop()).is_pending());
     assert!(poll(task.as_mut(), &waker).is_pending());
     assert!(poll(capture, Waker::noop()).is_ready());
@@ -138,7 +138,7 @@ fn a_task_waker_that_panics_when_cloned_does_not_harm_the_dump() {
     let registry = Registry::new();
     let (panics, waker) = Panics::new(In::Clone);
     let (mut task, _gate, mut others) = among_others(&registry, &waker);
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     panics.arm(true);
     // The leaf clones it in the traced poll, through the hook: the task panics, as it would without us.
@@ -158,7 +158,7 @@ fn a_task_waker_that_panics_when_dropped_does_not_harm_the_dump() {
     let registry = Registry::new();
     let (panics, waker) = Panics::new(In::Drop);
     let (mut task, _gate, mut others) = among_others(&registry, &waker);
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     panics.arm(true);
     // The cell lets the old one go: that is ours to contain. What the leaf drops is the leaf's, so it is spared.
@@ -181,7 +181,7 @@ fn a_requesters_waker_that_panics_harms_neither_the_dump_nor_the_tasks() {
         let (_, harmless) = Bell::new();
         let (mut task, _gate, mut others) = among_others(&registry, &harmless);
         let (panics, waker) = Panics::new(place);
-        let mut dump = pin!(registry.dump().deadline(FOREVER));
+        let mut dump = pin!(registry.dump().timeout(FOREVER));
         assert!(poll(dump.as_mut(), &waker).is_pending());
         panics.arm(true);
         // Another waker: the first is dropped. Then the first again, to be woken.
@@ -205,7 +205,7 @@ fn a_requester_that_unwinds_with_a_waker_that_panics_does_not_abort_the_process(
     let handle = task.handle();
     let (panics, waker) = Panics::new(In::Drop);
     let unwound = catch_unwind(AssertUnwindSafe(|| {
-        let mut dump = Box::pin(registry.dump().deadline(FOREVER));
+        let mut dump = Box::pin(registry.dump().timeout(FOREVER));
         let mut capture = Box::pin(handle.capture());
         assert!(poll(dump.as_mut(), &waker).is_pending());
         assert!(poll(capture.as_mut(), &waker).is_pending());
@@ -276,14 +276,15 @@ impl Drop for CallsBack {
 /// Everything that locks anything of ours.
 fn call_everything(registry: &Registry, handle: &TraceHandle) {
     let _ = (registry.len(), registry.get(handle.id()), registry.tasks(), format!("{registry:?}"));
-    let (task, new) = registry.traced(Gate::default());
+    let task = registry.tracer().trace(Gate::default());
+let new = task.handle();
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     let _ = (new.status(), handle.status(), handle.parent());
     let _ = handle.capture_blocking(Duration::ZERO);
     let mut capture = Box::pin(handle.capture());
     let _ = poll(capture.as_mut(), Waker::noop());
-    let _ = registry.dump().deadline(Duration::ZERO).blocking();
+    let _ = registry.dump().timeout(Duration::ZERO).blocking();
     let mut dump = Box::pin(registry.dump());
     let _ = poll(dump.as_mut(), Waker::noop());
     drop((capture, dump, task));
@@ -292,7 +293,7 @@ fn call_everything(registry: &Registry, handle: &TraceHandle) {
 #[test]
 fn a_waker_that_calls_us_back_when_it_is_woken_and_dropped() {
     let registry = Registry::new();
-    let task = Arc::new(Mutex::new(Some(Box::pin(registry.traced(Gate::default()).0))));
+    let task = Arc::new(Mutex::new(Some(Box::pin(registry.tracer().trace(Gate::default())))));
     let handle = task.lock().unwrap().as_ref().unwrap().handle();
     let calls = Arc::new(AtomicUsize::new(0));
     let deed = || {
@@ -309,7 +310,7 @@ fn a_waker_that_calls_us_back_when_it_is_woken_and_dropped() {
     let waker = CallsBack::waker(deed(), deed());
     poll_task(&waker);
     drop(waker);
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     assert_eq!(calls.load(Ordering::SeqCst), 1, "woken");
     // Another waker: the leaf and the cell let the old one go.
@@ -332,7 +333,7 @@ impl Wake for Dumps {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.wakes.fetch_add(1, Ordering::SeqCst);
-        assert!(self.registry.dump().deadline(Duration::ZERO).blocking().is_partial());
+        assert!(self.registry.dump().timeout(Duration::ZERO).blocking().is_partial());
     }
 }
 
@@ -341,11 +342,11 @@ fn wakers_that_take_a_dump_whenever_they_are_woken_are_not_woken_for_ever() {
     let registry = Registry::new();
     let wakers = [(); 2].map(|()| Arc::new(Dumps { registry: registry.clone(), wakes: AtomicUsize::new(0) }));
     let mut tasks = wakers.each_ref().map(|waker| {
-        let mut task = Box::pin(registry.traced(Gate::default()).0);
+        let mut task = Box::pin(registry.tracer().trace(Gate::default()));
         assert!(poll(task.as_mut(), &Waker::from(Arc::clone(waker))).is_pending());
         task
     });
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), Waker::noop()).is_pending());
     assert!(wakers.iter().all(|waker| waker.wakes.load(Ordering::SeqCst) >= 2));
     for (task, waker) in tasks.iter_mut().zip(&wakers) {
@@ -358,14 +359,14 @@ fn wakers_that_take_a_dump_whenever_they_are_woken_are_not_woken_for_ever() {
 #[test]
 fn a_waker_that_drops_the_last_task_when_it_is_woken() {
     let registry = Registry::new();
-    let task = Arc::new(Mutex::new(Some(Box::pin(registry.traced(Gate::default()).0))));
+    let task = Arc::new(Mutex::new(Some(Box::pin(registry.tracer().trace(Gate::default())))));
     let waker = {
         let (task, registry) = (Arc::clone(&task), registry.clone());
         CallsBack::waker(move || drop(task.lock().unwrap().take()), move || assert!(registry.is_empty()))
     };
     assert!(poll(task.lock().unwrap().as_mut().unwrap().as_mut(), &waker).is_pending());
     drop(waker);
-    let dump = registry.dump().deadline(FOREVER).blocking();
+    let dump = registry.dump().timeout(FOREVER).blocking();
     assert_eq!(dump.tasks()[0].status().state, TaskState::Dropped);
     assert_eq!(dump.tasks()[0].trace(), Err(NoTrace::Over));
     assert!(registry.is_empty() && task.lock().unwrap().is_none());
@@ -374,7 +375,7 @@ fn a_waker_that_drops_the_last_task_when_it_is_woken() {
 #[test]
 fn a_requesters_waker_that_calls_us_back_from_inside_the_traced_poll() {
     let registry = Registry::new();
-    let mut task = Box::pin(registry.traced(Gate::default()).0);
+    let mut task = Box::pin(registry.tracer().trace(Gate::default()));
     let handle = task.handle();
     assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     let done = Arc::new(AtomicUsize::new(0));
@@ -385,7 +386,7 @@ fn a_requesters_waker_that_calls_us_back_from_inside_the_traced_poll() {
             done.fetch_add(1, Ordering::SeqCst);
         }
     };
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     assert!(poll(dump.as_mut(), &CallsBack::waker(deed(), deed())).is_pending());
     assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     assert_eq!(done.load(Ordering::SeqCst), 2);
@@ -414,11 +415,11 @@ impl Wake for PollsDump {
 #[test]
 fn a_dump_that_is_polled_where_its_tasks_answer() {
     let registry = Registry::new();
-    let mut tasks: Vec<_> = (0..20).map(|_| Box::pin(registry.traced(Gate::default()).0)).collect();
+    let mut tasks: Vec<_> = (0..20).map(|_| Box::pin(registry.tracer().trace(Gate::default()))).collect();
     for task in &mut tasks {
         assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     }
-    let dump = Box::pin(registry.dump().at_once(3).deadline(FOREVER));
+    let dump = Box::pin(registry.dump().at_once(3).timeout(FOREVER));
     let dump = Arc::new(PollsDump { dump: Mutex::new(Some(dump)), tasks: AtomicUsize::new(0) });
     Arc::clone(&dump).wake();
     for task in &mut tasks {

@@ -46,7 +46,7 @@ fn the_outer_of_two_nested_traced_tasks_asked_together_lives() {
     let mut outer = pin!(outer);
     let ((_, waker), (_, requester)) = (Bell::new(), Bell::new());
     assert!(poll(outer.as_mut(), &waker).is_pending());
-    let mut captures = [&outer_handle, &inner_handle].map(|handle| Box::pin(handle.capture().no_deadline()));
+    let mut captures = [&outer_handle, &inner_handle].map(|handle| Box::pin(handle.capture().no_timeout()));
     for capture in &mut captures {
         assert!(poll(capture.as_mut(), &requester).is_pending());
     }
@@ -70,14 +70,14 @@ fn the_inner_one_keeps_the_executors_waker_and_not_the_outer_ones_hook() {
     let mut outer = pin!(outer);
     let (bell, waker) = Bell::new();
     let (_, requester) = Bell::new();
-    let mut capture = pin!(outer_handle.capture().no_deadline());
+    let mut capture = pin!(outer_handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     // The inner one's first poll is the outer one's traced poll. One stack: storing the waker records nothing.
     assert!(poll(outer.as_mut(), &waker).is_pending());
     let std::task::Poll::Ready(answer) = poll(capture, &requester) else { panic!("not answered") };
     only_stack(&answer.unwrap());
     assert!(gate.waker().unwrap().will_wake(&waker));
-    let mut inner_capture = pin!(inner_handle.capture().no_deadline());
+    let mut inner_capture = pin!(inner_handle.capture().no_timeout());
     assert!(poll(inner_capture.as_mut(), &requester).is_pending());
     assert_eq!(bell.rings(), 1, "the executor is woken for the inner one");
 }
@@ -94,7 +94,7 @@ fn fifty_deep_all_asked_at_once() {
     }
     let ((_, waker), (_, requester)) = (Bell::new(), Bell::new());
     let mut captures: Vec<_> =
-        handles.iter().map(|handle| Box::pin(handle.capture().no_deadline())).collect();
+        handles.iter().map(|handle| Box::pin(handle.capture().no_timeout())).collect();
     for capture in &mut captures {
         assert!(poll(capture.as_mut(), &requester).is_pending());
     }

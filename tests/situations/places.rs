@@ -26,7 +26,7 @@ fn state_of<'a>(dump: &'a RawTaskDump, name: &str) -> &'a TaskState {
 fn a_blocked_executor_does_not_make_the_dump_hang() {
     let (registry, runtime) = (Registry::new(), runtime(1));
     let gate = Gate::default();
-    let suspended = runtime.spawn(registry.traced_as("suspended", gate.clone()).0);
+    let suspended = runtime.spawn(registry.tracer().named("suspended").trace(gate.clone()));
     let (started, wait_started) = mpsc::channel();
     let (release, wait_release) = mpsc::channel::<()>();
     let blocks = async move {
@@ -34,16 +34,16 @@ fn a_blocked_executor_does_not_make_the_dump_hang() {
         started.send(()).unwrap();
         wait_release.recv().unwrap();
     };
-    let blocks = runtime.spawn(registry.traced_as("blocks", blocks).0);
+    let blocks = runtime.spawn(registry.tracer().named("blocks").trace(blocks));
     wait_started.recv_timeout(FOREVER).unwrap();
-    let dump = registry.dump().deadline(Duration::from_millis(20)).blocking();
+    let dump = registry.dump().timeout(Duration::from_millis(20)).blocking();
     let TaskState::Polling(thread) = state_of(&dump, "blocks") else { panic!("{dump:?}") };
     assert!(thread.name().is_some_and(|name| name.starts_with("tokio")), "{thread}");
     // It may not have got its first poll: the worker takes the latest task first.
     assert!(matches!(state_of(&dump, "suspended"), TaskState::Woken | TaskState::NeverPolled), "{dump:?}");
     // Asked from another runtime: the deadline is kept by no executor.
     let elsewhere = Builder::new_current_thread().build().unwrap();
-    let dump = elsewhere.block_on(registry.dump().deadline(Duration::from_millis(20)));
+    let dump = elsewhere.block_on(registry.dump().timeout(Duration::from_millis(20)));
     assert!(dump.is_partial());
     release.send(()).unwrap();
     gate.open();
@@ -58,14 +58,15 @@ fn while_the_runtime_shuts_down() {
     let runtime = runtime(2);
     let mut handles = Vec::new();
     for _ in 0..100 {
-        let (task, handle) = registry.traced(Gate::default());
+        let task = registry.tracer().trace(Gate::default());
+let handle = task.handle();
         runtime.spawn(task);
         handles.push(handle);
     }
     for handle in &handles {
         only_stack(&handle.capture_blocking(FOREVER).unwrap());
     }
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     let _ = poll(dump.as_mut(), Waker::noop());
     drop(runtime);
     let Poll::Ready(dump) = poll(dump, Waker::noop()) else { panic!("they are all gone") };
@@ -77,7 +78,7 @@ fn while_the_runtime_shuts_down() {
         thread::spawn(move || {
             let mut dumps = 0;
             while stopped.try_recv() != Err(mpsc::TryRecvError::Disconnected) {
-                assert!(!registry.dump().deadline(FOREVER).blocking().is_partial());
+                assert!(!registry.dump().timeout(FOREVER).blocking().is_partial());
                 dumps += 1;
             }
             dumps
@@ -86,7 +87,7 @@ fn while_the_runtime_shuts_down() {
     for _ in 0..20 {
         let runtime = self::runtime(2);
         for _ in 0..100 {
-            runtime.spawn(registry.traced(Gate::default()).0);
+            runtime.spawn(registry.tracer().trace(Gate::default()));
         }
         runtime.shutdown_background();
     }
@@ -102,14 +103,14 @@ fn while_the_runtime_shuts_down() {
 fn two_from_two_threads_at_once() {
     let (registry, runtime) = (Registry::new(), runtime(2));
     for _ in 0..500 {
-        runtime.spawn(registry.traced(Gate::default()).0);
+        runtime.spawn(registry.tracer().trace(Gate::default()));
     }
     thread::scope(|scope| {
         for at_once in [7, 512] {
             let registry = &registry;
             scope.spawn(move || {
                 for _ in 0..20 {
-                    let dump = registry.dump().at_once(at_once).deadline(FOREVER).blocking();
+                    let dump = registry.dump().at_once(at_once).timeout(FOREVER).blocking();
                     let asked = |task: &&bw_core::TaskRecord| task.trace() != Err(NoTrace::NeverPolled);
                     assert!(dump.tasks().iter().filter(asked).all(|task| dump.trace_of(task).is_some()));
                     assert_eq!(dump.tasks().len(), 500);
@@ -128,14 +129,14 @@ fn asked_inside_a_traced_task_on_a_runtime_of_one_thread() {
         async move {
             // Both have been polled by the time this one is.
             tokio::task::yield_now().await;
-            let blocked = registry.dump().deadline(Duration::from_millis(1)).blocking();
-            let awaited = registry.dump().deadline(FOREVER).await;
+            let blocked = registry.dump().timeout(Duration::from_millis(1)).blocking();
+            let awaited = registry.dump().timeout(FOREVER).await;
             (blocked, awaited)
         }
     };
     let (blocked, awaited) = runtime.block_on(async {
-        tokio::spawn(registry.traced_as("other", Gate::default()).0);
-        tokio::spawn(registry.traced_as("asks", asks).0).await.unwrap()
+        tokio::spawn(registry.tracer().named("other").trace(Gate::default()));
+        tokio::spawn(registry.tracer().named("asks").trace(asks)).await.unwrap()
     });
     assert!(matches!(state_of(&blocked, "asks"), TaskState::Polling(_)));
     assert_eq!(*state_of(&blocked, "other"), TaskState::Woken, "this thread would have to poll it");
@@ -161,22 +162,23 @@ fn a_task_that_itself_drops_the_runtime() {
             Gate::default().await;
         }
     };
-    let (drops, handle) = registry.traced_as("drops", drops);
+    let drops = registry.tracer().named("drops").trace(drops);
+let handle = drops.handle();
     {
         let runtime = runtime.lock().unwrap();
         for _ in 0..10 {
-            runtime.as_ref().unwrap().spawn(registry.traced(Gate::default()).0);
+            runtime.as_ref().unwrap().spawn(registry.tracer().trace(Gate::default()));
         }
         runtime.as_ref().unwrap().spawn(drops);
     }
     only_stack(&handle.capture_blocking(FOREVER).unwrap());
-    let mut dump = pin!(registry.dump().deadline(FOREVER));
+    let mut dump = pin!(registry.dump().timeout(FOREVER));
     let _ = poll(dump.as_mut(), Waker::noop());
     go.send(()).unwrap();
     let dump = futures::executor::block_on(dump);
     assert!(!dump.is_partial(), "{dump:?}");
     // The next one finds them over, or in the course of it.
-    let after = registry.dump().deadline(FOREVER).blocking();
+    let after = registry.dump().timeout(FOREVER).blocking();
     assert!(!after.is_partial(), "{after:?}");
     assert!(matches!(handle.capture_blocking(FOREVER), Err(error) if error.is_dropped()));
 }
@@ -193,8 +195,8 @@ fn asked_in_a_panic_hook() {
     let in_hook = {
         let registry = registry.clone();
         move || {
-            let blocking = registry.dump().deadline(Duration::from_millis(20)).blocking();
-            let awaited = registry.dump().deadline(Duration::from_millis(20));
+            let blocking = registry.dump().timeout(Duration::from_millis(20)).blocking();
+            let awaited = registry.dump().timeout(Duration::from_millis(20));
             let _ = dumps.send([blocking, futures::executor::block_on(awaited)]);
         }
     };
@@ -204,7 +206,7 @@ fn asked_in_a_panic_hook() {
     let lock = Arc::new(Mutex::new(()));
     let (locked, wait_locked) = mpsc::channel();
     let mut is_first = true;
-    let (panics, handle) = registry.traced_as("panics", {
+    let panics = registry.tracer().named("panics").trace({
         let (lock, registry) = (Arc::clone(&lock), registry.clone());
         poll_fn(move |cx| {
             drop(cx.waker().clone());
@@ -219,11 +221,12 @@ fn asked_in_a_panic_hook() {
             std::panic::panic_any("its own");
         })
     });
+let handle = panics.handle();
     let panicking = thread::spawn(move || {
         on_panic(in_hook);
         let mut panics = Box::pin(panics);
         assert!(poll(panics.as_mut(), Waker::noop()).is_pending());
-        let mut capture = pin!(panics.handle().capture().no_deadline());
+        let mut capture = pin!(panics.handle().capture().no_timeout());
         assert!(poll(capture.as_mut(), Waker::noop()).is_pending());
         let payload = catch_unwind(AssertUnwindSafe(|| poll(panics.as_mut(), Waker::noop()))).unwrap_err();
         assert_eq!(payload.downcast_ref(), Some(&"its own"), "one panic, and no other");
@@ -233,7 +236,7 @@ fn asked_in_a_panic_hook() {
         let (lock, registry) = (Arc::clone(&lock), registry.clone());
         move || {
             wait_locked.recv_timeout(FOREVER).unwrap();
-            let blocks = registry.traced_as("blocks", async move { drop(lock.lock()) }).0;
+            let blocks = registry.tracer().named("blocks").trace(async move { drop(lock.lock()) });
             assert!(poll(pin!(blocks), Waker::noop()).is_ready());
         }
     });

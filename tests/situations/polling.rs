@@ -28,7 +28,7 @@ fn suspended() {
     let (bell, waker) = Bell::new();
     assert!(poll(task.as_mut(), &waker).is_pending());
     let (_, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     assert_eq!(bell.rings(), 1, "the task is woken");
     assert!(poll(capture.as_mut(), &requester).is_pending(), "and not asked twice");
@@ -93,7 +93,7 @@ fn yields_by_waking_itself() {
     let mut task = pin!(task);
     let (bell, waker) = Bell::new();
     let (_, requester) = Bell::new();
-    let mut capture = pin!(handle.capture().no_deadline());
+    let mut capture = pin!(handle.capture().no_timeout());
     assert!(poll(capture.as_mut(), &requester).is_pending());
     assert!(poll(task.as_mut(), &waker).is_pending());
     assert_eq!(bell.rings(), 1, "the wake reaches the executor, once");
@@ -126,7 +126,7 @@ fn the_poll_blocks_its_thread_past_the_deadline() {
     let thread = thread.spawn(move || poll(pin!(task), &Bell::new().1).is_ready()).unwrap();
     wait_started.recv_timeout(FOREVER).unwrap();
     let error = handle.capture_blocking(Duration::from_millis(1)).unwrap_err();
-    assert!(error.is_deadline());
+    assert!(error.is_timeout());
     let Some(TaskState::Polling(polling)) = error.state() else { panic!("{error}") };
     assert_eq!(polling.name(), Some("the blocked one"));
     assert_eq!(polling.id(), Some(thread.thread().id()));
@@ -154,7 +154,7 @@ fn the_traced_poll_itself_blocks_past_the_deadline() {
     let (_, waker) = Bell::new();
     assert!(poll(task.as_mut(), &waker).is_pending());
     let (_, requester) = Bell::new();
-    let mut early = pin!(handle.capture().no_deadline());
+    let mut early = pin!(handle.capture().no_timeout());
     assert!(poll(early.as_mut(), &requester).is_pending());
     let thread = std::thread::spawn(move || poll(task.as_mut(), &waker).is_ready());
     wait_started.recv_timeout(FOREVER).unwrap();
@@ -173,8 +173,8 @@ fn an_asynchronous_deadline_passes_while_the_executor_is_blocked() {
     let (task, handle) = traced(Gate::default());
     let mut task = pin!(task);
     assert!(poll(task.as_mut(), &Bell::new().1).is_pending());
-    let error = futures::executor::block_on(handle.capture().deadline(Duration::from_millis(1))).unwrap_err();
-    assert!(error.is_deadline());
+    let error = futures::executor::block_on(handle.capture().timeout(Duration::from_millis(1))).unwrap_err();
+    assert!(error.is_timeout());
     assert_eq!(error.state(), Some(TaskState::Woken));
     // It takes no harm, and answers the next one.
     only_stack(&ask(&handle, task).1.unwrap());

@@ -88,9 +88,11 @@ fn futures_that_are_not_send() {
 fn the_place_of_the_call_is_kept() {
     let (_task, handle) = traced(async {});
     assert_eq!((handle.spawned_at().file(), handle.spawned_at().line()), (file!(), line!() - 1));
-    let (task, handle) = bw_core::traced_as("worker", async {});
+    let task = bw_core::Tracer::new().named("worker").trace(async {});
+let handle = task.handle();
     assert_eq!(handle.name(), Some("worker"));
     assert_eq!(task.handle().id(), handle.id());
-    let (_task, handle) = bw_core::traced_as(format!("worker {}", 1), async {});
+    let _task = bw_core::Tracer::new().named(format!("worker {}", 1)).trace(async {});
+let handle = _task.handle();
     assert_eq!(handle.name(), Some("worker 1"));
 }

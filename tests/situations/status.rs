@@ -56,7 +56,7 @@ fn polls_are_counted_but_for_those_that_only_answer() {
         assert!(poll(task.as_mut(), &waker).is_pending());
         assert_eq!(handle.status().polls, polls);
     }
-    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
+    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_timeout());
     let before = wait_until(&handle, longer_than(150));
     ask(&handle, task.as_mut()).1.unwrap();
     let after = handle.status();
@@ -84,7 +84,7 @@ fn a_task_that_was_woken_for_nothing_says_so_until_it_is_polled() {
     let mut task = pin!(task);
     let (_, waker) = Bell::new();
     assert!(poll(task.as_mut(), &waker).is_pending());
-    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_deadline());
+    assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_timeout());
     assert_eq!(handle.state(), TaskState::Woken);
     // Since the first of those wakes.
     wait_until(&handle, longer_than(150));

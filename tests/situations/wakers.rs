@@ -131,7 +131,7 @@ fn a_task_waker_that_panics_when_woken_does_not_harm_the_requester() {
     let mut task = pin!(task);
     let hostile = Waker::from(Arc::new(Hostile { wake: true, drop: false }));
     assert!(poll(task.as_mut(), &hostile).is_pending());
-    assert!(handle.capture_blocking(std::time::Duration::ZERO).unwrap_err().is_deadline());
+    assert!(handle.capture_blocking(std::time::Duration::ZERO).unwrap_err().is_timeout());
     only_stack(&ask(&handle, task).1.unwrap());
 }
 
@@ -185,7 +185,7 @@ fn a_wake_that_asks_again() {
         fn wake(self: Arc<Self>) {
             if let Some(handle) = self.handle.lock().unwrap().take() {
                 let error = handle.capture_blocking(std::time::Duration::ZERO).unwrap_err();
-                self.done.send(error.is_deadline()).unwrap();
+                self.done.send(error.is_timeout()).unwrap();
             }
         }
     }
@@ -194,7 +194,7 @@ fn a_wake_that_asks_again() {
     let mut task = pin!(task);
     let waker = Waker::from(Arc::new(Asks { handle: Mutex::new(Some(handle.clone())), done }));
     assert!(poll(task.as_mut(), &waker).is_pending());
-    assert!(handle.capture_blocking(std::time::Duration::ZERO).unwrap_err().is_deadline());
+    assert!(handle.capture_blocking(std::time::Duration::ZERO).unwrap_err().is_timeout());
     assert!(asked.recv_timeout(FOREVER).unwrap());
 }
 

@@ -93,7 +93,7 @@ fn a_local_sets_tasks_are_not_the_runtimes() {
 fn a_registry_of_ones_own_is_counted_alone() {
     block_on(async {
         let registry = Registry::new();
-        tokio::spawn(registry.traced(wait()).0);
+        tokio::spawn(registry.tracer().trace(wait()));
         spawn(wait());
         yield_now().await;
         assert_eq!(coverage(&registry).await, "traced 1 of 2 tasks alive");

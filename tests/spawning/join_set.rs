@@ -16,7 +16,7 @@ fn what_it_spawns_is_traced_with_the_place_of_the_call() {
         set.spawn(async { 1 });
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1), None);
         assert_eq!(set.join_next().await.unwrap().unwrap(), 1);
-        set.spawn_named("one", async { 1 });
+        set.spawn(async { 1 }.traced_as("one"));
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1).unwrap(), "one");
         assert_eq!(set.join_next().await.unwrap().unwrap(), 1);
         set.spawn_on(async { 1 }, &Handle::current());
@@ -44,7 +44,7 @@ fn local_tasks_are_traced_too() {
             set.spawn_local(async { Rc::new(1) });
             assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1), None);
             assert_eq!(set.join_next().await.unwrap().unwrap(), shared);
-            set.spawn_local_named("local", async { Rc::new(1) });
+            set.spawn_local(async { Rc::new(1) }.traced_as("local"));
             assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1).unwrap(), "local");
             assert_eq!(set.join_next().await.unwrap().unwrap(), shared);
         };

@@ -14,7 +14,7 @@ fn spawn_is_tokios_with_the_place_of_the_call() {
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1), None);
         assert_eq!(task.await.unwrap(), 42);
         assert!(traced().is_empty(), "it is over");
-        let task = spawn_named("a constant", async { 42 });
+        let task = tokio::spawn(async { 42 }.traced_as("a constant"));
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1).unwrap(), "a constant");
         assert_eq!(task.await.unwrap(), 42);
     });
@@ -43,7 +43,7 @@ fn spawn_local_takes_what_is_not_send() {
         });
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 4), None);
         assert_eq!(task.await.unwrap(), shared);
-        let task = spawn_local_named("local", async move { shared });
+        let task = tokio::task::spawn_local(async move { shared }.traced_as("local"));
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1).unwrap(), "local");
         assert_eq!(*task.await.unwrap(), 42);
     });

@@ -15,7 +15,7 @@ use crate::{PATIENCE, World};
 
 /// Dumps on a thread of its own, in windows of many sizes.
 pub(crate) fn dump_blocking(world: &World) -> Result<(), String> {
-    let mut at_once = [bw_core::Dump::AT_ONCE, 64, usize::MAX].into_iter().cycle();
+    let mut at_once = [bw_core::DumpFuture::DEFAULT_AT_ONCE, 64, usize::MAX].into_iter().cycle();
     while !world.is_over() {
         let dump = world.registry.dump().at_once(at_once.next().unwrap_or(1)).deadline(PATIENCE);
         check(&dump.blocking())?;
@@ -27,9 +27,9 @@ pub(crate) fn dump_blocking(world: &World) -> Result<(), String> {
 pub(crate) fn dump_inside_a_task(world: &World) -> Result<(), String> {
     let (send, outcomes) = mpsc::channel();
     let registry = world.registry.clone();
-    let (task, _handle) = world.registry.traced_as("dumps", async move {
+    let task = world.registry.tracer().named("dumps").trace(async move {
         loop {
-            let checked = check(&registry.dump().deadline(PATIENCE).await);
+            let checked = check(&registry.dump().timeout(PATIENCE).await);
             if send.send(checked).is_err() {
                 return;
             }
@@ -129,7 +129,7 @@ pub(crate) fn capture(tasks: &Receiver<TraceHandle>) -> Result<(), String> {
 fn ask(handle: &TraceHandle) -> Asked {
     count(&COUNTS.requests);
     let bell = Arc::new(Bell { rings: AtomicUsize::new(0), thread: thread::current() });
-    let capture = Box::pin(handle.capture().deadline(PATIENCE));
+    let capture = Box::pin(handle.capture().timeout(PATIENCE));
     Asked { capture, bell, seen: usize::MAX, is_answered: false }
 }
 
@@ -149,7 +149,7 @@ impl Asked {
         match answer {
             Ok(trace) if trace.stacks().all(|stack| !stack.is_truncated()) => count(&COUNTS.request_traces),
             Ok(trace) => return Err(format!("a trace that is not whole: {trace:?}")),
-            Err(error) if error.is_deadline() => return Err(format!("a request was not answered: {error}")),
+            Err(error) if error.is_timeout() => return Err(format!("a request was not answered: {error}")),
             Err(_) => count(&COUNTS.request_over),
         }
         Ok(())

@@ -126,14 +126,14 @@ async fn wait(
         Shape::Nests => {
             count(&COUNTS.children);
             count(&COUNTS.children);
-            let inner = registry.traced_as("inner", order).0;
-            registry.traced_as("outer", inner).0.await
+            let inner = registry.tracer().named("inner").trace(order);
+            registry.tracer().named("outer").trace(inner).await
         }
         Shape::Supervises => {
             let go = Notify::new();
             let child = |_| -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
                 count(&COUNTS.children);
-                Box::pin(registry.traced_as("child", async { go.notified().await }).0)
+                Box::pin(registry.tracer().named("child").trace(async { go.notified().await }))
             };
             let mut children: FuturesUnordered<_> = (0..2).map(child).collect();
             let ending = loop {

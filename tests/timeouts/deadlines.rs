@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use backtrace_waker::TestDeadline;
+use backtrace_waker::TestTimeout;
 use backtrace_waker::tokio::deadline;
 
 /// What `panic` makes of a program.
@@ -20,8 +20,8 @@ fn late(how: &str) -> (Output, String) {
 #[tokio::test]
 async fn who_is_in_time_hears_nothing() {
     assert_eq!(deadline(Duration::from_secs(60), async { 7 }).await, 7);
-    drop(TestDeadline::new(Duration::MAX));
-    drop(TestDeadline::new(Duration::from_secs(60)));
+    drop(TestTimeout::new(Duration::MAX));
+    drop(TestTimeout::new(Duration::from_secs(60)));
 }
 
 #[tokio::test]

@@ -36,9 +36,9 @@
 #![doc = include_str!("../taskdump.txt")]
 //! ```
 //!
-//! `{:#}` prints every frame that was captured. [`TraceHandle::backtrace`] gives up after two seconds unless told otherwise;
+//! `{:#}` prints every frame that was captured. [`TraceHandle::backtrace`] gives up after two seconds unless its timeout says otherwise;
 //! [`TraceHandle::backtrace_blocking`] is for threads outside any runtime. Ask from there, or from another runtime, when
-//! threads may be blocked: a future is told of its deadline by its own executor, which must be able to poll it.
+//! threads may be blocked: a future learns from its own executor that its timeout has passed, which must be able to poll it.
 //!
 //! Full names and lines need debug information. For release builds `debug = 1` is enough:
 //!
@@ -55,12 +55,12 @@
 //! | feature | instead of | write |
 //! |---|---|---|
 //! | | `spawn(future)` | `spawn(future.traced())` or `spawn(future.traced_as("name"))`, with [`TracedExt`] |
-//! | `tokio` | `tokio::spawn(future)`, `JoinSet`, ... | [`backtrace_waker::tokio::spawn(future)`](tokio/index.html), `backtrace_waker::tokio::JoinSet`, ... |
+//! | `tokio` | `tokio::spawn(future)` | [`backtrace_waker::tokio::spawn(future)`](tokio/index.html) |
 //! | `hyper` | an executor for hyper or hyper-util | [`TracedExecutor::new(executor)`](struct.TracedExecutor.html) |
 //! | `futures` | a `futures::task::Spawn` or `LocalSpawn` | the same |
 //! | `smol` | `Executor::new()`, `LocalExecutor::new()` | `TracedExecutor::new(Executor::new())`, ... |
 //!
-//! With `tokio`, [`TaskDump::take().alive_in(&Handle::current())`](struct.DumpRequest.html#method.alive_in) also says how many of
+//! With `tokio`, [`TaskDump::take().alive_in(&Handle::current())`](struct.DumpFuture.html#method.alive_in) also says how many of
 //! the runtime's tasks are traced. Whatever is wrapped inside of a traced task (the children of a `FuturesUnordered`, say, or what
 //! it spawned) is printed below it by [`TaskDump::tree`].
 //!
@@ -76,6 +76,9 @@
 //!
 //! # The layers
 //!
+//! The names at the root of this crate are what daily use needs. The crates below are re-exported whole, and their versions move with
+//! this one's: a breaking release of one of them is one of this crate.
+//!
 //! | crate | for |
 //! |---|---|
 //! | [`bw_core`] | capture: raw addresses, and nothing else. Useful alone |
@@ -85,26 +88,33 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod dump;
 #[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]
 mod executor;
-mod handle;
-mod task_dump;
-mod test_deadline;
+mod task;
+#[cfg(feature = "test-util")]
+mod test_timeout;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod trace;
 
 pub use bw_core::{
-    CaptureError, InvalidTaskFilter, NoTrace, PollingThread, RawTaskDump, RawTrace, Registry, SpawnedAt,
-    TaskFilter, TaskId, TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask, Tracer,
+    CaptureError, CaptureFuture, InvalidTaskFilter, NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt,
+    TaskFilter, TaskId, TaskRecord, TaskState, TaskStatus,
 };
 pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, Pprof, TaskTrees, Text, Tree};
 pub use bw_symbolize::{RawDumpFile, SymbolizedTrace, Symbolizer};
 pub use {bw_core, bw_render, bw_symbolize};
 
+pub use dump::dump_future::DumpFuture;
+pub use dump::task_dump::TaskDump;
 #[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]
 pub use executor::TracedExecutor;
-pub use handle::{Backtrace, TraceHandle, traced, traced_as};
-pub use task_dump::{DumpRequest, TaskDump};
-pub use test_deadline::TestDeadline;
+pub use task::registry::Registry;
+pub use task::trace_handle::{BacktraceFuture, TraceHandle};
+pub use task::traced_ext::TracedExt;
+pub use task::traced_task::{TracedTask, traced};
+pub use task::tracer::Tracer;
+#[cfg(feature = "test-util")]
+pub use test_timeout::TestTimeout;
 pub use trace::{Trace, symbolizer};

@@ -13,12 +13,13 @@ async fn waits() {
 #[tokio::test]
 async fn a_dump_that_was_written_and_read_prints_as_in_its_own_process() {
     let registry = Registry::new();
-    let (task, handle) = registry.traced_as("waits", waits());
+    let task = registry.tracer().named("waits").trace(waits());
+    let handle = task.handle();
     let task = tokio::spawn(task);
-    let (unborn, _) = registry.traced(waits());
+    let unborn = registry.tracer().trace(waits());
     handle.capture().await.expect("it waits");
 
-    let dump = TaskDump::of(&registry).await;
+    let dump = registry.dump().await;
     let mut file = Vec::new();
     RawDumpFile::of_this_process(dump.raw()).write_gzip(&mut file).expect("memory takes everything");
     let read = RawDumpFile::read(&*file).expect("a whole file");

@@ -3,17 +3,17 @@
 use std::future::Future;
 
 use ::hyper::rt::Executor;
-use bw_core::TracedTask;
 
 use super::TracedExecutor;
+use crate::task::traced_task::TracedTask;
 
 /// ```
-/// use backtrace_waker::TracedExecutor;
+/// use backtrace_waker::{TracedExecutor, Tracer};
 /// use hyper_util::rt::TokioExecutor;
 ///
 /// // Give it to `hyper::server::conn::http2::Builder::new`, `hyper_util::server::conn::auto::Builder::new`,
 /// // `hyper_util::client::legacy::Client::builder`, or whoever else asks for an executor.
-/// let executor = TracedExecutor::new(TokioExecutor::new()).named("http");
+/// let executor = TracedExecutor::with_tracer(TokioExecutor::new(), Tracer::new().named("http"));
 /// # fn execute<F: Future<Output = ()>>(executor: &impl hyper::rt::Executor<F>, future: F) { executor.execute(future) }
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async { execute(&executor, async {}) });
 /// ```
@@ -23,6 +23,6 @@ where
     F: Future,
 {
     fn execute(&self, future: F) {
-        self.executor.execute(self.tracer.trace(future));
+        self.executor.execute(self.trace(future));
     }
 }

@@ -7,9 +7,9 @@ mod hyper;
 #[cfg(feature = "smol")]
 mod smol;
 
-use std::borrow::Cow;
-
-use bw_core::{Registry, Tracer};
+#[cfg(any(feature = "futures", feature = "hyper"))]
+use crate::task::traced_task::TracedTask;
+use crate::task::tracer::Tracer;
 
 /// Wraps an executor; what is spawned through it is traced, and so is in every [`TaskDump`](crate::TaskDump).
 ///
@@ -30,7 +30,7 @@ use bw_core::{Registry, Tracer};
 pub struct TracedExecutor<E> {
     executor: E,
     /// For those who spawn through a trait: with the place of `new`.
-    tracer: Tracer,
+    tracer: bw_core::Tracer,
 }
 
 impl<E> TracedExecutor<E> {
@@ -38,21 +38,20 @@ impl<E> TracedExecutor<E> {
     #[track_caller]
     #[must_use]
     pub const fn new(executor: E) -> Self {
-        Self { executor, tracer: Tracer::new().spawned_here() }
+        Self { executor, tracer: bw_core::Tracer::new().spawned_here() }
     }
 
-    /// Gives every task that is spawned from now on this name. Allocates once if it is not a `&'static str`.
+    /// Wraps an executor, and gives its tasks the name and the registry of this tracer.
+    #[track_caller]
     #[must_use]
-    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.tracer = self.tracer.named(name);
-        self
+    pub fn with_tracer(executor: E, tracer: Tracer) -> Self {
+        Self { executor, tracer: tracer.0.spawned_here() }
     }
 
-    /// Has every task that is spawned from now on in this registry, instead of the global one.
-    #[must_use]
-    pub fn registry(mut self, registry: Registry) -> Self {
-        self.tracer = self.tracer.registry(registry);
-        self
+    /// Wraps a future that somebody else's code spawns.
+    #[cfg(any(feature = "futures", feature = "hyper"))]
+    fn trace<F: Future>(&self, future: F) -> TracedTask<F> {
+        self.tracer.trace(future).into()
     }
 
     /// The executor inside. What is spawned through it directly is not traced.

@@ -3,9 +3,9 @@
 use std::future::Future;
 
 use async_executor::{Executor, LocalExecutor, Task};
-use bw_core::Tracer;
 
 use super::TracedExecutor;
+use bw_core::Tracer;
 
 /// smol's `Executor`, traced.
 ///

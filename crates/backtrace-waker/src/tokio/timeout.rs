@@ -53,8 +53,8 @@ use crate::trace::Trace;
 ///
 /// As tokio's: outside of a runtime with time (`enable_time`, `enable_all`).
 #[track_caller]
-pub fn timeout_traced<F: IntoFuture>(after: Duration, future: F) -> TimeoutTraced<F::IntoFuture> {
-    TimeoutTraced { future: future.into_future(), timer: sleep(after), after, stage: Stage::New }
+pub fn timeout_traced<F: IntoFuture>(timeout: Duration, future: F) -> TimeoutTraced<F::IntoFuture> {
+    TimeoutTraced { future: future.into_future(), timer: sleep(timeout), timeout, stage: Stage::New }
 }
 
 pin_project! {
@@ -65,7 +65,7 @@ pin_project! {
         future: F,
         #[pin]
         timer: Sleep,
-        after: Duration,
+        timeout: Duration,
         stage: Stage,
     }
 }
@@ -94,7 +94,7 @@ impl<F: Future> Future for TimeoutTraced<F> {
         if elapsed {
             *this.stage = Stage::Elapsed;
             let polled = poll_traced(this.future, cx);
-            return Poll::Ready(polled.map_err(|raw| Elapsed::new(*this.after, raw)));
+            return Poll::Ready(polled.map_err(|raw| Elapsed::new(*this.timeout, raw)));
         }
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
@@ -111,7 +111,7 @@ impl<F: Future> Future for TimeoutTraced<F> {
 impl<F> fmt::Debug for TimeoutTraced<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimeoutTraced")
-            .field("after", &self.after)
+            .field("timeout", &self.timeout)
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
@@ -125,19 +125,19 @@ pub struct Elapsed(Box<Inner>);
 
 /// Boxed, to keep what is passed along when all is well small.
 struct Inner {
-    after: Duration,
+    timeout: Duration,
     trace: Trace,
 }
 
 impl Elapsed {
-    fn new(after: Duration, raw: RawTrace) -> Self {
-        Self(Box::new(Inner { after, trace: Trace::new(raw) }))
+    fn new(timeout: Duration, raw: RawTrace) -> Self {
+        Self(Box::new(Inner { timeout, trace: Trace::new(raw) }))
     }
 
     /// How long the future had.
     #[must_use]
-    pub fn after(&self) -> Duration {
-        self.0.after
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
     }
 
     /// Where it waited. Nothing is symbolized before it is printed; its [`raw`](Trace::raw) never is.
@@ -149,7 +149,7 @@ impl Elapsed {
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} have passed, and the future is not ready", self.0.after)?;
+        write!(f, "{:?} have passed, and the future is not ready", self.0.timeout)?;
         if f.alternate() {
             // Not its own alternate form, which has every frame.
             write!(f, "; it waits here:\n{}", self.0.trace)?;
@@ -160,7 +160,7 @@ impl fmt::Display for Elapsed {
 
 impl fmt::Debug for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Elapsed").field("after", &self.0.after).field("trace", &self.0.trace).finish()
+        f.debug_struct("Elapsed").field("timeout", &self.0.timeout).field("trace", &self.0.trace).finish()
     }
 }
 

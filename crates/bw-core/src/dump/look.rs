@@ -40,14 +40,13 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::task::tracer::Tracer;
     use crate::trace::state::TaskState;
     use crate::trace::task_record::TaskRecord;
 
     #[test]
     fn a_look_is_of_those_that_pass_and_asks_nobody() {
         let registry = Registry::new();
-        let tracer = Tracer::new().registry(registry.clone());
+        let tracer = registry.tracer();
         let tasks: Vec<_> =
             (0..10).map(|n| tracer.clone().named(format!("task {n}")).trace(pending::<()>())).collect();
         let all = registry.look(&TaskFilter::new());

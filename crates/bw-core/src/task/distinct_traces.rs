@@ -1,78 +1,71 @@
 //! The traces of a dump, each once.
 
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
+
 use crate::hook::recorded::Recorded;
 use crate::trace::raw_trace::RawTrace;
 
-/// Traces by number, found by their hash: a table of numbers, at most half full, whose collisions go on at the next place.
+/// Traces by number, found by their [hash](Recorded::hash).
 ///
-/// Looked into by pollers under the inbox's lock, so it compares what is in the slot, and copies what is new only.
+/// Pollers look here under the inbox's lock, so a trace is compared in the slot that recorded it, and copied only if it is new.
 #[derive(Default)]
 pub(crate) struct DistinctTraces {
     distinct: Vec<RawTrace>,
-    hashes: Vec<u64>,
-    /// A power of two of places, or none.
-    table: Vec<u32>,
+    /// The last trace of each hash.
+    by_hash: HashMap<u64, u32, BuildHasherDefault<Identity>>,
+    /// For each trace, the one of the same hash before it.
+    before: Vec<Option<u32>>,
 }
 
-/// No trace stands at that place. There are never so many: a dump numbers its tasks, of which each has one, with less.
-const VACANT: u32 = u32::MAX;
+/// Passes a hash through.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn write(&mut self, bytes: &[u8]) {
+        // Only `u64` is hashed here; any other type would still be hashed, if badly.
+        bytes.iter().for_each(|&byte| self.0 = self.0.rotate_left(8) ^ u64::from(byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl DistinctTraces {
     /// The number of the trace with that [hash](Recorded::hash), if it is known.
     pub(crate) fn find(&self, recorded: &Recorded<'_>, hash: u64) -> Option<u32> {
-        if self.table.is_empty() {
-            return None;
+        let mut candidate = self.by_hash.get(&hash).copied();
+        while let Some(number) = candidate {
+            let at = number as usize;
+            if self.distinct.get(at).is_some_and(|known| recorded.is(known)) {
+                return Some(number);
+            }
+            candidate = self.before.get(at).copied().flatten();
         }
-        let number = self.table[self.place(hash, |known| recorded.is(known))];
-        (number != VACANT).then_some(number)
+        None
     }
 
     /// The same, and a number for it if it is new. Copies it then, unless it [was copied](Recorded::trace).
     pub(crate) fn number(&mut self, recorded: &Recorded<'_>, hash: u64) -> u32 {
-        if self.table.len() <= self.distinct.len() * 2 {
-            self.grow();
+        if let Some(known) = self.find(recorded, hash) {
+            return known;
         }
-        let at = self.place(hash, |known| recorded.is(known));
-        match self.table[at] {
-            VACANT => {
-                let number = u32::try_from(self.distinct.len()).unwrap_or(VACANT);
-                self.table[at] = number;
-                self.distinct.push(recorded.trace());
-                self.hashes.push(hash);
-                number
-            }
-            number => number,
-        }
+        // There are never more traces than a dump numbers tasks, which it does in 32 bits.
+        let number = u32::try_from(self.distinct.len()).unwrap_or(u32::MAX);
+        self.distinct.push(recorded.trace());
+        self.before.push(self.by_hash.insert(hash, number));
+        number
     }
 
+    /// The traces, by number.
     pub(crate) fn into_distinct(self) -> Vec<RawTrace> {
         self.distinct
-    }
-
-    /// Where the trace stands that `is_it`, or where it is to stand.
-    fn place(&self, hash: u64, is_it: impl Fn(&RawTrace) -> bool) -> usize {
-        let last = self.table.len() - 1;
-        // The bits above those of the table do not count.
-        #[allow(clippy::cast_possible_truncation)]
-        let mut at = hash as usize & last;
-        loop {
-            let number = self.table[at] as usize;
-            // No hash has the number of a vacant place.
-            if self.hashes.get(number).is_none_or(|&known| known == hash && is_it(&self.distinct[number])) {
-                return at;
-            }
-            at = (at + 1) & last;
-        }
-    }
-
-    fn grow(&mut self) {
-        let places = (self.table.len() * 2).max(16);
-        self.table = vec![VACANT; places];
-        for (number, &hash) in (0..).zip(&self.hashes) {
-            // All of them differ.
-            let at = self.place(hash, |_| false);
-            self.table[at] = number;
-        }
     }
 }
 
@@ -111,7 +104,6 @@ mod tests {
         let mut traces = DistinctTraces::default();
         for _ in 0..2 {
             for word in 1..=50 {
-                // The last place of the table, so that they go around its end.
                 assert_eq!(traces.number(&slot(word).recorded(), u64::MAX) as usize, word - 1);
             }
         }

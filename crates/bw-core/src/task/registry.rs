@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::task::handle::TraceHandle;
 use crate::task::task_cell::TaskCell;
+use crate::task::tracer::Tracer;
 use crate::trace::id::TaskId;
 
 const SHARDS: usize = 64;
@@ -23,7 +24,7 @@ const SHARDS: usize = 64;
 ///
 /// ```
 /// let registry = bw_core::Registry::new();
-/// let task = bw_core::Tracer::new().registry(registry.clone()).trace(async {});
+/// let task = registry.tracer().trace(async {});
 /// assert_eq!(registry.len(), 1);
 /// let id = task.handle().id();
 /// assert_eq!(registry.get(id).unwrap().id(), id);
@@ -68,6 +69,11 @@ impl Registry {
     #[must_use]
     pub const fn global() -> Self {
         Self(Shards::Global)
+    }
+
+    /// Returns a [`Tracer`] that wraps futures as tasks of this registry.
+    pub fn tracer(&self) -> Tracer {
+        Tracer::new().registry(self.clone())
     }
 
     /// How many tasks there are. Locks each shard for a moment.
@@ -174,10 +180,9 @@ mod tests {
 
     use super::*;
     use crate::task::traced_task::TracedTask;
-    use crate::task::tracer::Tracer;
 
     fn task(registry: &Registry) -> (TracedTask<Pending<()>>, TraceHandle) {
-        let task = Tracer::new().registry(registry.clone()).trace(pending());
+        let task = registry.tracer().trace(pending());
         let handle = task.handle();
         (task, handle)
     }

@@ -1,16 +1,14 @@
 //! All tasks at once, as a dump that prints itself.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::OnceLock;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bw_core::{Dump, RawTaskDump, Registry, TaskFilter};
+use bw_core::{RawTaskDump, TaskId};
 use bw_render::{Detail, Difference, DumpText, Html, Pprof, TaskTrees, Text, Tree};
 use bw_symbolize::RawDumpFile;
 
+use crate::task::registry::Registry;
+use crate::task::trace_handle::TraceHandle;
 use crate::trace::{symbolizer, user_text, working_folder};
 
 /// Every traced task, what it is doing and for how long, and where it waits.
@@ -22,7 +20,7 @@ use crate::trace::{symbolizer, user_text, working_folder};
 /// Nothing is symbolized before the first time it is needed; see [`Trace`](crate::Trace) for what that costs. Each distinct
 /// trace is symbolized once, however many tasks have it: of 100,000 tasks the text in groups took 39 to 78 ms from the
 /// request, 57 to 105 ms the first time in the process, and that of every task 95 to 135 ms, where the dump alone took 35 to
-/// 75 ms; see [`bw_core::Dump`]. Resident memory rose by 56 MB at most, of which 39 MB were debug information.
+/// 75 ms; see [`bw_core::DumpFuture`]. Resident memory rose by 56 MB at most, of which 39 MB were debug information.
 ///
 /// ```
 /// use backtrace_waker::{TaskDump, TracedExt};
@@ -41,24 +39,27 @@ use crate::trace::{symbolizer, user_text, working_folder};
 /// ```
 pub struct TaskDump {
     raw: RawTaskDump,
+    /// Where its tasks are found, if it was taken here.
+    registry: Option<Registry>,
     trees: OnceLock<Vec<Tree>>,
 }
 
 impl TaskDump {
-    /// Asks every task of the global registry.
-    pub fn take() -> DumpRequest {
-        Self::of(&Registry::global())
-    }
-
-    /// Asks every task of a registry.
-    pub fn of(registry: &Registry) -> DumpRequest {
-        DumpRequest { dump: registry.dump(), alive: Alive::Unknown }
-    }
-
-    /// A dump of addresses of this process.
+    /// Creates a dump of addresses of this process.
     #[must_use]
     pub fn new(raw: RawTaskDump) -> Self {
-        Self { raw, trees: OnceLock::new() }
+        Self { raw, registry: None, trees: OnceLock::new() }
+    }
+
+    pub(crate) fn of_registry(raw: RawTaskDump, registry: Registry) -> Self {
+        Self { raw, registry: Some(registry), trees: OnceLock::new() }
+    }
+
+    /// Returns a handle to the task of that id, to ask it again. `None` if it is over by now, or if this dump was not taken by
+    /// [`take`](Self::take) or [`Registry::dump`](crate::Registry::dump). Locks a shard of the registry; linear in its tasks.
+    #[must_use]
+    pub fn handle(&self, id: TaskId) -> Option<TraceHandle> {
+        self.registry.as_ref()?.get(id)
     }
 
     /// The tasks and their addresses, as they were captured. Never symbolizes.
@@ -136,105 +137,4 @@ impl fmt::Debug for TaskDump {
             .field("taken_at", &self.raw.taken_at())
             .finish_non_exhaustive()
     }
-}
-
-/// A dump on its way; made by [`TaskDump::take`]. Await it, or call [`blocking`](Self::blocking).
-///
-/// Never fails: it ends by its deadline, two seconds unless told otherwise, with what is known by then. See
-/// [`bw_core::Dump`].
-#[derive(Debug)]
-#[must_use = "a future does nothing unless it is polled"]
-pub struct DumpRequest {
-    dump: Dump,
-    alive: Alive,
-}
-
-/// How many tasks are alive, traced or not.
-#[derive(Debug)]
-enum Alive {
-    Unknown,
-    Number(usize),
-    /// That runtime knows.
-    #[cfg(feature = "tokio")]
-    In(::tokio::runtime::Handle),
-}
-
-impl DumpRequest {
-    /// Waits at most this long.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.dump = self.dump.deadline(deadline);
-        self
-    }
-
-    /// Asks at most so many tasks at once; [`Dump::AT_ONCE`] unless told.
-    pub fn at_once(mut self, tasks: usize) -> Self {
-        self.dump = self.dump.at_once(tasks);
-        self
-    }
-
-    /// Leaves out, and does not ask, the tasks that do not pass.
-    pub fn only(mut self, filter: TaskFilter) -> Self {
-        self.dump = self.dump.only(filter);
-        self
-    }
-
-    /// Has the dump say how many of the tasks that are alive are traced, such as `traced 812 of 1,040 tasks alive`. The number is
-    /// the runtime's, which has to be asked right before; with the feature `tokio`, `alive_in` does that.
-    ///
-    /// Traced futures which other traced tasks poll (in a `FuturesUnordered`, say) are no tasks of the runtime's, and those
-    /// that were never polled may not be: the line counts both apart. Whether the others are this runtime's is not known. So if
-    /// more are traced than are alive, it says that some are not; if fewer, some may still not be.
-    pub fn alive(mut self, tasks: usize) -> Self {
-        self.alive = Alive::Number(tasks);
-        self
-    }
-
-    /// As [`alive`](Self::alive), with the number of tasks that are alive in a tokio runtime when the dump begins. Feature
-    /// `tokio`.
-    ///
-    /// tokio counts the tasks that were spawned on the runtime: not the future of `block_on`, nor those of a `LocalSet`, nor
-    /// blocking ones.
-    #[cfg(feature = "tokio")]
-    pub fn alive_in(mut self, runtime: &::tokio::runtime::Handle) -> Self {
-        self.alive = Alive::In(runtime.clone());
-        self
-    }
-
-    /// Waits for the dump on this thread: best one that runs no tasks. See [`Dump::blocking`].
-    #[must_use]
-    pub fn blocking(self) -> TaskDump {
-        let Self { dump, mut alive } = self;
-        let alive = alive.count();
-        with_alive(dump.blocking(), alive)
-    }
-}
-
-impl Future for DumpRequest {
-    type Output = TaskDump;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskDump> {
-        let alive = self.alive.count();
-        Pin::new(&mut self.dump).poll(cx).map(|raw| with_alive(raw, alive))
-    }
-}
-
-impl Alive {
-    /// Asks the runtime the first time: when the dump begins.
-    fn count(&mut self) -> Option<usize> {
-        #[cfg(feature = "tokio")]
-        if let Self::In(runtime) = self {
-            *self = Self::Number(runtime.metrics().num_alive_tasks());
-        }
-        match self {
-            Self::Number(tasks) => Some(*tasks),
-            _ => None,
-        }
-    }
-}
-
-fn with_alive(raw: RawTaskDump, alive: Option<usize>) -> TaskDump {
-    TaskDump::new(match alive {
-        Some(alive) => raw.with_alive(alive),
-        None => raw,
-    })
 }

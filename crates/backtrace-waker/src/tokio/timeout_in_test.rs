@@ -1,4 +1,4 @@
-//! The end of a test's time, on tokio.
+//! A timeout for tests, on tokio.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::Location;
@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::timeout::timeout_traced;
-use crate::task_dump::TaskDump;
-use crate::test_deadline::TestDeadline;
+use crate::dump::task_dump::TaskDump;
+use crate::test_timeout::TestTimeout;
 
 /// For tests: waits for the future, and when the time is up, prints a dump of all traced tasks and fails.
 ///
@@ -15,20 +15,20 @@ use crate::test_deadline::TestDeadline;
 /// with what the test has printed, unless no task is traced. While it is taken, at most two seconds, the future is polled on, so that
 /// children of its own can answer.
 ///
-/// A test whose runtime is wedged cannot panic: nothing polls this future. So a [`TestDeadline`] watches as well,
-/// and five seconds ([`TestDeadline::GRACE`]) after the time was up in vain, prints the dump from outside and aborts the process.
+/// A test whose runtime is wedged cannot panic: nothing polls this future. So a [`TestTimeout`] watches as well,
+/// and five seconds ([`TestTimeout::GRACE`]) after the time was up in vain, prints the dump from outside and aborts the process.
 /// It counts real time, also where tokio's is paused.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use backtrace_waker::tokio::deadline;
+/// use backtrace_waker::tokio::test_timeout;
 ///
 /// // #[tokio::test]
 /// async fn the_answer_comes() {
 ///     let (sender, receiver) = tokio::sync::oneshot::channel();
 ///     tokio::spawn(async move { sender.send(42) });
-///     assert_eq!(deadline(Duration::from_secs(10), receiver).await, Ok(42));
+///     assert_eq!(test_timeout(Duration::from_secs(10), receiver).await, Ok(42));
 /// }
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(the_answer_comes());
 /// ```
@@ -39,16 +39,15 @@ use crate::test_deadline::TestDeadline;
 ///
 /// When the time is up; and, when it is first polled, outside of a tokio runtime with time, or if no thread can be started.
 #[track_caller]
-pub fn deadline<F: IntoFuture>(after: Duration, future: F) -> impl Future<Output = F::Output> {
+pub fn test_timeout<F: IntoFuture>(timeout: Duration, future: F) -> impl Future<Output = F::Output> {
     let at = Location::caller();
     let future = future.into_future();
     async move {
         let mut future = pin!(future);
-        let timeout = timeout_traced(after, future.as_mut());
+        let traced = timeout_traced(timeout, future.as_mut());
         let mut watch =
-            TestDeadline::start(after, after.saturating_add(TestDeadline::GRACE), Duration::ZERO, at);
-        let timeout = timeout.await;
-        let elapsed = match timeout {
+            TestTimeout::start(timeout, timeout.saturating_add(TestTimeout::GRACE), Duration::ZERO, at);
+        let elapsed = match traced.await {
             Ok(output) => {
                 // In time by tokio's clock, which is the one that counts.
                 watch.end();
@@ -70,6 +69,6 @@ pub fn deadline<F: IntoFuture>(after: Duration, future: F) -> impl Future<Output
             // The macro, which the harness of tests captures: this test is going to end.
             eprintln!("{dump}");
         }
-        panic!("deadline at {at}: {elapsed:#}");
+        panic!("test timeout at {at}: {elapsed:#}");
     }
 }

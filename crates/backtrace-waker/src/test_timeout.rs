@@ -1,4 +1,4 @@
-//! The end of a test's time.
+//! A timeout for tests.
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::task_dump::TaskDump;
+use crate::dump::task_dump::TaskDump;
 
 /// Ends a test that hangs, and says where every traced task waited.
 ///
@@ -25,23 +25,23 @@ use crate::task_dump::TaskDump;
 ///
 /// // #[test]
 /// fn the_queue_is_drained() {
-///     let _deadline = backtrace_waker::TestDeadline::new(Duration::from_secs(10));
+///     let _timeout = backtrace_waker::TestTimeout::new(Duration::from_secs(10));
 ///     // ...
 /// }
 /// # the_queue_is_drained();
 /// ```
 ///
-/// With tokio, [`tokio::deadline`](tokio/fn.deadline.html) (feature `tokio`) is better as long as the test's own runtime runs.
+/// With tokio, [`tokio::test_timeout`](tokio/fn.test_timeout.html) (feature `tokio`) is better as long as the test's own runtime runs.
 ///
 /// Cost: one thread until it is dropped.
 #[must_use = "dropped at once, it watches nothing"]
-pub struct TestDeadline {
+pub struct TestTimeout {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    after: Duration,
+    timeout: Duration,
     at: &'static Location<'static>,
     stage: Mutex<Stage>,
     changed: Condvar,
@@ -56,18 +56,18 @@ enum Stage {
     Over,
 }
 
-impl TestDeadline {
+impl TestTimeout {
     /// How long a test has, after its dump was written, to come to its end before the process is aborted: 5 s.
     pub const GRACE: Duration = Duration::from_secs(5);
 
-    /// The time starts now. What is longer than the clock can count is no deadline.
+    /// The time starts now. A timeout that is longer than the clock can count never passes.
     ///
     /// # Panics
     ///
     /// If no thread can be started.
     #[track_caller]
-    pub fn new(after: Duration) -> Self {
-        Self::with_grace(after, Self::GRACE)
+    pub fn new(timeout: Duration) -> Self {
+        Self::with_grace(timeout, Self::GRACE)
     }
 
     /// As [`new`](Self::new), with other than five seconds before the process is aborted.
@@ -76,22 +76,22 @@ impl TestDeadline {
     ///
     /// If no thread can be started.
     #[track_caller]
-    pub fn with_grace(after: Duration, grace: Duration) -> Self {
-        Self::start(after, after, grace, Location::caller())
+    pub fn with_grace(timeout: Duration, grace: Duration) -> Self {
+        Self::start(timeout, timeout, grace, Location::caller())
     }
 
-    /// `late` is when it acts, `after` what it says.
+    /// `late` is when it acts, `timeout` what it says.
     pub(crate) fn start(
-        after: Duration,
+        timeout: Duration,
         late: Duration,
         grace: Duration,
         at: &'static Location<'static>,
     ) -> Self {
         let shared =
-            Arc::new(Shared { after, at, stage: Mutex::new(Stage::Running), changed: Condvar::new() });
+            Arc::new(Shared { timeout, at, stage: Mutex::new(Stage::Running), changed: Condvar::new() });
         let watched = Arc::clone(&shared);
         let thread =
-            thread::Builder::new().name("bw-deadline".into()).spawn(move || watched.watch(late, grace));
+            thread::Builder::new().name("bw-test-timeout".into()).spawn(move || watched.watch(late, grace));
         let thread =
             thread.unwrap_or_else(|cause| panic!("no thread could be started to watch the test: {cause}"));
         Self { shared, thread: Some(thread) }
@@ -109,24 +109,24 @@ impl TestDeadline {
     }
 }
 
-impl Drop for TestDeadline {
+impl Drop for TestTimeout {
     /// # Panics
     ///
     /// If the time was up before, unless the thread is panicking anyway.
     fn drop(&mut self) {
         if self.end() && !thread::panicking() {
-            let Shared { after, at, .. } = &*self.shared;
+            let Shared { timeout, at, .. } = &*self.shared;
             panic!(
-                "the test did not end within {after:?} (deadline at {at}); what is known of its tasks is on stderr"
+                "the test did not end within {timeout:?} (timeout at {at}); what is known of its tasks is on stderr"
             );
         }
     }
 }
 
-impl std::fmt::Debug for TestDeadline {
+impl std::fmt::Debug for TestTimeout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TestDeadline")
-            .field("after", &self.shared.after)
+        f.debug_struct("TestTimeout")
+            .field("timeout", &self.shared.timeout)
             .field("stage", &*self.shared.lock())
             .finish_non_exhaustive()
     }
@@ -144,8 +144,8 @@ impl Shared {
         }
         *stage = Stage::Late;
         drop(stage);
-        let Self { after, at, .. } = self;
-        say(&format!("the test did not end within {after:?} (deadline at {at})"));
+        let Self { timeout, at, .. } = self;
+        say(&format!("the test did not end within {timeout:?} (timeout at {at})"));
         // The end must come, whatever becomes of the dump.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let dump = TaskDump::take().blocking();
