@@ -8,11 +8,11 @@ use std::{fmt, io};
 
 use object::{Object, ObjectSection};
 
-use crate::build_id::BuildId;
 use crate::problem::Problem;
 use crate::resolver::elf::file_bytes::{FileBytes, Files};
 use crate::resolver::elf::identity::{Identity, Match};
 use crate::symbol_sources::SymbolSources;
+use bw_dump::BuildId;
 
 /// Where separate debug files of the system are.
 const SYSTEM: &str = "/usr/lib/debug";

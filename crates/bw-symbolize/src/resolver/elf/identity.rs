@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use object::{Object, ObjectSegment};
 
-use crate::build_id::BuildId;
-use crate::module_map;
+use bw_dump::{BuildId, Module};
 
 /// A module of some process, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,15 +34,13 @@ pub(super) enum Layout {
 pub(super) struct Segment {
     /// Addresses in the file (SVMAs).
     pub(super) range: Range<u64>,
-    /// Where it begins in the file, in bytes.
-    pub(super) file_offset: u64,
     /// Whether it may be executed.
     pub(super) is_code: bool,
 }
 
 impl Identity {
     /// A module out of a map. Which one is the main program, maps do not tell.
-    pub(super) fn recorded(module: &module_map::Module) -> Self {
+    pub(super) fn recorded(module: &Module) -> Self {
         let in_file = |address: u64| address.wrapping_sub(module.bias());
         let range = module.range();
         Self {
@@ -138,11 +135,7 @@ mod tests {
         let segments = object
             .segments()
             .filter(|segment| segment.size() != 0)
-            .map(|it| Segment {
-                range: it.address()..it.address() + it.size(),
-                file_offset: 0,
-                is_code: true,
-            })
+            .map(|it| Segment { range: it.address()..it.address() + it.size(), is_code: true })
             .collect();
         let build_id = object.build_id().unwrap().and_then(BuildId::from_bytes);
         let layout = Layout::Segments(segments);

@@ -4,10 +4,8 @@
 //! | File | Holds |
 //! |---|---|
 //! | `resolver.rs` | the backend: the modules of this process |
-//! | `loaded.rs` | what the dynamic loader says is in memory (unsafe) |
-//! | `program.rs` | the same as modules like any other's |
+//! | `program.rs` | what `bw_dump::loaded` tells, as modules like any other's |
 //! | `table.rs` | modules by address |
-//! | `build_id.rs` | the build id in a module's notes |
 //! | `recorded.rs` | the backend for another process |
 //! | `identity.rs` | what a module is, and whether a file describes it |
 //! | `module.rs` | one module, with its debug information once somebody asked |
@@ -36,12 +34,9 @@ macro_rules! with_loader {
 }
 
 with_loader! {
-    mod build_id;
-    mod loaded;
     mod program;
     #[allow(clippy::module_inception, reason = "the backend's `Resolver`")]
     mod resolver;
-    pub(crate) use program::modules_of_this_process;
     pub(crate) use resolver::Resolver;
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bw_core::ReturnAddress;
+use bw_dump::loaded::LoadGeneration;
+use bw_dump::{Module, ModuleMap};
 use parking_lot::RwLock;
 
 use crate::frame::PhysicalFrame;
-use crate::module_map::{self, ModuleMap};
 use crate::problem::Problem;
-use crate::resolver::Generation;
 use crate::resolver::elf::budget::Budget;
 use crate::resolver::elf::identity::Identity;
 use crate::resolver::elf::module::ModuleBytes;
@@ -48,7 +48,7 @@ impl Recorded {
 }
 
 fn table(map: &ModuleMap, sources: &SymbolSources) -> Arc<ModuleTable> {
-    let bytes = |module: &module_map::Module| ModuleBytes::recorded(module.path(), sources);
+    let bytes = |module: &Module| ModuleBytes::recorded(module.path(), sources);
     let modules = map.modules().iter().map(|module| (Identity::recorded(module), bytes(module)));
-    Arc::new(ModuleTable::new(Generation::default(), modules, None))
+    Arc::new(ModuleTable::new(LoadGeneration::default(), modules, None))
 }

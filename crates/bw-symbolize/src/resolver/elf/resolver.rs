@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bw_core::ReturnAddress;
+use bw_dump::loaded::{LoadGeneration, LoadedModules};
 use parking_lot::RwLock;
 
 use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
-use crate::resolver::Generation;
 use crate::resolver::elf::budget::Budget;
 use crate::resolver::elf::table::ModuleTable;
-use crate::resolver::elf::{loaded, program};
+use crate::resolver::elf::program;
 use crate::symbol_sources::SymbolSources;
 
 /// See the contract in [`crate::resolver`].
@@ -28,22 +28,22 @@ impl Resolver {
         Self { table: RwLock::new(None), sources, budget: Arc::new(budget) }
     }
 
-    pub(crate) fn generation(&self) -> Generation {
-        loaded::generation()
+    pub(crate) fn generation(&self) -> LoadGeneration {
+        LoadGeneration::now()
     }
 
     pub(crate) fn resolve(
         &self,
         address: ReturnAddress,
-        generation: Generation,
-    ) -> (Generation, PhysicalFrame) {
+        generation: LoadGeneration,
+    ) -> (LoadGeneration, PhysicalFrame) {
         let table = self.table(generation);
         (table.generation(), table.resolve(address, &self.sources, &self.budget))
     }
 
     /// A frame without a module may belong to a module loaded since. Once something was unloaded, another module
     /// may stand at any place but the main program's, which cannot be unloaded.
-    pub(crate) fn outlives(&self, frame: &PhysicalFrame, then: Generation, now: Generation) -> bool {
+    pub(crate) fn outlives(&self, frame: &PhysicalFrame, then: LoadGeneration, now: LoadGeneration) -> bool {
         match &frame.module {
             None => then == now,
             Some(_) if then.unloads == now.unloads => true,
@@ -66,15 +66,15 @@ impl Resolver {
         drop(table);
     }
 
-    fn table(&self, generation: Generation) -> Arc<ModuleTable> {
+    fn table(&self, generation: LoadGeneration) -> Arc<ModuleTable> {
         let current = self.table.read().clone();
         if let Some(current) = &current
             && current.generation() == generation
         {
             return Arc::clone(current);
         }
-        let snapshot = loaded::snapshot();
-        let (generation, modules) = (snapshot.generation, program::modules(snapshot));
+        let loaded = LoadedModules::now();
+        let (generation, modules) = (loaded.generation, loaded.modules.into_iter().map(program::module));
         let table = Arc::new(ModuleTable::new(generation, modules, current.as_deref()));
         let mut slot = self.table.write();
         match &*slot {

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bw_core::{LookupAddress, ReturnAddress};
+use bw_dump::loaded::LoadGeneration;
 
 use crate::frame::{ModuleOffset, PhysicalFrame};
 use crate::problem::Problem;
-use crate::resolver::Generation;
 use crate::resolver::elf::budget::Budget;
 use crate::resolver::elf::identity::Identity;
 use crate::resolver::elf::module::{Module, ModuleBytes};
@@ -15,7 +15,7 @@ use crate::symbol_sources::SymbolSources;
 
 /// The modules of one generation.
 pub(super) struct ModuleTable {
-    generation: Generation,
+    generation: LoadGeneration,
     modules: Vec<Arc<Module>>,
     /// Address ranges in this process, by start; they do not overlap.
     ranges: Vec<(Range<u64>, Arc<Module>)>,
@@ -27,7 +27,7 @@ impl ModuleTable {
     /// After something was unloaded, that is the main program alone: a library that was built anew may have been
     /// loaded again at the same place.
     pub(super) fn new(
-        generation: Generation,
+        generation: LoadGeneration,
         modules: impl Iterator<Item = (Identity, ModuleBytes)>,
         previous: Option<&Self>,
     ) -> Self {
@@ -51,7 +51,7 @@ impl ModuleTable {
         Self { generation, modules, ranges }
     }
 
-    pub(super) fn generation(&self) -> Generation {
+    pub(super) fn generation(&self) -> LoadGeneration {
         self.generation
     }
 

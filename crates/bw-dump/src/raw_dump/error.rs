@@ -58,7 +58,7 @@ impl RawDumpError {
         matches!(*self.0, Kind::Io(_))
     }
 
-    /// Whether it was more than the reader may take; see [`RawDumpReader`](super::RawDumpReader).
+    /// Whether it was more than the reader may take; see [`RawDumpReader`](crate::RawDumpReader).
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         matches!(*self.0, Kind::TooLarge { .. })

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::error::RawDumpError;
 use super::file::RawDumpFile;
-use super::{FORMAT, v1};
+use super::{FORMAT, version_1};
 
 /// Reads raw dump files, and takes no more than it is told. Whatever is in the file, it does not panic, and it trusts no
 /// number in it.
@@ -94,7 +94,7 @@ impl RawDumpReader {
         // What version it is, before anything else is taken for what it is in version 1.
         let head: Head = serde_json::from_slice(bytes).map_err(RawDumpError::syntax)?;
         match (head.format.as_deref(), head.version) {
-            (Some(FORMAT), Some(1)) => v1::read(bytes, self.most_addresses),
+            (Some(FORMAT), Some(1)) => version_1::read(bytes, self.most_addresses),
             (Some(FORMAT), Some(0)) => Err(RawDumpError::invalid("version", "there is no version 0")),
             (Some(FORMAT), Some(version)) => Err(RawDumpError::newer(version)),
             (Some(FORMAT), None) => Err(RawDumpError::invalid("version", "is missing")),

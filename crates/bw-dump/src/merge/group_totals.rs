@@ -16,7 +16,7 @@ const SAMPLES: usize = 10;
 const PLACES: usize = 10;
 
 /// Which dump tasks are of.
-pub(super) struct Dump {
+pub(super) struct DumpName {
     pub(super) number: usize,
     pub(super) name: Arc<str>,
     pub(super) pid: u32,
@@ -24,7 +24,7 @@ pub(super) struct Dump {
 
 /// What is kept of the tasks of a group: as much of many as of some.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Totals {
+pub(super) struct GroupTotals {
     pub(super) tasks: usize,
     /// The dumps that had some.
     pub(super) processes: Members,
@@ -39,9 +39,9 @@ pub(super) struct Totals {
     pub(super) state: Option<TaskState>,
 }
 
-impl Totals {
+impl GroupTotals {
     /// Adds tasks of one dump. They are in the same state.
-    pub(super) fn add(&mut self, of: &Dump, tasks: &[&TaskRecord]) {
+    pub(super) fn add(&mut self, of: &DumpName, tasks: &[&TaskRecord]) {
         self.tasks += tasks.len();
         self.processes.insert(of.number);
         for task in tasks {
@@ -67,7 +67,7 @@ impl Totals {
         }
     }
 
-    fn sample(&mut self, of: &Dump, task: &TaskRecord, in_state: Option<Duration>) {
+    fn sample(&mut self, of: &DumpName, task: &TaskRecord, in_state: Option<Duration>) {
         let rank = (Reverse(in_state), &*of.name, task.id());
         let at = self.samples.partition_point(|kept| kept.rank() <= rank);
         if at >= SAMPLES {

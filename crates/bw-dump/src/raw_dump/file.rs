@@ -8,16 +8,16 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::error::RawDumpError;
-use super::process::Process;
 use super::reader::RawDumpReader;
 use super::writer;
 use crate::module_map::ModuleMap;
+use crate::process::Process;
 
 /// A task dump with all that is needed to symbolize it elsewhere: the process it is of, and its modules. What is written to
-/// a raw dump file, and what is read from one. See [the module](super) for the format.
+/// a raw dump file, and what is read from one. See [`raw_dump`](crate::raw_dump) for the format.
 ///
 /// ```
-/// use bw_symbolize::RawDumpFile;
+/// use bw_dump::RawDumpFile;
 ///
 /// let dump = bw_core::Registry::global().dump().blocking();
 /// let mut file = Vec::new();
@@ -100,7 +100,7 @@ impl<'a> RawDumpFile<'a> {
 }
 
 impl RawDumpFile<'static> {
-    /// Reads a raw dump file, compressed or not, of any version up to [`VERSION`](super::VERSION).
+    /// Reads a raw dump file, compressed or not, of any version up to [`VERSION`](crate::raw_dump::VERSION).
     ///
     /// Takes what [`RawDumpReader`] takes unless told otherwise. Never panics, whatever is in the file.
     ///

@@ -1,15 +1,15 @@
-//! Traces of many processes, each once.
+//! The traces of many processes, each distinct one once.
 
 use std::collections::HashMap;
 
 use bw_core::{RawTrace, StackFlags};
 
-use super::builds::Builds;
+use super::build_table::BuildTable;
 use crate::module_map::{Module, ModuleMap};
 
-/// Every distinct trace that was met, by number.
+/// Every distinct trace, by number.
 #[derive(Debug, Default)]
-pub(super) struct Traces {
+pub(super) struct TraceTable {
     numbers: HashMap<Trace, u32>,
 }
 
@@ -23,14 +23,14 @@ pub(super) struct Trace {
 /// The number of a build, and the return address in its file; or no build, and the address in the process.
 type Frame = (Option<u32>, u64);
 
-impl Traces {
+impl TraceTable {
     /// The number of a trace of a process that has these modules, whose builds have these numbers.
     pub(super) fn number(&mut self, trace: &RawTrace, modules: &ModuleMap, builds: &[Option<u32>]) -> u32 {
         let frame = |address: bw_core::ReturnAddress| {
             let avma = address.get() as u64;
             match modules.find(address).and_then(|module| Some((module, builds[module]?))) {
                 Some((module, build)) => (Some(build), avma.wrapping_sub(modules.modules()[module].bias())),
-                None => (None, Builds::outside(avma)),
+                None => (None, BuildTable::outside(avma)),
             }
         };
         let stacks = trace.stacks().map(|stack| (stack.addresses().map(frame).collect(), stack.flags()));

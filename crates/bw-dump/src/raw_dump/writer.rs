@@ -11,13 +11,14 @@ use bw_core::{NoTrace, RawStack, RawTaskDump, ReturnAddress, SpawnedAt, TaskReco
 use serde::Serialize;
 use serde::ser::Serializer;
 
+use super::field_values::{Address, path_fields, whole_nanoseconds};
 use super::file::RawDumpFile;
-use super::lines::Lines;
-use super::process::Process;
-use super::task_line::TaskLine;
-use super::text::{self, Address};
+use super::line_formatter::LineFormatter;
+use super::task_writer::TaskWriter;
 use super::{FORMAT, VERSION};
 use crate::module_map::{CodeSegment, Module, ModuleMap};
+use crate::process::Process;
+use crate::rfc3339;
 
 /// Bytes written at once.
 const BUFFER: usize = 64 * 1024;
@@ -26,12 +27,12 @@ pub(super) fn write(file: &RawDumpFile<'_>, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER, out);
     let tables = Tables::new(file.dump());
     Dump::new(file, &tables)
-        .serialize(&mut serde_json::Serializer::with_formatter(&mut out, Lines::left_open()))?;
+        .serialize(&mut serde_json::Serializer::with_formatter(&mut out, LineFormatter::left_open()))?;
     out.write_all(b",\n\"tasks\":[")?;
-    let mut line = TaskLine::default();
+    let mut writer = TaskWriter::default();
     for (number, (task, &place)) in file.dump().tasks().iter().zip(&tables.place_of).enumerate() {
         out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
-        out.write_all(line.of(task, place, tables.trace_of(task)))?;
+        out.write_all(writer.line(task, place, tables.trace_of(task)))?;
     }
     out.write_all(b"]}\n")?;
     out.into_inner().map(drop).map_err(io::IntoInnerError::into_error)
@@ -153,8 +154,8 @@ impl<'a> Dump<'a, (), (), ()> {
             format: FORMAT,
             version: VERSION,
             process: ProcessText::new(file.process()),
-            taken_at: text::of_time(dump.taken_at()),
-            took_ns: text::of_span(dump.took()),
+            taken_at: rfc3339::nanoseconds(dump.taken_at()),
+            took_ns: whole_nanoseconds(dump.took()),
             registered: dump.registered(),
             nested: dump.nested(),
             unpolled: dump.unpolled(),
@@ -182,12 +183,12 @@ struct ProcessText<'a> {
 
 impl<'a> ProcessText<'a> {
     fn new(process: &'a Process) -> Self {
-        let (executable, executable_hex) = process.executable.as_deref().map(text::of_path).unzip();
+        let (executable, executable_hex) = process.executable.as_deref().map(path_fields).unzip();
         Self {
             pid: process.pid,
             executable,
             executable_hex: executable_hex.flatten(),
-            started_at: process.started_at.map(text::of_time),
+            started_at: process.started_at.map(rfc3339::nanoseconds),
             os: &process.os,
             architecture: &process.architecture,
         }
@@ -217,7 +218,7 @@ struct Code {
 
 impl<'a> ModuleText<'a> {
     fn new(module: &'a Module) -> Self {
-        let (path, path_hex) = text::of_path(module.path());
+        let (path, path_hex) = path_fields(module.path());
         Self {
             path,
             path_hex,

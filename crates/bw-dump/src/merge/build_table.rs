@@ -1,4 +1,4 @@
-//! The modules of many processes, each build once.
+//! The modules of many processes, with each build once.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use crate::build_id::BuildId;
 use crate::module_map::{CodeSegment, Module};
 
-/// Every build that was met, by number.
+/// Every distinct build, by number.
 #[derive(Debug, Default)]
-pub(super) struct Builds {
-    numbers: HashMap<Identity, u32>,
+pub(super) struct BuildTable {
+    numbers: HashMap<BuildKey, u32>,
     all: Vec<Build>,
     /// Bytes that all of them take.
     total: u64,
 }
 
-/// What tells a build from others. Addresses in the file (SVMAs) are of it, so that offsets mean the same wherever they are.
+/// What distinguishes a build from others. Addresses in the file (SVMAs) are of it, so that offsets mean the same wherever they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Identity {
+struct BuildKey {
     build_id: Option<BuildId>,
     /// Only of those without a build id.
     path: Option<PathBuf>,
@@ -27,7 +27,7 @@ struct Identity {
 
 #[derive(Debug)]
 struct Build {
-    identity: Identity,
+    key: BuildKey,
     /// The first of its paths, by name.
     path: PathBuf,
     /// As addresses in the file.
@@ -43,12 +43,12 @@ const MOST_BYTES: u64 = if usize::BITS > 32 { 1 << 40 } else { 1 << 28 };
 /// What modules are aligned to: the largest page there is.
 const PAGE: u64 = 0x1_0000;
 
-impl Builds {
+impl BuildTable {
     /// The number of a module's build. `None` for one that has no room: only a file that was forged has such.
     pub(super) fn number(&mut self, module: &Module) -> Option<u32> {
         let (range, bias) = (module.range(), module.bias());
         let build_id = module.build_id().cloned();
-        let identity = Identity {
+        let key = BuildKey {
             path: build_id.is_none().then(|| module.path().to_owned()),
             build_id,
             start: range.start.wrapping_sub(bias),
@@ -60,33 +60,33 @@ impl Builds {
             file_offset: at.file_offset,
         });
         let code: Vec<_> = code.collect();
-        if let Some(&number) = self.numbers.get(&identity) {
-            self.all[number as usize].meet(module.path(), code);
+        if let Some(&number) = self.numbers.get(&key) {
+            self.all[number as usize].absorb(module.path(), code);
             return Some(number);
         }
-        let total = self.total.checked_add(identity.bytes)?.checked_add(2 * PAGE)?;
+        let total = self.total.checked_add(key.bytes)?.checked_add(2 * PAGE)?;
         let number = u32::try_from(self.all.len()).ok()?;
-        if identity.bytes > MOST_BYTES || total > FIRST / 2 {
+        if key.bytes > MOST_BYTES || total > FIRST / 2 {
             return None;
         }
         self.total = total;
-        self.numbers.insert(identity.clone(), number);
-        self.all.push(Build { identity, path: module.path().to_owned(), code });
+        self.numbers.insert(key.clone(), number);
+        self.all.push(Build { key, path: module.path().to_owned(), code });
         Some(number)
     }
 
     /// Gives each build addresses of its own, in an order that depends on nothing else. For each number: the module.
     pub(super) fn place(self) -> Vec<Module> {
         let mut order: Vec<_> = (0..self.all.len()).collect();
-        order.sort_by(|&a, &b| self.all[a].identity.cmp(&self.all[b].identity));
+        order.sort_by(|&a, &b| self.all[a].key.cmp(&self.all[b].key));
         let mut placed: Vec<Option<Module>> = vec![None; self.all.len()];
         let mut next = FIRST;
         for number in order {
             let build = &self.all[number];
             // As the loader does it: by whole pages.
-            let bias = next.wrapping_sub(build.identity.start - build.identity.start % PAGE);
-            let start = build.identity.start.wrapping_add(bias);
-            let end = start + build.identity.bytes;
+            let bias = next.wrapping_sub(build.key.start - build.key.start % PAGE);
+            let start = build.key.start.wrapping_add(bias);
+            let end = start + build.key.bytes;
             next = end.next_multiple_of(PAGE);
             let in_process = |at: &CodeSegment| CodeSegment {
                 start: at.start.wrapping_add(bias),
@@ -96,7 +96,7 @@ impl Builds {
             let module = Module::new(&build.path, start..end, bias);
             placed[number] = module.map(|module| {
                 let code = build.code.iter().map(in_process).collect();
-                module.with_build_id(build.identity.build_id.clone()).with_code(code)
+                module.with_build_id(build.key.build_id.clone()).with_code(code)
             });
         }
         // No build is empty: those of modules are not.
@@ -110,8 +110,8 @@ impl Builds {
 }
 
 impl Build {
-    /// The same build once more. What is kept depends on no order.
-    fn meet(&mut self, path: &Path, code: Vec<CodeSegment>) {
+    /// Adds the same build of another process. What is kept does not depend on the order of processes.
+    fn absorb(&mut self, path: &Path, code: Vec<CodeSegment>) {
         if path < self.path.as_path() {
             self.path = path.to_owned();
         }

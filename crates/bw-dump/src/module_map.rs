@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use bw_core::ReturnAddress;
 
 use crate::build_id::BuildId;
-use crate::raw_dump::Process;
-use crate::resolver;
+use crate::loaded::{LoadedModule, LoadedModules};
+use crate::process::Process;
 
 /// One module of a process, of this one or another: where it is loaded, and what tells its build. Plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl ModuleMap {
     /// build ids are read from memory. Never call it from code that the loader runs.
     #[must_use]
     pub fn of_this_process() -> Self {
-        Self::new(resolver::modules_of_this_process())
+        Self::new(LoadedModules::now().modules.iter().filter_map(LoadedModule::to_module).collect())
     }
 
     /// The modules, by where they begin.

@@ -10,8 +10,7 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
-use bw_symbolize::raw_dump::{Process, RawDumpReader};
-use bw_symbolize::{CodeSegment, Module, ModuleMap, RawDumpError, RawDumpFile};
+use bw_dump::{CodeSegment, Module, ModuleMap, Process, RawDumpError, RawDumpFile, RawDumpReader};
 use proptest::prelude::*;
 
 fn id(number: u64) -> TaskId {
@@ -137,7 +136,7 @@ fn every_version_that_was_ever_written_is_read() {
         std::fs::write(folder.join("v1.json"), written(&file)).unwrap();
         file.write_gzip(std::fs::File::create(folder.join("v1.json.gz")).unwrap()).unwrap();
     }
-    assert_eq!(bw_symbolize::raw_dump::VERSION, 1, "keep files of the new version here as well");
+    assert_eq!(bw_dump::raw_dump::VERSION, 1, "keep files of the new version here as well");
     for name in ["v1.json", "v1.json.gz"] {
         assert_same(&file, &RawDumpFile::read(std::fs::File::open(folder.join(name)).unwrap()).unwrap());
     }

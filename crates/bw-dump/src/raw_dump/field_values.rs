@@ -1,9 +1,9 @@
-//! Numbers, times and paths, as they stand in the file.
+//! The values of fields that JSON has no type for: addresses, spans of time and paths.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -55,26 +55,13 @@ impl<'de> Deserialize<'de> for Address {
     }
 }
 
-/// A moment as RFC 3339. Those that format has no room for, before 1970 and after 9999, become the next that it has.
-pub(super) fn of_time(time: SystemTime) -> String {
-    const LAST: Duration = Duration::from_secs(253_402_300_799);
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
-    humantime::format_rfc3339_nanos(SystemTime::UNIX_EPOCH + since).to_string()
-}
-
-/// The moment that a text stands for.
-pub(super) fn to_time(text: &str) -> Result<SystemTime, String> {
-    humantime::parse_rfc3339(text)
-        .map_err(|error| format!("{text:?} is no time such as 2026-09-21T14:13:20.123Z: {error}"))
-}
-
-/// Whole nanoseconds, at most 584 years.
-pub(super) fn of_span(span: Duration) -> u64 {
+/// Returns whole nanoseconds, at most 584 years.
+pub(super) fn whole_nanoseconds(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A path as people read it, and, where that is not all of it, its bytes as hexadecimal digits.
-pub(super) fn of_path(path: &Path) -> (Cow<'_, str>, Option<String>) {
+/// Returns a path as people read it. Where that text is not the whole path, its bytes follow as hexadecimal digits.
+pub(super) fn path_fields(path: &Path) -> (Cow<'_, str>, Option<String>) {
     let text = path.to_string_lossy();
     let hex = path.to_str().is_none().then(|| {
         path.as_os_str().as_encoded_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
@@ -82,8 +69,8 @@ pub(super) fn of_path(path: &Path) -> (Cow<'_, str>, Option<String>) {
     (text, hex)
 }
 
-/// The path of a text and its bytes, if those were written as well.
-pub(super) fn to_path(text: String, hex: Option<&str>) -> Result<PathBuf, String> {
+/// Returns the path of these two fields.
+pub(super) fn path_from_fields(text: String, hex: Option<&str>) -> Result<PathBuf, String> {
     let Some(hex) = hex else { return Ok(text.into()) };
     let bytes = bytes_of_hex(hex).ok_or("is not hexadecimal digits in pairs")?;
     #[cfg(unix)]
@@ -140,30 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn times_the_format_has_no_room_for_become_the_next_it_has() {
-        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-        assert_eq!(of_time(before), "1970-01-01T00:00:00.000000000Z");
-        let after = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
-        assert_eq!(of_time(after), "9999-12-31T23:59:59.000000000Z");
-        let moment = SystemTime::UNIX_EPOCH + Duration::new(1_790_000_000, 123_456_789);
-        assert_eq!(to_time(&of_time(moment)), Ok(moment));
-        for text in
-            ["", "yesterday", "1969-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00+01:00"]
-        {
-            assert!(to_time(text).is_err(), "{text}");
-        }
-        assert_eq!(of_time(to_time("9999-12-31T23:59:60Z").unwrap()), "9999-12-31T23:59:59.000000000Z");
-    }
-
-    #[test]
     #[cfg(unix)]
     fn paths_that_are_not_utf8_survive() {
         use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"/srv/\xff\n/shop"));
-        let (text, hex) = of_path(path);
+        let (text, hex) = path_fields(path);
         assert_eq!(text, "/srv/\u{fffd}\n/shop");
-        assert_eq!(to_path(text.into_owned(), hex.as_deref()).unwrap(), path);
-        assert_eq!(of_path(Path::new("/é")), ("/é".into(), None));
-        assert!(to_path(String::new(), Some("f")).is_err());
+        assert_eq!(path_from_fields(text.into_owned(), hex.as_deref()).unwrap(), path);
+        assert_eq!(path_fields(Path::new("/é")), ("/é".into(), None));
+        assert!(path_from_fields(String::new(), Some("f")).is_err());
     }
 }

@@ -1,70 +1,58 @@
-//! What the dynamic loader says is loaded.
+//! Asks the dynamic loader of Linux and Android.
 //!
 //! Unsafe: `dl_iterate_phdr` hands out raw pointers, valid during its callback. Everything is copied out of
 //! them here, so that nothing else in this crate sees one. The vDSO, which is no file, is copied whole.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::mem::offset_of;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::ptr;
 use std::slice;
 
+use super::{LoadGeneration, LoadedModule, LoadedModules, LoadedSegment, build_id_note};
 use crate::build_id::BuildId;
-use crate::resolver::Generation;
-use crate::resolver::elf::build_id;
-use crate::resolver::elf::identity::Segment;
 
-/// A module as it stands in memory.
-#[derive(Clone, Debug)]
-pub(super) struct LoadedModule {
-    /// The loader's name for it, empty for the main program. Bytes of a path, not necessarily UTF-8.
-    pub(super) name: Vec<u8>,
-    /// Whether it is the main program.
-    pub(super) is_main: bool,
-    /// Address in this process minus address in the file; wraps.
-    pub(super) bias: u64,
-    /// Its `PT_LOAD` segments.
-    pub(super) segments: Vec<Segment>,
-    /// Its build id, read from memory.
-    pub(super) build_id: Option<BuildId>,
-    /// All of it, if it is the vDSO.
-    pub(super) image: Option<Vec<u8>>,
-}
-
-/// Every loaded module, the main program first, and the generation they belong to.
-#[derive(Debug, Default)]
-pub(super) struct Snapshot {
-    pub(super) generation: Generation,
-    pub(super) modules: Vec<LoadedModule>,
-}
-
-/// How often modules were loaded and unloaded. Takes the loader's lock for about 100 ns.
-///
-/// Old C libraries (Android before 11) do not count. There the number of modules stands for the loads, and a
-/// module exchanged for another goes unnoticed.
-pub(super) fn generation() -> Generation {
-    let mut generation = Generation::default();
-    let data: *mut Generation = &raw mut generation;
+/// The implementation of [`LoadGeneration::now`].
+pub(super) fn generation() -> LoadGeneration {
+    let mut generation = LoadGeneration::default();
+    let data: *mut LoadGeneration = &raw mut generation;
     // SAFETY: the callback has the required signature, and `data` is what it expects: an exclusive pointer to a
-    // `Generation` that outlives this call. It does not unwind.
+    // `LoadGeneration` that outlives this call. It does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(count), data.cast()) };
     generation
 }
 
-/// Everything about every module. Takes the loader's lock, and allocates under it.
-pub(super) fn snapshot() -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    let data: *mut Snapshot = &raw mut snapshot;
+/// The implementation of [`LoadedModules::now`].
+pub(super) fn modules() -> LoadedModules {
+    let mut loaded = LoadedModules::default();
+    let data: *mut LoadedModules = &raw mut loaded;
     // SAFETY: the callback has the required signature, and `data` is what it expects: an exclusive pointer to a
-    // `Snapshot` that outlives this call. It does not unwind.
+    // `LoadedModules` that outlives this call. It does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(copy), data.cast()) };
-    snapshot
+    for module in loaded.modules.iter_mut().filter(|module| module.is_program) {
+        // The loader has no name for it.
+        module.path = program_path();
+    }
+    loaded
+}
+
+/// The file that the program was started from. Without the mark of the kernel where it was deleted or replaced since.
+/// `/proc/self/exe` itself when the kernel does not tell.
+fn program_path() -> PathBuf {
+    const PROGRAM: &str = "/proc/self/exe";
+    let Ok(path) = std::fs::read_link(PROGRAM) else { return PROGRAM.into() };
+    match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
+        Some(before) => OsStr::from_bytes(before).into(),
+        None => path,
+    }
 }
 
 /// The callback of [`generation`]: stops at the first module, since all of them tell the same counts.
 unsafe extern "C" fn count(info: *mut libc::dl_phdr_info, size: usize, data: *mut c_void) -> c_int {
-    // SAFETY: `data` comes from `generation`, which lends its local `Generation` to this callback alone.
-    let generation = unsafe { &mut *data.cast::<Generation>() };
+    // SAFETY: `data` comes from `generation`, which lends its local `LoadGeneration` to this callback alone.
+    let generation = unsafe { &mut *data.cast::<LoadGeneration>() };
     // SAFETY: called by the loader, with a structure of `size` bytes.
     match unsafe { counters(info, size) } {
         Some(counted) => {
@@ -78,14 +66,14 @@ unsafe extern "C" fn count(info: *mut libc::dl_phdr_info, size: usize, data: *mu
     }
 }
 
-/// The callback of [`snapshot`]: copies one module.
+/// The callback of [`modules`]: copies one module.
 unsafe extern "C" fn copy(info: *mut libc::dl_phdr_info, size: usize, data: *mut c_void) -> c_int {
-    // SAFETY: `data` comes from `snapshot`, which lends its local `Snapshot` to this callback alone.
-    let snapshot = unsafe { &mut *data.cast::<Snapshot>() };
+    // SAFETY: `data` comes from `modules`, which lends its local `LoadedModules` to this callback alone.
+    let loaded = unsafe { &mut *data.cast::<LoadedModules>() };
     // SAFETY: called by the loader, with a structure of `size` bytes.
     match unsafe { counters(info, size) } {
-        Some(counted) => snapshot.generation = counted,
-        None => snapshot.generation.loads += 1,
+        Some(counted) => loaded.generation = counted,
+        None => loaded.generation.loads += 1,
     }
     // SAFETY: the loader's structure is valid during this call, and every C library fills in the first four
     // fields.
@@ -124,12 +112,12 @@ unsafe extern "C" fn copy(info: *mut libc::dl_phdr_info, size: usize, data: *mut
         .map(|(header, range)| {
             #[allow(clippy::useless_conversion, reason = "addresses are 32 bits wide on 32-bit platforms")]
             let file_offset = u64::from(header.p_offset);
-            Segment { range, file_offset, is_code: header.p_flags & libc::PF_X != 0 }
+            LoadedSegment { range, file_offset, is_code: header.p_flags & libc::PF_X != 0 }
         })
         .collect();
     let build_id = of_kind(libc::PT_NOTE).find_map(|(note, range)| {
-        let is_readable = of_kind(libc::PT_LOAD).any(|(segment, loaded)| {
-            segment.p_flags & libc::PF_R != 0 && loaded.start <= range.start && range.end <= loaded.end
+        let is_readable = of_kind(libc::PT_LOAD).any(|(segment, extent)| {
+            segment.p_flags & libc::PF_R != 0 && extent.start <= range.start && range.end <= extent.end
         });
         if !is_readable || range.is_empty() {
             return None;
@@ -139,12 +127,13 @@ unsafe extern "C" fn copy(info: *mut libc::dl_phdr_info, size: usize, data: *mut
         // SAFETY: the bytes lie in a loaded, readable segment of a module that the loader's lock keeps loaded,
         // and notes are never written. They were mapped by the loader, so their address is exposed to us.
         let notes = unsafe { slice::from_raw_parts(ptr::with_exposed_provenance::<u8>(start), length) };
-        BuildId::from_bytes(build_id::find(notes, usize::try_from(note.p_align).ok()?)?)
+        BuildId::from_bytes(build_id_note::find(notes, usize::try_from(note.p_align).ok()?)?)
     });
-    let is_main = snapshot.modules.is_empty();
+    let is_program = loaded.modules.is_empty();
     let end = of_kind(libc::PT_LOAD).map(|(_, range)| range.end).max();
-    let image = end.filter(|_| !is_main && !name.contains(&b'/')).and_then(|end| vdso(bias, end));
-    snapshot.modules.push(LoadedModule { name, is_main, bias, segments, build_id, image });
+    let image = end.filter(|_| !is_program && !name.contains(&b'/')).and_then(|end| vdso(bias, end));
+    let path = OsStr::from_bytes(&name).into();
+    loaded.modules.push(LoadedModule { path, is_program, bias, segments, build_id, image });
     0
 }
 
@@ -174,7 +163,7 @@ fn vdso(bias: u64, end: u64) -> Option<Vec<u8>> {
 /// # Safety
 ///
 /// `info` points to a `dl_phdr_info` of which the first `size` bytes are initialized.
-unsafe fn counters(info: *const libc::dl_phdr_info, size: usize) -> Option<Generation> {
+unsafe fn counters(info: *const libc::dl_phdr_info, size: usize) -> Option<LoadGeneration> {
     if size < offset_of!(libc::dl_phdr_info, dlpi_subs) + size_of::<u64>() {
         return None;
     }
@@ -182,7 +171,7 @@ unsafe fn counters(info: *const libc::dl_phdr_info, size: usize) -> Option<Gener
     let loads = unsafe { (*info).dlpi_adds };
     // SAFETY: as above.
     let unloads = unsafe { (*info).dlpi_subs };
-    Some(Generation { loads, unloads })
+    Some(LoadGeneration { loads, unloads })
 }
 
 #[cfg(test)]
@@ -191,18 +180,19 @@ mod tests {
 
     #[test]
     fn the_main_program_comes_first_and_holds_this_function() {
-        let snapshot = snapshot();
-        let main = &snapshot.modules[0];
-        assert!(main.is_main);
+        let loaded = modules();
+        let program = &loaded.modules[0];
+        assert!(program.is_program);
+        assert_eq!(program.path, std::env::current_exe().unwrap());
         let here = (the_main_program_comes_first_and_holds_this_function as fn() as usize) as u64;
-        let svma = here.wrapping_sub(main.bias);
-        assert!(main.segments.iter().any(|segment| segment.is_code && segment.range.contains(&svma)));
-        assert!(snapshot.modules.iter().skip(1).all(|module| !module.is_main));
+        let svma = here.wrapping_sub(program.bias);
+        assert!(program.segments.iter().any(|segment| segment.is_code && segment.range.contains(&svma)));
+        assert!(loaded.modules.iter().skip(1).all(|module| !module.is_program));
     }
 
     #[test]
     fn the_generation_holds_still_while_nothing_is_loaded() {
         assert_eq!(generation(), generation());
-        assert_eq!(generation(), snapshot().generation);
+        assert_eq!(generation(), modules().generation);
     }
 }

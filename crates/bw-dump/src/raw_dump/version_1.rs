@@ -11,11 +11,10 @@ use bw_core::{
 use serde::Deserialize;
 
 use super::error::RawDumpError;
+use super::field_values::{Address, path_from_fields};
 use super::file::RawDumpFile;
-use super::process;
-use super::text::{self, Address};
 use crate::build_id::BuildId;
-use crate::module_map;
+use crate::{module_map, process, rfc3339};
 
 pub(super) fn read(bytes: &[u8], most_addresses: usize) -> Result<RawDumpFile<'static>, RawDumpError> {
     let dump: Dump = serde_json::from_slice(bytes).map_err(RawDumpError::syntax)?;
@@ -139,8 +138,8 @@ enum Reason {
 impl Dump {
     fn check(self, most_addresses: usize) -> Result<RawDumpFile<'static>, RawDumpError> {
         let process = self.process.check()?;
-        let taken_at =
-            text::to_time(&self.taken_at).map_err(|problem| RawDumpError::invalid("taken_at", problem))?;
+        let taken_at = rfc3339::parse(&self.taken_at)
+            .map_err(|error| RawDumpError::invalid("taken_at", error.to_string()))?;
         let modules = map(self.modules)?;
         let places: Vec<SpawnedAt> = self
             .places
@@ -197,10 +196,10 @@ impl Process {
     fn check(self) -> Result<process::Process, RawDumpError> {
         let invalid = |field: &str, problem| RawDumpError::invalid(format!("process.{field}"), problem);
         let executable = path(self.executable, self.executable_hex.as_deref());
-        let started_at = self.started_at.as_deref().map(text::to_time).transpose();
+        let started_at = self.started_at.as_deref().map(rfc3339::parse).transpose();
         let mut process = process::Process::new(self.pid);
         process.executable = executable.map_err(|problem| invalid("executable_hex", problem))?;
-        process.started_at = started_at.map_err(|problem| invalid("started_at", problem))?;
+        process.started_at = started_at.map_err(|error| invalid("started_at", error.to_string()))?;
         process.os = self.os.unwrap_or_default();
         process.architecture = self.architecture.unwrap_or_default();
         Ok(process)
@@ -208,7 +207,7 @@ impl Process {
 }
 
 fn path(text: Option<String>, hex: Option<&str>) -> Result<Option<PathBuf>, String> {
-    text.map(|text| text::to_path(text, hex)).transpose()
+    text.map(|text| path_from_fields(text, hex)).transpose()
 }
 
 fn map(modules: Vec<Module>) -> Result<module_map::ModuleMap, RawDumpError> {
@@ -226,7 +225,7 @@ fn map(modules: Vec<Module>) -> Result<module_map::ModuleMap, RawDumpError> {
 
 impl Module {
     fn check(self, invalid: Invalid<'_>) -> Result<module_map::Module, RawDumpError> {
-        let path = text::to_path(self.path, self.path_hex.as_deref())
+        let path = path_from_fields(self.path, self.path_hex.as_deref())
             .map_err(|problem| invalid(&format!("path_hex {problem}")))?;
         let build_id: Option<BuildId> = self
             .build_id

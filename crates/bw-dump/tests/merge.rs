@@ -11,8 +11,7 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags, TaskId, TaskRecord,
     TaskState, TaskStatus,
 };
-use bw_symbolize::raw_dump::Process;
-use bw_symbolize::{CodeSegment, Merge, MergedDump, Module, ModuleMap, RawDumpFile};
+use bw_dump::{CodeSegment, Merge, MergedDump, Module, ModuleMap, Process, RawDumpFile};
 use proptest::prelude::*;
 
 /// A build that processes have loaded: of that name and build id, its first segment at that address in its file.

@@ -7,11 +7,11 @@ use serde_json::ser::Formatter;
 /// Writes every field of the outermost object, and every element of the arrays in it, on a line of its own; else no spaces.
 /// Such a file can be searched by line, and an error can say in which line it is.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct LineFormatter {
     depth: usize,
 }
 
-impl Lines {
+impl LineFormatter {
     /// Leaves the outermost object open, so that more fields can be written behind.
     pub(super) fn left_open() -> Self {
         Self { depth: 0 }
@@ -27,7 +27,7 @@ impl Lines {
     }
 }
 
-impl Formatter for Lines {
+impl Formatter for LineFormatter {
     fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
         self.depth += 1;
         out.write_all(b"[")

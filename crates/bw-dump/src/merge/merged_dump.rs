@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use bw_core::{NoTrace, RawTrace, SpawnedAt, TaskId, TaskState};
 
-use super::totals::{Members, Totals};
-use super::{Key, Merge, ProgramKey, Waits};
+use super::group_totals::{GroupTotals, Members};
+use super::{GroupKey, Merge, ProgramKey, Waits};
 use crate::build_id::BuildId;
 use crate::module_map::ModuleMap;
 
 /// What many processes did at about the same time: groups of tasks, and where they wait, as addresses of a process that has
 /// every build of them loaded at once. That one there is not, but [its modules](Self::modules) are what a
-/// [`Symbolizer`](crate::Symbolizer) takes.
+/// `Symbolizer` of bw-symbolize takes.
 #[derive(Clone, Debug)]
 pub struct MergedDump {
     pub(super) dumps: usize,
@@ -24,7 +24,7 @@ pub struct MergedDump {
     pub(super) guessed: usize,
     pub(super) coverage: Option<(usize, usize, usize)>,
     pub(super) taken: Option<(SystemTime, SystemTime)>,
-    pub(super) programs: Vec<Program>,
+    pub(super) programs: Vec<MergedProgram>,
     pub(super) modules: ModuleMap,
     pub(super) traces: Vec<RawTrace>,
     pub(super) groups: Vec<MergedGroup>,
@@ -32,7 +32,7 @@ pub struct MergedDump {
 
 /// A build of a program that dumps are of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
+pub struct MergedProgram {
     path: PathBuf,
     build_id: Option<BuildId>,
     dumps: usize,
@@ -44,7 +44,7 @@ pub struct MergedGroup {
     program: usize,
     state: TaskState,
     trace: Result<usize, NoTrace>,
-    totals: Totals,
+    totals: GroupTotals,
 }
 
 /// A task of one of the dumps.
@@ -68,17 +68,18 @@ pub(super) fn finish(merge: Merge) -> MergedDump {
             }
             ProgramKey::Path(path) => (PathBuf::from(&**path), None),
         };
-        (Program { path, build_id, dumps: *dumps }, key.clone(), module_start(key, &modules))
+        (MergedProgram { path, build_id, dumps: *dumps }, key.clone(), module_start(key, &modules))
     };
     let mut programs: Vec<_> = merge.programs.iter().map(program).collect();
     // Most dumps first.
     programs.sort_by(|(a, _, a_start), (b, _, b_start)| {
-        let rest = |program: &Program, start: u64| (program.path.clone(), program.build_id.clone(), start);
+        let rest =
+            |program: &MergedProgram, start: u64| (program.path.clone(), program.build_id.clone(), start);
         b.dumps.cmp(&a.dumps).then_with(|| rest(a, *a_start).cmp(&rest(b, *b_start)))
     });
     let number_of: HashMap<_, _> =
         programs.iter().enumerate().map(|(number, (_, key, _))| (key.clone(), number)).collect();
-    let group = |(key, totals): (Key, Totals)| MergedGroup {
+    let group = |(key, totals): (GroupKey, GroupTotals)| MergedGroup {
         program: number_of[&key.program],
         // There is no group without a task.
         state: totals.state.clone().unwrap_or(TaskState::Suspended),
@@ -151,7 +152,7 @@ impl MergedDump {
 
     /// The builds of the programs that were dumped, those with most dumps first.
     #[must_use]
-    pub fn programs(&self) -> &[Program] {
+    pub fn programs(&self) -> &[MergedProgram] {
         &self.programs
     }
 
@@ -184,7 +185,7 @@ impl MergedDump {
     }
 }
 
-impl Program {
+impl MergedProgram {
     /// Where it was started from; of several such places the first by name. Empty where not even that is known.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -1,6 +1,6 @@
 //! Task dumps as files, to be symbolized elsewhere: on another machine, later, by someone who has the debug information.
 //!
-//! A process writes one without opening a file of its own or reading any debug information; see [`RawDumpFile`]. Below is
+//! A process writes one without opening a file of its own or reading any debug information; see [`RawDumpFile`](crate::RawDumpFile). Below is
 //! what stands in it.
 //!
 //! # The format, version 1
@@ -97,20 +97,14 @@
 //! reader looks at `format` and `version` alone at first, wherever they stand, and then reads the rest as that version says. To a
 //! version it does not know it says so, and which one it knows.
 
-mod error;
-mod file;
-mod lines;
-mod process;
-mod reader;
-mod task_line;
-mod text;
-mod v1;
+pub(crate) mod error;
+mod field_values;
+pub(crate) mod file;
+mod line_formatter;
+pub(crate) mod reader;
+mod task_writer;
+mod version_1;
 mod writer;
-
-pub use error::RawDumpError;
-pub use file::RawDumpFile;
-pub use process::Process;
-pub use reader::RawDumpReader;
 
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u32 = 1;

@@ -1,20 +1,20 @@
-//! One task as a line of JSON.
+//! Writes one task as a line of JSON.
 //!
 //! By hand: there may be a hundred thousand, and the general way takes three times as long.
 
 use bw_core::{NoTrace, TaskId, TaskRecord, TaskState};
 
-use super::text;
+use super::field_values::whole_nanoseconds;
 
-/// Makes the lines of tasks, in memory that it keeps.
+/// Writes the lines of tasks, and reuses their memory.
 #[derive(Debug, Default)]
-pub(super) struct TaskLine {
+pub(super) struct TaskWriter {
     line: Vec<u8>,
 }
 
-impl TaskLine {
-    /// The line of a task, without a line feed.
-    pub(super) fn of(&mut self, task: &TaskRecord, place: u32, trace: Result<u32, NoTrace>) -> &[u8] {
+impl TaskWriter {
+    /// Returns the line of a task, without a line feed.
+    pub(super) fn line(&mut self, task: &TaskRecord, place: u32, trace: Result<u32, NoTrace>) -> &[u8] {
         let status = task.status();
         self.line.clear();
         self.number("{\"id\":", task.id().get());
@@ -30,11 +30,11 @@ impl TaskLine {
         self.number(",\"spawned_at\":", place.into());
         self.number(",\"polls\":", status.polls);
         if let Some(age) = status.age {
-            self.number(",\"age_ns\":", text::of_span(age));
+            self.number(",\"age_ns\":", whole_nanoseconds(age));
         }
         self.text(",\"state\":", status.state.name());
         if let Some(in_state) = status.in_state {
-            self.number(",\"in_state_ns\":", text::of_span(in_state));
+            self.number(",\"in_state_ns\":", whole_nanoseconds(in_state));
         }
         if let TaskState::Polling(thread) = &status.state {
             self.raw(",\"thread\":{");
@@ -97,7 +97,7 @@ mod tests {
         status.polls = polls;
         let id = TaskId::from_u64(10).unwrap();
         let task = TaskRecord::new(id, SpawnedAt::new("a.rs", 1, 1), status).with_name(name);
-        String::from_utf8(TaskLine::default().of(&task, 3, Ok(5)).to_vec()).unwrap()
+        String::from_utf8(TaskWriter::default().line(&task, 3, Ok(5)).to_vec()).unwrap()
     }
 
     #[test]

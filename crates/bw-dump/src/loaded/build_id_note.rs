@@ -1,4 +1,4 @@
-//! The build id among a module's notes.
+//! Finds the build id among the notes of a module.
 
 /// The type of the GNU note that holds a build id (`NT_GNU_BUILD_ID`, from the gABI supplement of GNU).
 const NT_GNU_BUILD_ID: u32 = 3;

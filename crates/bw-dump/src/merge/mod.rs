@@ -1,17 +1,9 @@
-//! Many raw dumps as one: what the tasks of a fleet wait for, with each distinct trace there once.
-//!
-//! A module is loaded at other addresses in each process, so traces are told apart by builds and offsets: a frame is the build
-//! id of its module and the address in the file. Thousands of dumps of one program have few of those, and only they are
-//! symbolized, each once. [`Merge`] takes dumps one at a time and keeps nothing of them but groups of tasks; what it made of them
-//! is a [`MergedDump`].
-//!
-//! Two builds are never taken for one another. Modules without a build id are, if they have the same path and take the same
-//! addresses in their file; [`MergedDump::guessed`] counts them.
+//! Many raw dumps as one.
 
-mod builds;
+mod build_table;
+mod group_totals;
 mod merged_dump;
-mod totals;
-mod traces;
+mod trace_table;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,14 +11,23 @@ use std::time::SystemTime;
 
 use bw_core::{NoTrace, RawTaskDump, SpawnedAt, TaskRecord};
 
-use self::builds::Builds;
-use self::totals::Totals;
-use self::traces::Traces;
-use crate::raw_dump::RawDumpFile;
+use self::build_table::BuildTable;
+use self::group_totals::{DumpName, GroupTotals};
+use self::trace_table::TraceTable;
+use crate::raw_dump::file::RawDumpFile;
 
-pub use self::merged_dump::{MergedDump, MergedGroup, MergedTask, Program};
+pub use self::merged_dump::{MergedDump, MergedGroup, MergedProgram, MergedTask};
 
-/// Puts raw dumps together, one at a time and in any order: the result is the same.
+/// Merges many raw dumps into one: what the tasks of a fleet wait for, with each distinct trace there once.
+///
+/// Takes dumps one at a time and in any order: the result is the same. It keeps groups of tasks, not the dumps.
+///
+/// A module is loaded at other addresses in each process, so builds and offsets distinguish traces: a frame is the build id of its
+/// module and the address in the file. Thousands of dumps of one program have few of those, and only they are symbolized, each
+/// once.
+///
+/// Two builds are never taken for one another. Modules without a build id are, if they have the same path and take the same
+/// addresses in their file; [`MergedDump::guessed`] counts them.
 ///
 /// One dump counts as one process. Two of one process, taken one after the other, count as two: to see what changed between
 /// them, compare them instead.
@@ -35,11 +36,11 @@ pub use self::merged_dump::{MergedDump, MergedGroup, MergedTask, Program};
 /// a tenth of the time that it took to read it.
 #[derive(Debug, Default)]
 pub struct Merge {
-    builds: Builds,
-    traces: Traces,
+    builds: BuildTable,
+    traces: TraceTable,
     /// By build of the program, and how many dumps are of each.
     programs: HashMap<ProgramKey, usize>,
-    groups: HashMap<Key, Totals>,
+    groups: HashMap<GroupKey, GroupTotals>,
     dumps: usize,
     tasks: usize,
     partial: usize,
@@ -59,7 +60,7 @@ enum ProgramKey {
 
 /// What tasks of a group have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
+struct GroupKey {
     program: ProgramKey,
     state: &'static str,
     waits: Waits,
@@ -118,13 +119,13 @@ impl Merge {
             }
         };
         *self.programs.entry(program.clone()).or_default() += 1;
-        let of = totals::Dump { number: self.dumps, name: name.into(), pid: file.process().pid };
+        let of = DumpName { number: self.dumps, name: name.into(), pid: file.process().pid };
         for (alike, tasks) in alike(dump) {
             let waits = match alike.waits {
                 Ok(trace) => Waits::Trace(traces[trace]),
                 Err((reason, at)) => Waits::Unknown(reason, at.clone()),
             };
-            let key = Key { program: program.clone(), state: alike.state, waits };
+            let key = GroupKey { program: program.clone(), state: alike.state, waits };
             self.groups.entry(key).or_default().add(&of, &tasks);
         }
         self.dumps += 1;
