@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use crate::cache::Cache;
 use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
-use crate::resolver::{Backend, Budget, Recorded, Resolver};
+use crate::resolver::{Backend, Budget, RecordedProcess, ThisProcess};
 use crate::symbol_sources::SymbolSources;
 use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 
@@ -102,9 +102,9 @@ impl Symbolizer {
         let for_frames = memory_limit / 4;
         let budget = Budget::new(memory_limit - for_frames);
         let backend = match &process {
-            Process::This => Backend::ThisProcess(Resolver::new(sources.clone(), budget)),
+            Process::This => Backend::ThisProcess(ThisProcess::new(sources.clone(), budget)),
             Process::Recorded(modules) => {
-                Backend::Recorded(Recorded::new(modules.clone(), sources.clone(), budget))
+                Backend::Recorded(RecordedProcess::new(modules.clone(), sources.clone(), budget))
             }
         };
         Self { cache: RwLock::new(Cache::new(for_frames)), backend, process, sources }

@@ -2,7 +2,7 @@
 //!
 //! The contract of a backend, all of it callable from any number of threads:
 //!
-//! * `Resolver::new(sources, budget)` opens nothing. The backend may look for debug information only where `sources`
+//! * `ThisProcess::new(sources, budget)` opens nothing. The backend may look for debug information only where `sources`
 //!   say, and keeps no more of it in memory than the budget.
 //! * `generation()` says which modules are loaded, as a [`LoadGeneration`], cheaply enough to ask at every use of a
 //!   cached frame.
@@ -20,20 +20,20 @@ use crate::problem::Problem;
 
 mod elf;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
-pub(crate) use elf::Resolver;
-pub(crate) use elf::{Budget, Recorded};
+pub(crate) use elf::ThisProcess;
+pub(crate) use elf::{Budget, RecordedProcess};
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))))]
 mod portable;
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))))]
-pub(crate) use portable::Resolver;
+pub(crate) use portable::ThisProcess;
 
 /// The process whose addresses are asked for.
 pub(crate) enum Backend {
     /// This one, as it is now.
-    ThisProcess(Resolver),
+    ThisProcess(ThisProcess),
     /// Another, as it was.
-    Recorded(Recorded),
+    Recorded(RecordedProcess),
 }
 
 impl Backend {

@@ -18,9 +18,9 @@ use crate::symbol_sources::SymbolSources;
 
 /// See the contract in [`super`].
 #[derive(Debug)]
-pub(crate) struct Resolver;
+pub(crate) struct ThisProcess;
 
-impl Resolver {
+impl ThisProcess {
     /// The `backtrace` crate looks where it looks.
     pub(crate) fn new(_: SymbolSources, _: Budget) -> Self {
         Self

@@ -7,20 +7,20 @@
 
 use gimli::{Reader as _, Section as _};
 
-use crate::resolver::elf::object_bytes::Reader;
+use crate::resolver::elf::read::object_bytes::Reader;
 
 /// How deep entries may be nested. Compilers stay below a hundred; a thousand take less than a megabyte of stack.
 const MAX_DEPTH: isize = 1000;
 
 /// Why a file is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Damage {
+pub(crate) enum Damage {
     TooDeep,
     SharedLines,
 }
 
 impl Damage {
-    pub(super) fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::TooDeep => "its debug information is damaged: entries are nested a thousand deep",
             Self::SharedLines => "its debug information is damaged: units share line programs",
@@ -29,7 +29,7 @@ impl Damage {
 }
 
 /// Looks through all entries of a file. What cannot be read is not looked at, by addr2line neither.
-pub(super) fn find(dwarf: &gimli::Dwarf<Reader<'_>>) -> Option<Damage> {
+pub(crate) fn find(dwarf: &gimli::Dwarf<Reader<'_>>) -> Option<Damage> {
     let mut line_bytes = 2 * dwarf.debug_line.reader().len();
     let mut headers = dwarf.units();
     while let Ok(Some(header)) = headers.next() {

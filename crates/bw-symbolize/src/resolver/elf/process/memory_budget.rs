@@ -16,23 +16,23 @@ impl Budget {
 
     /// How much the compressed sections of one module may take unpacked. That cannot be given back while the module is in
     /// use, and is much more than what is parsed of them.
-    pub(super) fn most_unpacked(&self) -> usize {
+    pub(crate) fn most_unpacked(&self) -> usize {
         self.limit.saturating_mul(16)
     }
 
-    pub(super) fn is_exceeded(&self) -> bool {
+    pub(crate) fn is_exceeded(&self) -> bool {
         // Ordering: a number of its own; nothing is read because of it.
         self.used.load(Ordering::Relaxed) > self.limit
     }
 
     /// Takes note that somebody uses `now` bytes instead of `before`.
-    pub(super) fn change(&self, before: usize, now: usize) {
+    pub(crate) fn change(&self, before: usize, now: usize) {
         // Ordering: as above. The difference wraps around where it is negative, and the sum back.
         self.used.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 
     /// What is left for somebody who uses `mine` bytes, those included.
-    pub(super) fn share(&self, mine: usize) -> usize {
+    pub(crate) fn share(&self, mine: usize) -> usize {
         // Ordering: as above.
         let others = self.used.load(Ordering::Relaxed).wrapping_sub(mine);
         self.limit.saturating_sub(others)

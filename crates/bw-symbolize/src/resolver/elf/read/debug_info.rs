@@ -16,17 +16,17 @@ use self_cell::self_cell;
 
 use crate::frame::{Frame, Function, Location};
 use crate::name;
-use crate::resolver::elf::damage::{self, Damage};
-use crate::resolver::elf::estimate;
-use crate::resolver::elf::object_bytes::{Bundle, ObjectBytes, Reader};
-use crate::resolver::elf::scopes::Scopes;
-use crate::resolver::elf::symbol_table::SymbolTable;
+use crate::resolver::elf::read::damage::{self, Damage};
+use crate::resolver::elf::read::memory_estimate;
+use crate::resolver::elf::read::object_bytes::{Bundle, ObjectBytes, Reader};
+use crate::resolver::elf::read::scopes::Scopes;
+use crate::resolver::elf::read::symbol_table::SymbolTable;
 
 self_cell!(
     /// The debug information of one module, together with the bytes it borrows from.
     ///
     /// Everything in it is lazy: what an address needs is parsed when it is asked for, and kept.
-    pub(super) struct DebugInfo {
+    pub(crate) struct DebugInfo {
         owner: Box<Bundle>,
         #[not_covariant]
         dependent: Parsed,
@@ -36,49 +36,49 @@ self_cell!(
 impl DebugInfo {
     /// Indexes the compilation units: about 10 ms for 20 MB of debug information. Sections that were stored compressed are
     /// unpacked, into memory.
-    pub(super) fn from_bundle(bundle: Bundle) -> Self {
+    pub(crate) fn from_bundle(bundle: Bundle) -> Self {
         Self::new(Box::new(bundle), |bundle| Parsed::new(bundle))
     }
 
     /// The functions at an address in the file (an SVMA), innermost first.
-    pub(super) fn frames(&mut self, svma: u64) -> Vec<Frame> {
+    pub(crate) fn frames(&mut self, svma: u64) -> Vec<Frame> {
         self.with_dependent_mut(|_, parsed| parsed.frames(svma))
     }
 
     /// Whether an inlined function was met whose path the debug information does not tell.
-    pub(super) fn has_line_tables_only(&self) -> bool {
+    pub(crate) fn has_line_tables_only(&self) -> bool {
         self.with_dependent(|_, parsed| parsed.has_line_tables_only)
     }
 
     /// Why the debug information is not used.
-    pub(super) fn damage(&self) -> Option<Damage> {
+    pub(crate) fn damage(&self) -> Option<Damage> {
         self.with_dependent(|_, parsed| parsed.damage)
     }
 
     /// Whether it is left out because it would be too large unpacked.
-    pub(super) fn is_too_large(&self) -> bool {
+    pub(crate) fn is_too_large(&self) -> bool {
         self.borrow_owner().is_too_large()
     }
 
     /// Files with split units that were looked for in vain, a few of them.
-    pub(super) fn missing(&self) -> Vec<PathBuf> {
+    pub(crate) fn missing(&self) -> Vec<PathBuf> {
         self.borrow_owner().missing()
     }
 
     /// Bytes of memory, about, beyond the mapped files.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.borrow_owner().private_bytes() + self.with_dependent(|_, parsed| parsed.bytes())
     }
 
     /// Gives memory back when more than `limit` bytes are used: all that was parsed for addresses, so that the next one
     /// indexes the units anew. Unpacked sections and the index stay.
-    pub(super) fn shrink(&mut self, limit: usize) {
+    pub(crate) fn shrink(&mut self, limit: usize) {
         self.with_dependent_mut(|bundle, parsed| parsed.shrink(limit.saturating_sub(bundle.private_bytes())));
     }
 }
 
 /// What was parsed so far.
-pub(super) struct Parsed<'a> {
+pub(crate) struct Parsed<'a> {
     bundle: &'a Bundle,
     /// `None` when there is no DWARF, or it cannot be read.
     context: Option<Context<Reader<'a>>>,
@@ -115,7 +115,7 @@ impl<'a> Parsed<'a> {
         let damage = sections.as_ref().filter(|_| !bundle.is_trusted).and_then(damage::find);
         let mut base_bytes = 0;
         let context = sections.filter(|_| damage.is_none()).and_then(|mut sections| {
-            base_bytes = estimate::opened(&sections);
+            base_bytes = memory_estimate::opened(&sections);
             // Units of link-time optimized programs share abbreviations, which are then parsed once.
             sections.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
             Context::from_dwarf(sections).ok()
@@ -179,7 +179,7 @@ impl<'a> Parsed<'a> {
             let is_half = unit.dwarf.file_type == DwarfFileType::Dwo;
             let start = unit.header.debug_info_offset().map_or(0, |start| start.0);
             if self.units.insert((unit.dwo_id.filter(|_| is_half), start)) {
-                self.more_bytes += estimate::unit(unit);
+                self.more_bytes += memory_estimate::unit(unit);
             }
         }
         raw
@@ -305,7 +305,7 @@ fn intern(strings: &mut HashSet<Arc<str>>, bytes: &mut usize, string: &str) -> A
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
-    use crate::resolver::elf::object_bytes::{SECTIONS, SplitPlaces};
+    use crate::resolver::elf::read::object_bytes::{SECTIONS, SplitPlaces};
     use object::{Object, ObjectSection};
 
     fn this_program() -> Vec<u8> {

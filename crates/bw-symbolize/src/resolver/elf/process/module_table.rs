@@ -8,13 +8,13 @@ use bw_dump::loaded::LoadGeneration;
 
 use crate::frame::{ModuleOffset, PhysicalFrame};
 use crate::problem::Problem;
-use crate::resolver::elf::budget::Budget;
-use crate::resolver::elf::identity::Identity;
-use crate::resolver::elf::module::{Module, ModuleBytes};
+use crate::resolver::elf::find::identity::Identity;
+use crate::resolver::elf::process::memory_budget::Budget;
+use crate::resolver::elf::process::module::{Module, ModuleBytes};
 use crate::symbol_sources::SymbolSources;
 
 /// The modules of one generation.
-pub(super) struct ModuleTable {
+pub(crate) struct ModuleTable {
     generation: LoadGeneration,
     modules: Vec<Arc<Module>>,
     /// Address ranges in this process, by start; they do not overlap.
@@ -26,7 +26,7 @@ impl ModuleTable {
     ///
     /// After something was unloaded, that is the main program alone: a library that was built anew may have been
     /// loaded again at the same place.
-    pub(super) fn new(
+    pub(crate) fn new(
         generation: LoadGeneration,
         modules: impl Iterator<Item = (Identity, ModuleBytes)>,
         previous: Option<&Self>,
@@ -51,12 +51,12 @@ impl ModuleTable {
         Self { generation, modules, ranges }
     }
 
-    pub(super) fn generation(&self) -> LoadGeneration {
+    pub(crate) fn generation(&self) -> LoadGeneration {
         self.generation
     }
 
     /// The frames of one address. Blocks where its module was not opened yet.
-    pub(super) fn resolve(
+    pub(crate) fn resolve(
         &self,
         address: ReturnAddress,
         sources: &SymbolSources,
@@ -87,12 +87,12 @@ impl ModuleTable {
     }
 
     /// Whether this is the path of the main program.
-    pub(super) fn is_main(&self, path: &str) -> bool {
+    pub(crate) fn is_main(&self, path: &str) -> bool {
         self.modules.iter().any(|module| module.identity().is_main && *module.identity().path == *path)
     }
 
     /// Why names or lines are missing, in every module that was asked about.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(crate) fn problems(&self) -> Vec<Problem> {
         self.modules.iter().flat_map(|module| module.problems()).collect()
     }
 }

@@ -12,17 +12,17 @@ use bw_dump::{BuildId, Module};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// For people.
-    pub(super) path: Arc<str>,
-    pub(super) is_main: bool,
-    pub(super) build_id: Option<BuildId>,
+    pub(crate) path: Arc<str>,
+    pub(crate) is_main: bool,
+    pub(crate) build_id: Option<BuildId>,
     /// Address in the process minus address in the file; wraps.
-    pub(super) bias: u64,
-    pub(super) layout: Layout,
+    pub(crate) bias: u64,
+    pub(crate) layout: Layout,
 }
 
 /// Which addresses in its file (SVMAs) a module takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// Every loaded segment, as the loader has them.
     Segments(Vec<Segment>),
     /// From the first segment to the last, as a map of modules has them.
@@ -31,16 +31,16 @@ pub(super) enum Layout {
 
 /// A part of a module's file that is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     /// Addresses in the file (SVMAs).
-    pub(super) range: Range<u64>,
+    pub(crate) range: Range<u64>,
     /// Whether it may be executed.
-    pub(super) is_code: bool,
+    pub(crate) is_code: bool,
 }
 
 impl Identity {
     /// A module out of a map. Which one is the main program, maps do not tell.
-    pub(super) fn recorded(module: &Module) -> Self {
+    pub(crate) fn recorded(module: &Module) -> Self {
         let in_file = |address: u64| address.wrapping_sub(module.bias());
         let range = module.range();
         Self {
@@ -53,14 +53,14 @@ impl Identity {
     }
 
     /// Whether the loader of this process told it.
-    pub(super) fn is_of_this_process(&self) -> bool {
+    pub(crate) fn is_of_this_process(&self) -> bool {
         matches!(self.layout, Layout::Segments(_))
     }
 
     /// Whether code may be at an address in the file, as far as it is known.
     ///
     /// Debug information of functions that the linker dropped says address 0, where the file's header is.
-    pub(super) fn has_code_at(&self, svma: u64) -> bool {
+    pub(crate) fn has_code_at(&self, svma: u64) -> bool {
         match &self.layout {
             Layout::Segments(segments) => {
                 segments.iter().any(|segment| segment.is_code && segment.range.contains(&svma))
@@ -70,7 +70,7 @@ impl Identity {
     }
 
     /// The addresses in its process that belong to it.
-    pub(super) fn ranges(&self) -> Vec<Range<u64>> {
+    pub(crate) fn ranges(&self) -> Vec<Range<u64>> {
         // A range that wraps around is the loader's mistake; it then contains nothing.
         let in_process =
             |range: &Range<u64>| self.bias.wrapping_add(range.start)..self.bias.wrapping_add(range.end);
@@ -83,7 +83,7 @@ impl Identity {
     /// Whether a file is what was loaded: it may have been replaced since, and under `ld.so program`,
     /// `/proc/self/exe` is the loader. Told by the build id where the module has one, else by the place of the
     /// segments.
-    pub(super) fn compare(&self, file: &[u8]) -> Match {
+    pub(crate) fn compare(&self, file: &[u8]) -> Match {
         let Ok(object) = object::File::parse(file) else { return Match::NoObject };
         if let Some(wanted) = &self.build_id {
             let found = object.build_id().ok().flatten().and_then(BuildId::from_bytes);
@@ -111,14 +111,14 @@ impl Identity {
 
 /// How a file compares to a module.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Match {
+pub(crate) enum Match {
     Same,
     NoObject,
     OtherBuild { wanted: BuildId, found: Option<BuildId> },
     OtherLayout,
 }
 
-pub(super) fn path_text(path: &Path) -> Arc<str> {
+pub(crate) fn path_text(path: &Path) -> Arc<str> {
     path.to_string_lossy().into()
 }
 

@@ -9,14 +9,14 @@ use gimli::{DwoId, EndianSlice, RunTimeEndian, SectionId};
 use object::{CompressionFormat, Object, ObjectSection};
 use parking_lot::Mutex;
 
-use crate::resolver::elf::damage;
 use crate::resolver::elf::file_bytes::{FileBytes, Files};
+use crate::resolver::elf::read::damage;
 
 /// Reads the bytes in place.
-pub(super) type Reader<'a> = EndianSlice<'a, RunTimeEndian>;
+pub(crate) type Reader<'a> = EndianSlice<'a, RunTimeEndian>;
 
 /// The sections that name functions, files and lines.
-pub(super) const SECTIONS: [SectionId; 11] = [
+pub(crate) const SECTIONS: [SectionId; 11] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
     SectionId::DebugAranges,
@@ -37,7 +37,7 @@ const PACKAGE_SECTIONS: [SectionId; 2] = [SectionId::DebugCuIndex, SectionId::De
 const MAX_RATIO: u64 = 1040;
 
 /// The bytes of a file, and those of its sections that were compressed.
-pub(super) struct ObjectBytes {
+pub(crate) struct ObjectBytes {
     file: FileBytes,
     unpacked: Vec<(SectionId, Vec<u8>)>,
     /// Whether a section was left packed because it is too large.
@@ -46,7 +46,7 @@ pub(super) struct ObjectBytes {
 
 impl ObjectBytes {
     /// Unpacks the sections that are compressed, into memory, if they are not larger than `most` bytes together.
-    pub(super) fn new(file: FileBytes, most: usize) -> Self {
+    pub(crate) fn new(file: FileBytes, most: usize) -> Self {
         Self::with_names(file, most, |id| id.name())
     }
 
@@ -73,12 +73,12 @@ impl ObjectBytes {
     }
 
     /// The file as an object. `None` when it is none.
-    pub(super) fn object(&self) -> Option<object::File<'_>> {
+    pub(crate) fn object(&self) -> Option<object::File<'_>> {
         object::File::parse(&**self.file).ok()
     }
 
     /// Its sections, to be read as DWARF.
-    pub(super) fn sections(&self) -> Option<gimli::Dwarf<Reader<'_>>> {
+    pub(crate) fn sections(&self) -> Option<gimli::Dwarf<Reader<'_>>> {
         let object = self.object()?;
         let endian = endian(&object);
         let section = |id: SectionId| {
@@ -120,7 +120,7 @@ impl ObjectBytes {
     }
 
     /// Bytes of memory that are not the file's, or are read from it.
-    pub(super) fn private_bytes(&self) -> usize {
+    pub(crate) fn private_bytes(&self) -> usize {
         self.unpacked.iter().map(|(_, bytes)| bytes.capacity()).sum()
     }
 }
@@ -130,26 +130,26 @@ fn endian(object: &object::File<'_>) -> RunTimeEndian {
 }
 
 /// A file with debug information, and the files that may have parts of it.
-pub(super) struct Bundle {
+pub(crate) struct Bundle {
     /// Whether the file is one that this process runs: what is in it could do worse than overflow a stack.
-    pub(super) is_trusted: bool,
+    pub(crate) is_trusted: bool,
     most_unpacked: usize,
-    pub(super) main: ObjectBytes,
+    pub(crate) main: ObjectBytes,
     /// The module's own file where `main` is another one.
-    pub(super) own: Option<ObjectBytes>,
+    pub(crate) own: Option<ObjectBytes>,
     splits: Splits,
 }
 
 /// Where split units are looked for; by default nowhere.
 #[derive(Default)]
-pub(super) struct SplitPlaces {
-    pub(super) files: Option<Arc<dyn Files>>,
+pub(crate) struct SplitPlaces {
+    pub(crate) files: Option<Arc<dyn Files>>,
     /// The `.dwp` files that may have them, the most likely first.
-    pub(super) packages: Vec<PathBuf>,
+    pub(crate) packages: Vec<PathBuf>,
     /// Where `.dwo` files may be that are not where the compiler put them.
-    pub(super) folders: Vec<PathBuf>,
+    pub(crate) folders: Vec<PathBuf>,
     /// Whether to look where the compiler put them.
-    pub(super) uses_paths: bool,
+    pub(crate) uses_paths: bool,
 }
 
 impl SplitPlaces {
@@ -170,7 +170,7 @@ struct Splits {
 const MAX_MISSING: usize = 4;
 
 impl Bundle {
-    pub(super) fn new(
+    pub(crate) fn new(
         main: FileBytes,
         own: Option<FileBytes>,
         places: SplitPlaces,
@@ -189,17 +189,17 @@ impl Bundle {
     }
 
     /// Whether debug information is left out because it would be too large unpacked.
-    pub(super) fn is_too_large(&self) -> bool {
+    pub(crate) fn is_too_large(&self) -> bool {
         self.main.is_too_large
     }
 
     /// Files with split units that were looked for in vain, a few of them.
-    pub(super) fn missing(&self) -> Vec<PathBuf> {
+    pub(crate) fn missing(&self) -> Vec<PathBuf> {
         self.splits.missing.lock().clone()
     }
 
     /// Bytes of memory that are not files'.
-    pub(super) fn private_bytes(&self) -> usize {
+    pub(crate) fn private_bytes(&self) -> usize {
         self.main.private_bytes() + self.own.as_ref().map_or(0, ObjectBytes::private_bytes)
     }
 
@@ -220,7 +220,7 @@ fn dwo_name(id: &SectionId) -> &'static str {
 impl Bundle {
     /// The sections of the other half of a split unit: its `.dwo` file, or its part of a package. `parent` lends what is
     /// only in the main file; `folder` and `name` say where the compiler put it.
-    pub(super) fn split<'a>(
+    pub(crate) fn split<'a>(
         &'a self,
         id: DwoId,
         folder: Option<&str>,

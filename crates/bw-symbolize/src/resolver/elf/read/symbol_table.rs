@@ -3,7 +3,7 @@
 use object::{Architecture, Object, ObjectSection, ObjectSymbol, SymbolKind};
 
 /// Function symbols by address.
-pub(super) struct SymbolTable<'a> {
+pub(crate) struct SymbolTable<'a> {
     /// Sorted by address; at one address, the order in which they are tried.
     symbols: Vec<Symbol<'a>>,
 }
@@ -19,7 +19,7 @@ struct Symbol<'a> {
 
 impl<'a> SymbolTable<'a> {
     /// Reads the first `.symtab` of these files that has any function, or `.dynsym` when all were stripped.
-    pub(super) fn new(objects: impl Iterator<Item = object::File<'a>>) -> Self {
+    pub(crate) fn new(objects: impl Iterator<Item = object::File<'a>>) -> Self {
         let objects: Vec<object::File<'a>> = objects.collect();
         let all = objects.iter().map(|object| functions(object, object.symbols()));
         let dynamic = objects.iter().map(|object| functions(object, object.dynamic_symbols()));
@@ -27,7 +27,7 @@ impl<'a> SymbolTable<'a> {
     }
 
     /// Bytes of memory, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.symbols.capacity() * size_of::<Symbol<'a>>()
     }
 
@@ -42,7 +42,7 @@ impl<'a> SymbolTable<'a> {
     }
 
     /// The linkage name of the function that holds an address in the file (an SVMA).
-    pub(super) fn find(&self, svma: u64) -> Option<&'a [u8]> {
+    pub(crate) fn find(&self, svma: u64) -> Option<&'a [u8]> {
         let before = &self.symbols[..self.symbols.partition_point(|symbol| symbol.address <= svma)];
         let start = before.last()?.address;
         let aliases = &before[before.partition_point(|symbol| symbol.address < start)..];

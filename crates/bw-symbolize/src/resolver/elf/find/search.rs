@@ -1,4 +1,4 @@
-//! Which files describe a module: the order, and the checks that none is of another build.
+//! Searches for the files that describe a module: the order, and the checks that none is of another build.
 //!
 //! Opens files through [`Files`] only.
 
@@ -6,32 +6,32 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use object::{Object, ObjectSection};
+use bw_dump::BuildId;
 
 use crate::problem::Problem;
 use crate::resolver::elf::file_bytes::{FileBytes, Files};
-use crate::resolver::elf::identity::{Identity, Match};
+use crate::resolver::elf::find::identity::{Identity, Match};
+use crate::resolver::elf::find::object_probe::{debug_link, has_debug_info};
 use crate::symbol_sources::SymbolSources;
-use bw_dump::BuildId;
 
 /// Where separate debug files of the system are.
 const SYSTEM: &str = "/usr/lib/debug";
 
 /// What describes a module.
 #[derive(Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The file with debug information; where none has any, the module's own.
-    pub(super) debug: Option<FileBytes>,
+    pub(crate) debug: Option<FileBytes>,
     /// The module's own file where `debug` is another one: it may have symbols that the other lacks.
-    pub(super) own: Option<FileBytes>,
+    pub(crate) own: Option<FileBytes>,
     /// The `.dwp` files that may belong to it, the most likely first.
-    pub(super) packages: Vec<PathBuf>,
+    pub(crate) packages: Vec<PathBuf>,
     /// Where `.dwo` files may be that are not where the compiler put them.
-    pub(super) dwo_dirs: Vec<PathBuf>,
+    pub(crate) dwo_dirs: Vec<PathBuf>,
     /// Whether `debug` is the module's own file.
-    pub(super) is_own: bool,
+    pub(crate) is_own: bool,
     /// Whether there is debug information in `debug`.
-    pub(super) has_debug_info: bool,
+    pub(crate) has_debug_info: bool,
 }
 
 impl fmt::Debug for Found {
@@ -41,15 +41,15 @@ impl fmt::Debug for Found {
 }
 
 /// A search for one module's files.
-pub(super) struct Search<'a> {
-    pub(super) module: &'a Identity,
+pub(crate) struct Search<'a> {
+    pub(crate) module: &'a Identity,
     /// What to open for the module's own file.
-    pub(super) open: Option<&'a Path>,
+    pub(crate) open: Option<&'a Path>,
     /// Where that file is, or was.
-    pub(super) place: Option<&'a Path>,
-    pub(super) sources: &'a SymbolSources,
-    pub(super) files: &'a dyn Files,
-    pub(super) problems: &'a mut Vec<Problem>,
+    pub(crate) place: Option<&'a Path>,
+    pub(crate) sources: &'a SymbolSources,
+    pub(crate) files: &'a dyn Files,
+    pub(crate) problems: &'a mut Vec<Problem>,
     /// Named files of another build, under a name that says nothing: a problem if none fits.
     doubtful: Vec<Problem>,
     /// The module's own file was looked for and is not there. What it has nobody knows then.
@@ -57,7 +57,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         module: &'a Identity,
         open: Option<&'a Path>,
         place: Option<&'a Path>,
@@ -70,7 +70,7 @@ impl<'a> Search<'a> {
 
     /// Looks everywhere, until debug information is found. Blocks on the disk, and on the network where a server
     /// was set.
-    pub(super) fn run(mut self) -> Found {
+    pub(crate) fn run(mut self) -> Found {
         let mut found = Found { packages: self.packages(), dwo_dirs: self.dwo_dirs(), ..Found::default() };
         let own = if self.sources.uses_module() {
             self.open.and_then(|path| self.described_by(path, true))
@@ -304,31 +304,16 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The name and checksum in `.gnu_debuglink`. A name with a folder in it is none.
-fn debug_link(own: &FileBytes) -> Option<(OsString, u32)> {
-    let object = object::File::parse(&***own).ok()?;
-    let (name, checksum) = object.gnu_debuglink().ok()??;
-    let name = std::str::from_utf8(name).ok()?;
-    let is_plain = Path::new(name).file_name().is_some_and(|file| file == name);
-    is_plain.then(|| (name.into(), checksum))
-}
-
-fn has_debug_info(bytes: &FileBytes) -> bool {
-    let Ok(object) = object::File::parse(&***bytes) else { return false };
-    // Read in part: in files that only hold symbols the section has a size, but no bytes.
-    object
-        .section_by_name(".debug_info")
-        .is_some_and(|section| section.compressed_data().is_ok_and(|data| !data.data.is_empty()))
-}
-
 // They read this program, an ELF file there.
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
     use std::sync::Mutex;
 
+    use object::Object;
+
     use super::*;
-    use crate::resolver::elf::identity::Layout;
+    use crate::resolver::elf::find::identity::Layout;
 
     /// Files by path, and which were asked for, in order.
     #[derive(Default)]

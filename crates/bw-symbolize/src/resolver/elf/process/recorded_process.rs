@@ -9,21 +9,21 @@ use parking_lot::RwLock;
 
 use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
-use crate::resolver::elf::budget::Budget;
-use crate::resolver::elf::identity::Identity;
-use crate::resolver::elf::module::ModuleBytes;
-use crate::resolver::elf::table::ModuleTable;
+use crate::resolver::elf::find::identity::Identity;
+use crate::resolver::elf::process::memory_budget::Budget;
+use crate::resolver::elf::process::module::ModuleBytes;
+use crate::resolver::elf::process::module_table::ModuleTable;
 use crate::symbol_sources::SymbolSources;
 
 /// See the contract in [`crate::resolver`]; it is of one generation.
-pub(crate) struct Recorded {
+pub(crate) struct RecordedProcess {
     map: ModuleMap,
     sources: SymbolSources,
     budget: Arc<Budget>,
     table: RwLock<Arc<ModuleTable>>,
 }
 
-impl Recorded {
+impl RecordedProcess {
     pub(crate) fn new(map: ModuleMap, sources: SymbolSources, budget: Budget) -> Self {
         let table = RwLock::new(table(&map, &sources));
         Self { map, sources, budget: Arc::new(budget), table }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use gimli::{AttributeValue, DebugInfoOffset, DwarfFileType, DwoId, UnitOffset, UnitRef};
 
-use crate::resolver::elf::object_bytes::Reader;
+use crate::resolver::elf::read::object_bytes::Reader;
 
 /// How many references are followed from an inlined copy to the function it is a copy of. Two are usual; a
 /// damaged file may have a cycle.
@@ -17,7 +17,7 @@ const MAX_REFERENCES: usize = 16;
 
 /// Finds names, and keeps what it needed for that.
 #[derive(Default)]
-pub(super) struct Scopes<'a> {
+pub(crate) struct Scopes<'a> {
     /// Where the units begin, in order. Filled when the first reference leaves its unit (link-time optimization).
     unit_starts: Option<Vec<DebugInfoOffset>>,
     /// Units that references lead into, by where they begin.
@@ -32,7 +32,7 @@ impl<'a> Scopes<'a> {
     ///
     /// Asking for one reads a few bytes. Asking for more walks the unit the first time, as long as it takes to
     /// list the functions in it.
-    pub(super) fn names(
+    pub(crate) fn names(
         &mut self,
         unit: UnitRef<'_, Reader<'a>>,
         entry: UnitOffset,

@@ -6,7 +6,7 @@
 
 use gimli::{Reader as _, Section as _, UnitRef};
 
-use crate::resolver::elf::object_bytes::Reader;
+use crate::resolver::elf::read::object_bytes::Reader;
 
 /// For each byte of range lists: an index of 32 bytes for 16.
 const FOR_A_BYTE_OF_RANGES: usize = 2;
@@ -18,7 +18,7 @@ const FOR_A_BYTE_OF_LINES: usize = 5;
 const ENTRIES_FOR_A_BYTE: usize = 2;
 
 /// Bytes of memory that an opened file takes, about.
-pub(super) fn opened(dwarf: &gimli::Dwarf<Reader<'_>>) -> usize {
+pub(crate) fn opened(dwarf: &gimli::Dwarf<Reader<'_>>) -> usize {
     let lists = &dwarf.ranges;
     let ranges = lists.debug_ranges().reader().len() + lists.debug_rnglists().reader().len();
     let mut units = 0;
@@ -30,7 +30,7 @@ pub(super) fn opened(dwarf: &gimli::Dwarf<Reader<'_>>) -> usize {
 }
 
 /// Bytes of memory that a unit takes from when it was first asked about, about.
-pub(super) fn unit(unit: UnitRef<'_, Reader<'_>>) -> usize {
+pub(crate) fn unit(unit: UnitRef<'_, Reader<'_>>) -> usize {
     let entries = unit.header.unit_length() / ENTRIES_FOR_A_BYTE;
     let lines = unit.line_program.as_ref().map_or(0, |program| program.header().raw_program_buf().len());
     entries.saturating_add(lines.saturating_mul(FOR_A_BYTE_OF_LINES))

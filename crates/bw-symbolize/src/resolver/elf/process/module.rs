@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 
 use crate::frame::Frame;
 use crate::problem::Problem;
-use crate::resolver::elf::budget::Budget;
-use crate::resolver::elf::debug_info::DebugInfo;
-use crate::resolver::elf::debug_source::Search;
 use crate::resolver::elf::file_bytes::{Disk, Files};
-use crate::resolver::elf::identity::Identity;
-use crate::resolver::elf::object_bytes::{Bundle, SplitPlaces};
+use crate::resolver::elf::find::identity::Identity;
+use crate::resolver::elf::find::search::Search;
+use crate::resolver::elf::process::memory_budget::Budget;
+use crate::resolver::elf::read::debug_info::DebugInfo;
+use crate::resolver::elf::read::object_bytes::{Bundle, SplitPlaces};
 use crate::symbol_sources::SymbolSources;
 
 /// One module, and its debug information once somebody asked for it.
@@ -26,7 +26,7 @@ pub(crate) struct Module {
 
 /// Where the bytes of a module itself are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ModuleBytes {
+pub(crate) enum ModuleBytes {
     File {
         /// What to open. For the main program of this process, something that also works after it was replaced.
         open: PathBuf,
@@ -85,7 +85,7 @@ impl Drop for Opened {
 
 impl ModuleBytes {
     /// Those of a module of another process, whose file may be where it was.
-    pub(super) fn recorded(path: &Path, sources: &SymbolSources) -> Self {
+    pub(crate) fn recorded(path: &Path, sources: &SymbolSources) -> Self {
         // A name without a folder is none of a file and must not be looked up in the current directory.
         if path.parent().is_some_and(|folder| folder != "") {
             let (open, place) = sources.place_of(path);
@@ -97,16 +97,16 @@ impl ModuleBytes {
 }
 
 impl Module {
-    pub(super) fn new(identity: Identity, bytes: ModuleBytes) -> Self {
+    pub(crate) fn new(identity: Identity, bytes: ModuleBytes) -> Self {
         Self { identity, bytes, opened: Mutex::new(None) }
     }
 
-    pub(super) fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// Whether this is the same module, as far as it can be told from its place and name.
-    pub(super) fn is_same(&self, identity: &Identity, bytes: &ModuleBytes) -> bool {
+    pub(crate) fn is_same(&self, identity: &Identity, bytes: &ModuleBytes) -> bool {
         self.identity == *identity && self.bytes == *bytes
     }
 
@@ -149,7 +149,7 @@ impl Module {
     }
 
     /// Gives back what can be, unless somebody is asking at this moment.
-    pub(super) fn shrink(&self) {
+    pub(crate) fn shrink(&self) {
         if let Some(mut slot) = self.opened.try_lock()
             && let Some(opened) = &mut *slot
         {
@@ -251,7 +251,7 @@ impl fmt::Debug for Module {
 mod tests {
     use super::*;
     use crate::resolver::elf::file_bytes::FileBytes;
-    use crate::resolver::elf::identity::Layout;
+    use crate::resolver::elf::find::identity::Layout;
     use std::io;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
