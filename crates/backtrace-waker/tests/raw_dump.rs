@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use backtrace_waker::bw_symbolize::SymbolSources;
-use backtrace_waker::{DumpText, RawDumpFile, Registry, Symbolizer, TaskDump, TaskTrees, Text};
+use backtrace_waker::{DumpText, RawDumpFile, Registry, Symbolizer, TaskTrees, Text};
 
 async fn waits() {
     tokio::join!(tokio::time::sleep(Duration::from_secs(3600)), std::future::pending::<()>());

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use bw_dump::{MergedDump, RawDumpFile};
 use bw_render::{Count, Escaped, Moment};
-use bw_symbolize::{MergedDump, RawDumpFile};
 use inferno::flamegraph::{self, Options};
 
 /// What stands above the flame graph of a dump.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use bw_core::{RawTaskDump, TaskId};
+use bw_dump::RawDumpFile;
 use bw_render::{Detail, Difference, DumpText, Html, Pprof, TaskTrees, Text, Tree};
-use bw_symbolize::RawDumpFile;
 
 use crate::task::registry::Registry;
 use crate::task::trace_handle::TraceHandle;
