@@ -172,7 +172,7 @@ pub fn grouped(registry: &Registry) -> impl FnMut() -> f64 + use<> {
     let registry = registry.clone();
     move || {
         let start = Instant::now();
-        let dump = TaskDump::of(&registry).blocking();
+        let dump = registry.dump().blocking();
         let text = dump.to_string();
         let took = millis(start);
         assert_whole(&registry, &dump);
@@ -205,7 +205,7 @@ fn full(registry: &Registry) -> impl FnMut() -> f64 + use<> {
     move || {
         text.clear();
         let start = Instant::now();
-        let dump = TaskDump::of(&registry).blocking();
+        let dump = registry.dump().blocking();
         let print = backtrace_waker::DumpText::new(backtrace_waker::Text::new());
         write!(text, "{}", print.full(dump.trees())).expect("a string takes all");
         let took = millis(start);

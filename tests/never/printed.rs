@@ -15,7 +15,7 @@ fn no_dump_records_nothing_and_says_nothing() {
         runtime.block_on(async {
             tokio::task::yield_now().await;
             let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-            TaskDump::of(registry).alive(alive).timeout(FOREVER).await
+            registry.dump().alive(alive).timeout(FOREVER).await
         })
     };
     runtime.spawn(Gate::default());

@@ -10,7 +10,7 @@ use crate::{alone, block_on, on_local_set, wait};
 
 /// The line, of which there must be one.
 async fn coverage(of: &Registry) -> String {
-    let dump = TaskDump::of(of).alive_in(&Handle::current()).await;
+    let dump = of.dump().alive_in(&Handle::current()).await;
     let printed = dump.to_string();
     assert_eq!(dump.raw().alive(), Some(Handle::current().metrics().num_alive_tasks()));
     printed.lines().nth(1).unwrap().to_owned()

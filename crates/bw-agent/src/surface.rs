@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use backtrace_waker::{DumpRequest, TaskDump, TaskFilter};
+use backtrace_waker::{DumpFuture, TaskDump, TaskFilter};
 use bw_dump::Process;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -145,8 +145,8 @@ impl Surface {
         .await
     }
 
-    fn request(&self, filter: TaskFilter, deadline: Duration) -> DumpRequest {
-        let request = TaskDump::take().deadline(deadline).only(filter);
+    fn request(&self, filter: TaskFilter, deadline: Duration) -> DumpFuture {
+        let request = TaskDump::take().timeout(deadline).only(filter);
         match &self.coverage {
             Coverage::Of(runtime) => request.alive_in(runtime),
             Coverage::Here => match Handle::try_current() {

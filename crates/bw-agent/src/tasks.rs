@@ -2,15 +2,11 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
-use backtrace_waker::bw_core::TraceHandle;
-use backtrace_waker::{
-    Detail, DumpText, NoTrace, RawTaskDump, Registry, TaskFilter, TaskId, TaskRecord, TaskStatus,
-};
+use backtrace_waker::{Detail, DumpText, RawTaskDump, Registry, TaskFilter, TaskId, TaskRecord};
 
 use crate::answer::{Answer, Capped, JSON, Refusal, TEXT, repeated, work};
 use crate::dump::{json, text, whole};
@@ -69,30 +65,10 @@ pub(crate) async fn tasks(State(surface): State<Arc<Surface>>, uri: Uri) -> Resu
 
 /// The tasks of the global registry, as a dump in which nobody was asked.
 fn list(filter: &TaskFilter, alive: Option<usize>) -> RawTaskDump {
-    let (taken_at, began) = (SystemTime::now(), Instant::now());
-    let registry = Registry::global();
-    let registered = registry.len();
-    let tasks: Vec<TaskRecord> =
-        registry.statuses(filter).into_iter().map(|(task, status)| record(&task, status)).collect();
-    let registered = registered.max(tasks.len());
-    let list = RawTaskDump::new(taken_at, began.elapsed(), tasks, Vec::new()).with_registered(registered);
+    let list = bw_core::Registry::global().look(filter);
     match alive {
         Some(alive) => list.with_alive(alive),
         None => list,
-    }
-}
-
-fn record(task: &TraceHandle, status: TaskStatus) -> TaskRecord {
-    let record =
-        TaskRecord::new(task.id(), task.spawned_at().into(), status).with_trace(Err(NoTrace::NotAsked));
-    let record = match task.name() {
-        Some(name) => record.with_name(name),
-        None => record,
-    };
-    match task.parent() {
-        Some(parent) if task.is_nested() => record.with_poller(parent),
-        Some(parent) => record.with_parent(parent),
-        None => record,
     }
 }
 

@@ -17,7 +17,8 @@ use tokio::runtime::{Builder, Runtime};
 /// With a task that sleeps for as long as the runtime is there, and has been polled.
 fn sleeper(name: &'static str) -> (Runtime, TraceHandle) {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (task, handle) = backtrace_waker::traced_as(name, sleep_long());
+    let task = backtrace_waker::Tracer::new().named(name).trace(sleep_long());
+let handle = task.handle();
     runtime.spawn(task);
     // Answers when it has been polled.
     handle.capture_blocking(support::PATIENCE).unwrap();
@@ -326,7 +327,8 @@ fn nothing_but_get_and_head_is_answered() {
 #[test]
 fn a_wedged_runtime_does_not_keep_a_dump_from_being_answered() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (task, waiter) = backtrace_waker::traced_as("wedged waiter", sleep_long());
+    let task = backtrace_waker::Tracer::new().named("wedged waiter").trace(sleep_long());
+let waiter = task.handle();
     runtime.spawn(task);
     waiter.capture_blocking(support::PATIENCE).unwrap();
     let (blocked, is_blocked) = mpsc::channel();
@@ -364,7 +366,7 @@ fn a_wedged_runtime_does_not_keep_a_dump_from_being_answered() {
 #[test]
 fn dumps_wait_for_each_other_and_no_longer_than_they_say() {
     // Nobody ever polls it again: each dump of it takes its whole deadline.
-    let (task, _handle) = backtrace_waker::traced_as("turns", std::future::pending::<()>());
+    let task = backtrace_waker::Tracer::new().named("turns").trace(std::future::pending::<()>());
     let mut task = std::pin::pin!(task);
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(task.as_mut().poll(&mut cx).is_pending());
@@ -416,7 +418,7 @@ fn no_answer_is_larger_than_the_cap() {
 #[test]
 fn the_router_answers_in_an_app_on_its_runtime() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (task, _handle) = backtrace_waker::traced_as("of the app", sleep_long());
+    let task = backtrace_waker::Tracer::new().named("of the app").trace(sleep_long());
     runtime.spawn(task);
     let folder = support::Folder::new();
     let socket = folder.join("app.sock");

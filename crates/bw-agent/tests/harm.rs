@@ -197,7 +197,7 @@ fn a_connection_never_lives_longer_than_it_may() {
     let soon = Duration::from_millis(20);
     let agent = OwnAgent::told(|builder| builder.bounds(2, PATIENCE, soon));
     // What asks for a minute is cut off, and so is what never asks.
-    let (task, _handle) = backtrace_waker::traced_as("lifetime", std::future::pending::<()>());
+    let task = backtrace_waker::Tracer::new().named("lifetime").trace(std::future::pending::<()>());
     let mut task = std::pin::pin!(task);
     assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let waits = request("GET", "/debug/async/dump?timeout_ms=60000&filter=name:lifetime");
@@ -288,7 +288,7 @@ fn a_client_that_never_reads_never_takes_more_memory_than_the_cap() {
 
 #[test]
 fn who_goes_away_never_keeps_the_turn() {
-    let (task, _handle) = backtrace_waker::traced_as("left", std::future::pending::<()>());
+    let task = backtrace_waker::Tracer::new().named("left").trace(std::future::pending::<()>());
     let mut task = std::pin::pin!(task);
     assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let agent = OwnAgent::start();
@@ -313,7 +313,8 @@ impl Wake for Blocks {
 fn a_waker_that_blocks_never_keeps_the_agent_from_answering() {
     let (release, released) = mpsc::channel();
     let waker = Waker::from(Arc::new(Blocks(Mutex::new(released))));
-    let (task, handle) = backtrace_waker::traced_as("its waker blocks", std::future::pending::<()>());
+    let task = backtrace_waker::Tracer::new().named("its waker blocks").trace(std::future::pending::<()>());
+let handle = task.handle();
     let mut task = std::pin::pin!(task);
     assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     let agent = OwnAgent::start();
@@ -374,7 +375,7 @@ fn no_signal_of_the_program_is_handled_on_the_agents_threads() {
 #[test]
 fn a_huge_hostile_name_never_makes_a_huge_or_hostile_answer() {
     let name = format!("huge \u{1b}[2J\u{202e}</script>{}", "x".repeat(2 << 20));
-    let _task = backtrace_waker::traced_as(name, std::future::pending::<()>());
+    let _task = backtrace_waker::Tracer::new().named(name).trace(std::future::pending::<()>());
     let agent = OwnAgent::told(|builder| builder.size_cap(1 << 20));
     for target in ["dump?debug=1&", "dump?debug=2&", "tasks?"] {
         let answer = agent.get(&format!("/debug/async/{target}filter=name:huge"));
@@ -409,7 +410,8 @@ fn a_very_deep_task_never_overflows_a_stack_of_the_agent() {
         .enable_all()
         .build()
         .unwrap();
-    let (task, handle) = backtrace_waker::traced_as("deep", deep(10_000));
+    let task = backtrace_waker::Tracer::new().named("deep").trace(deep(10_000));
+let handle = task.handle();
     runtime.spawn(task);
     handle.capture_blocking(PATIENCE).unwrap();
     let agent = OwnAgent::start();
@@ -443,7 +445,7 @@ fn no_program_that_is_started_inherits_a_descriptor() {
 
 #[test]
 fn stopping_in_the_middle_of_a_dump_breaks_it_off() {
-    let (task, _handle) = backtrace_waker::traced_as("stopped", std::future::pending::<()>());
+    let task = backtrace_waker::Tracer::new().named("stopped").trace(std::future::pending::<()>());
     let mut task = std::pin::pin!(task);
     assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let agent = OwnAgent::start();

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backtrace_waker::{Registry, TaskFilter, TaskStatus};
-use bw_core::TraceHandle;
+use bw_core::{Registry, TaskFilter, TaskRecord};
 use tokio::time::MissedTickBehavior;
 
 use super::report::Reason;
@@ -148,16 +147,21 @@ impl StallWatch {
 
     /// Asks nobody.
     fn look(&self, stalls: &mut Stalls, filter: &TaskFilter) -> Vec<StalledGroup> {
-        let statuses = Registry::global().statuses(filter);
-        let seen: Vec<_> = statuses.iter().filter_map(|(task, status)| self.see(task, status)).collect();
+        let look = Registry::global().look(filter);
+        let seen: Vec<_> = look.tasks().iter().filter_map(|task| self.see(task)).collect();
         stalls.look(Instant::now(), &seen)
     }
 
-    fn see<'a>(&self, task: &'a TraceHandle, status: &'a TaskStatus) -> Option<Seen<'a>> {
+    fn see<'a>(&self, task: &'a TaskRecord) -> Option<Seen<'a>> {
         let name = task.name();
         let is_meant_to =
             self.meant_to_wait.iter().any(|part| name.is_some_and(|name| name.contains(&**part)));
-        (!is_meant_to).then(|| Seen { id: task.id(), name, spawned_at: task.spawned_at(), status })
+        (!is_meant_to).then(|| Seen {
+            id: task.id(),
+            name,
+            spawned_at: task.spawned_at(),
+            status: task.status(),
+        })
     }
 }
 

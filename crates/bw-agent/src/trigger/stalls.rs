@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use backtrace_waker::{TaskId, TaskState, TaskStatus};
+use backtrace_waker::{SpawnedAt, TaskId, TaskState, TaskStatus};
 
 use super::stall::StalledGroup;
 
@@ -23,7 +22,7 @@ const REMEMBERED: usize = 1_024;
 pub(super) struct Seen<'a> {
     pub(super) id: TaskId,
     pub(super) name: Option<&'a str>,
-    pub(super) spawned_at: &'static Location<'static>,
+    pub(super) spawned_at: &'a SpawnedAt,
     pub(super) status: &'a TaskStatus,
 }
 
@@ -47,7 +46,7 @@ impl Way {
     }
 }
 
-type Key<'a> = (Way, &'static str, u32, u32, Option<Cow<'a, str>>);
+type Key<'a> = (Way, SpawnedAt, Option<Cow<'a, str>>);
 
 /// What has been reported, and when it will be again.
 pub(super) struct Stalls {
@@ -127,7 +126,7 @@ impl Stalls {
         due.into_iter()
             .filter_map(|(key, group)| {
                 self.remember(now, &key, group.tasks);
-                group.into_group(key.4)
+                group.into_group(key.2)
             })
             .collect()
     }
@@ -141,8 +140,7 @@ impl Stalls {
             if span < self.threshold {
                 continue;
             }
-            let at = seen.spawned_at;
-            let key = (way, at.file(), at.line(), at.column(), seen.name.map(pattern));
+            let key = (way, seen.spawned_at.clone(), seen.name.map(pattern));
             let group = groups.entry(key).or_insert_with(|| Gathering { tasks: 0, longest: Vec::new() });
             group.tasks += 1;
             let place = group.longest.partition_point(|(other, _)| *other >= span);
@@ -175,8 +173,8 @@ impl Stalls {
     }
 
     fn remember(&mut self, now: Instant, key: &Key<'_>, tasks: usize) {
-        let (way, file, line, column, name) = key;
-        let key = (*way, *file, *line, *column, name.as_deref().map(|name| Cow::Owned(name.to_owned())));
+        let (way, spawned_at, name) = key;
+        let key = (*way, spawned_at.clone(), name.as_deref().map(|name| Cow::Owned(name.to_owned())));
         let has_room = self.has_room(*way) || self.remembered.contains_key(&key);
         let known = if has_room { self.remembered.get(&key) } else { self.rest.get(way) };
         // Of the rest, another may be in this report.
@@ -213,7 +211,7 @@ impl Gathering<'_> {
         let (_, first) = self.longest.first()?;
         Some(StalledGroup {
             name: name.map(Cow::into_owned),
-            spawned_at: first.spawned_at.into(),
+            spawned_at: first.spawned_at.clone(),
             tasks: self.tasks,
             longest: first.status.clone(),
             ids: self.longest.iter().map(|(_, seen)| seen.id).collect(),
@@ -242,6 +240,8 @@ fn pattern(name: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::Location;
+
     use backtrace_waker::bw_core::PollingThread;
 
     use super::*;
@@ -265,14 +265,14 @@ mod tests {
         }
 
         fn look(&self, stalls: &mut Stalls, now: Instant) -> Vec<StalledGroup> {
-            let here = Location::caller();
+            let here = SpawnedAt::from(Location::caller());
             let seen: Vec<_> = self
                 .0
                 .iter()
                 .map(|(id, name, status)| Seen {
                     id: TaskId::from_u64(*id).expect("not 0"),
                     name: Some(name),
-                    spawned_at: here,
+                    spawned_at: &here,
                     status,
                 })
                 .collect();
