@@ -89,6 +89,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod dump;
 #[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]
 mod executor;
