@@ -19,14 +19,16 @@ fn task_dump(criterion: &mut Criterion) {
 }
 
 /// What the stall watch of an agent does every few seconds.
-fn statuses(criterion: &mut Criterion) {
+fn look(criterion: &mut Criterion) {
     let runtime = service::runtime();
     let registry = dump::suspended(&runtime, 100_000);
-    let mut group = criterion.benchmark_group("statuses");
+    let mut group = criterion.benchmark_group("look");
     group.sample_size(10);
     let (nobody, all) = (TaskFilter::new().in_state_for(Duration::from_secs(86_400)), TaskFilter::new());
-    group.bench_function("100k_none_pass", |bencher| bencher.iter(|| registry.statuses(&nobody).len()));
-    group.bench_function("100k_all_pass", |bencher| bencher.iter(|| registry.statuses(&all).len()));
+    group.bench_function("100k_none_pass", |bencher| {
+        bencher.iter(|| registry.look(&nobody).raw().tasks().len())
+    });
+    group.bench_function("100k_all_pass", |bencher| bencher.iter(|| registry.look(&all).raw().tasks().len()));
     group.finish();
 }
 
@@ -34,5 +36,5 @@ fn timed(mut millis: impl FnMut() -> f64) -> impl FnMut(u64) -> Duration {
     move |iterations| Duration::from_secs_f64((0..iterations).map(|_| millis()).sum::<f64>() / 1e3)
 }
 
-criterion_group!(benches, task_dump, statuses);
+criterion_group!(benches, task_dump, look);
 criterion_main!(benches);

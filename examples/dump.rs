@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use backtrace_waker::tokio::{JoinSet, spawn_named};
 use backtrace_waker::{TaskDump, TaskRecord, TracedExt};
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 /// Asks several backends at once, and waits for the first to answer.
 async fn fan_out() -> u32 {

@@ -21,7 +21,7 @@ async fn answer_or_give_up(answer: oneshot::Receiver<()>) {
 async fn main() -> Result<(), bw_core::CaptureError> {
     let (answer, waits) = oneshot::channel();
     let task = bw_core::Tracer::new().named("answer or give up").trace(answer_or_give_up(waits));
-let handle = task.handle();
+    let handle = task.handle();
     let task = tokio::spawn(task);
 
     // Wakes the task; its next poll records a stack wherever the waker is cloned.

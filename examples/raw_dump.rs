@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backtrace_waker::{RawDumpFile, RawTaskDump, Registry, TracedExt};
+use backtrace_waker::{RawDumpFile, TaskDump, TracedExt};
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinSet;
 
@@ -56,7 +56,7 @@ async fn main() -> io::Result<()> {
     let unborn = std::future::ready(()).traced_as("never spawned");
 
     let dump = settled().await;
-    let file = RawDumpFile::of_this_process(&dump);
+    let file = RawDumpFile::of_this_process(dump.raw());
     let path = std::env::args_os().nth(1).map_or_else(
         || std::env::temp_dir().join(format!("raw_dump-{}.json", std::process::id())),
         PathBuf::from,
@@ -67,7 +67,7 @@ async fn main() -> io::Result<()> {
     } else {
         file.write(out)?;
     }
-    println!("wrote {} tasks to {}", dump.tasks().len(), path.display());
+    println!("wrote {} tasks to {}", dump.raw().tasks().len(), path.display());
     println!("to print it, here or on another machine: backtrace-waker symbolize {}", path.display());
 
     drop((held, sender, unborn));
@@ -75,13 +75,13 @@ async fn main() -> io::Result<()> {
 }
 
 /// A dump after everything has come to wait.
-async fn settled() -> RawTaskDump {
+async fn settled() -> TaskDump {
     loop {
-        let dump = Registry::global().dump().await;
+        let dump = TaskDump::take().await;
         let waits = |task: &backtrace_waker::TaskRecord| {
             task.status().polls > 0 || task.name() == Some("never spawned")
         };
-        if dump.tasks().len() == 9 && dump.tasks().iter().all(waits) {
+        if dump.raw().tasks().len() == 9 && dump.raw().tasks().iter().all(waits) {
             return dump;
         }
         tokio::task::yield_now().await;

@@ -9,8 +9,8 @@
 //! curl 'http://127.0.0.1:PORT/wedge?ms=20000'     # blocks a worker thread of its runtime; ask again meanwhile
 //! ```
 //!
-//! What makes it answer are two lines: the agent in `main`, and the layer around the routes. Background tasks are spawned with
-//! the facade's `spawn_named` and `JoinSet` instead of tokio's.
+//! Two lines make it answer: the agent in `main`, and the layer around the routes. Background tasks are traced with
+//! `.traced_as("name")` before they are spawned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::get;
-use backtrace_waker::tokio::{JoinSet, spawn_named};
+use backtrace_waker::TracedExt;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::task::JoinSet;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

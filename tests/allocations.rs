@@ -85,7 +85,7 @@ fn a_traced_task_is_one_allocation() {
     drop(traced(async {}));
     let (count, (task, handle)) = allocations(|| traced(async {}));
     assert_eq!(count, 1);
-    let (count, (named, _)) = allocations(|| bw_core::traced_as("a static name", async {}));
+    let (count, named) = allocations(|| bw_core::TracedExt::traced_as(async {}, "a static name"));
     assert_eq!(count, 1);
     let (count, more) = allocations(|| (handle.clone(), task.handle()));
     assert_eq!(count, 0);
@@ -99,18 +99,24 @@ fn fewest<T>(mut f: impl FnMut() -> T) -> usize {
 
 #[test]
 fn spawning_traced_is_one_allocation_more_and_a_name_of_ones_own_another() {
-    use backtrace_waker::tokio::{JoinSet, spawn, spawn_named, spawn_on};
+    use backtrace_waker::TracedExt;
+    use backtrace_waker::tokio::spawn;
+    use tokio::task::JoinSet;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _inside = runtime.enter();
     let bare = fewest(|| tokio::spawn(async {}));
     assert!(bare > 0, "nothing was counted");
     assert_eq!(fewest(|| spawn(async {})), bare + 1, "where it was spawned costs nothing");
-    assert_eq!(fewest(|| spawn_on(runtime.handle(), async {})), bare + 1);
-    assert_eq!(fewest(|| tokio::spawn(async {}.traced_as("a constant"))), bare + 1, "nor does a constant name");
-    let (mut theirs, mut ours) = (tokio::task::JoinSet::new(), JoinSet::new());
-    let bare_in_set = fewest(|| theirs.spawn(async {}));
-    assert_eq!(fewest(|| ours.spawn(async {})), bare_in_set + 1);
-    assert_eq!(fewest(|| ours.spawn(async {}.traced_as("a constant"))), bare_in_set + 1);
+    assert_eq!(fewest(|| runtime.spawn(async {}.traced())), bare + 1);
+    assert_eq!(
+        fewest(|| tokio::spawn(async {}.traced_as("a constant"))),
+        bare + 1,
+        "nor does a constant name"
+    );
+    let (mut bare_set, mut set) = (JoinSet::new(), JoinSet::new());
+    let bare_in_set = fewest(|| bare_set.spawn(async {}));
+    assert_eq!(fewest(|| set.spawn(async {}.traced())), bare_in_set + 1);
+    assert_eq!(fewest(|| set.spawn(async {}.traced_as("a constant"))), bare_in_set + 1);
     let name = String::from("a name of its own");
     // The name itself is made outside.
     let mut names: Vec<_> = (0..20).map(|_| name.clone()).collect();
@@ -119,11 +125,12 @@ fn spawning_traced_is_one_allocation_more_and_a_name_of_ones_own_another() {
 
 #[test]
 fn an_executors_name_costs_no_allocation_for_each_task() {
-    use backtrace_waker::TracedExecutor;
+    use backtrace_waker::{TracedExecutor, Tracer};
     let (bare, traced) = (smol::Executor::new(), TracedExecutor::new(smol::Executor::new()));
     let bare = fewest(|| bare.spawn(async {}));
     assert_eq!(fewest(|| traced.spawn(async {})), bare + 1);
-    let named = TracedExecutor::new(smol::Executor::new()).named(format!("name {}", 1));
+    let named =
+        TracedExecutor::with_tracer(smol::Executor::new(), Tracer::new().named(format!("name {}", 1)));
     assert_eq!(fewest(|| named.spawn(async {})), bare + 1);
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use bw_core::{Capture, TraceHandle, traced};
+use bw_core::{CaptureFuture, TraceHandle, traced};
 use proptest::prelude::*;
 
 /// A future, as data.
@@ -195,7 +195,7 @@ fn run(plan: &Plan, choices: &[u8], wrap: bool, asks: &[bool]) -> (Option<usize>
     let mut choices = choices.iter().cycle();
     // Not at every step, or the task would never be at rest.
     let mut asks = asks.iter().chain([&false]).cycle();
-    let mut waiting: VecDeque<Pin<Box<Capture>>> = VecDeque::new();
+    let mut waiting: VecDeque<Pin<Box<CaptureFuture>>> = VecDeque::new();
     let mut output = None;
     for step in 0..10_000 {
         if wrap && asks.next() == Some(&true) {

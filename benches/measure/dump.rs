@@ -191,7 +191,7 @@ pub fn capture(registry: &Registry) -> impl FnMut() -> f64 + use<> {
     let registry = registry.clone();
     move || {
         let start = Instant::now();
-        let dump = TaskDump::new(registry.dump().blocking());
+        let dump = registry.dump().blocking();
         let took = millis(start);
         assert_whole(&registry, &dump);
         took

@@ -54,10 +54,10 @@ fn dump() -> RawTaskDump {
         let mut last = None;
         for number in 0..TASKS {
             last = Some(match number % 4 {
-                0 => spawn(registry.traced(sleep())),
-                1 => spawn(registry.traced_as("connection", both())),
-                2 => spawn(registry.traced_as(format!("session {number}"), notified())),
-                _ => spawn(registry.traced_as("worker", sleep())),
+                0 => spawn(registry.tracer().trace(sleep())),
+                1 => spawn(registry.tracer().named("connection").trace(both())),
+                2 => spawn(registry.tracer().named(format!("session {number}")).trace(notified())),
+                _ => spawn(registry.tracer().named("worker").trace(sleep())),
             });
         }
         // In the order they were spawned; until the last was polled.
@@ -68,9 +68,8 @@ fn dump() -> RawTaskDump {
     })
 }
 
-fn spawn<F: Future<Output = ()> + Send + 'static>(
-    (task, handle): (TracedTask<F>, TraceHandle),
-) -> TraceHandle {
+fn spawn<F: Future<Output = ()> + Send + 'static>(task: TracedTask<F>) -> TraceHandle {
+    let handle = task.handle();
     tokio::spawn(task);
     handle
 }

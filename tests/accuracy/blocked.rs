@@ -182,12 +182,12 @@ fn not_where_it_computes() {
     let registry = Registry::new();
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let seen = Arc::clone(&stop);
-    let task = registry.traced(async move {
+    let task = registry.tracer().trace(async move {
         while !seen.load(std::sync::atomic::Ordering::Relaxed) {
             std::hint::spin_loop();
         }
     });
-    let thread = thread::spawn(|| runtime().block_on(task.0));
+    let thread = thread::spawn(|| runtime().block_on(task));
     let dump = dump_until(&registry, |dump| matches!(dump.tasks()[0].status().state, TaskState::Polling(_)));
     assert_eq!(dump.tasks()[0].trace(), Err(NoTrace::NotPolled));
     stop.store(true, std::sync::atomic::Ordering::Relaxed);

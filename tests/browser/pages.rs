@@ -5,11 +5,11 @@ mod dumps;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use backtrace_waker::tokio::{JoinSet, spawn_named};
 use backtrace_waker::{TaskDump, TracedExt};
 use bw_core::RawTaskDump;
 use bw_render::{Escaped, Html, Json, TaskTrees, Tree, html};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 /// As many as the page has to bear.
 const MANY: u64 = 100_000;

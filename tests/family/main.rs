@@ -12,7 +12,7 @@ use std::future::Future;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use backtrace_waker::{Registry, TaskDump, TaskState};
+use backtrace_waker::{Registry, TaskDump, TaskFilter, TaskState};
 use tokio::runtime;
 use tokio::task::yield_now;
 
@@ -41,13 +41,14 @@ where
 /// Returns when so many tasks are suspended, and no other is traced.
 pub(crate) async fn all_suspended(tasks: usize) {
     for _ in 0..1_000 {
-        let all = Registry::global().tasks();
-        if all.len() == tasks && all.iter().all(|task| task.state() == TaskState::Suspended) {
+        let all = Registry::global().look(&TaskFilter::new());
+        let all = all.raw().tasks();
+        if all.len() == tasks && all.iter().all(|task| task.status().state == TaskState::Suspended) {
             return;
         }
         yield_now().await;
     }
-    panic!("not {tasks} suspended tasks: {:#?}", Registry::global().tasks());
+    panic!("not {tasks} suspended tasks: {:#?}", Registry::global().look(&TaskFilter::new()).raw().tasks());
 }
 
 /// Without the first line, which has the time, and with `#` for numbers.

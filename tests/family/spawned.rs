@@ -2,15 +2,15 @@
 //! common.
 
 use backtrace_waker::TracedExt;
-use backtrace_waker::tokio as traced_tokio;
 use insta::assert_snapshot;
+use tokio::task::JoinSet;
 
 use crate::{tree_of, wait};
 
 #[test]
 fn children_of_tokios_join_set() {
     async fn supervise() {
-        let mut workers = tokio::task::JoinSet::new();
+        let mut workers = JoinSet::new();
         for _ in 0..3 {
             workers.spawn(wait().traced_as("worker"));
         }
@@ -20,10 +20,10 @@ fn children_of_tokios_join_set() {
 }
 
 #[test]
-fn children_of_our_join_set() {
+fn children_of_a_join_set_with_and_without_names() {
     async fn supervise() {
-        let mut workers = traced_tokio::JoinSet::new();
-        workers.spawn(wait());
+        let mut workers = JoinSet::new();
+        workers.spawn(wait().traced());
         for n in 0..3 {
             workers.spawn(wait().traced_as(format!("worker {n}")));
         }
@@ -35,7 +35,7 @@ fn children_of_our_join_set() {
 #[test]
 fn children_of_a_task_that_waits_for_several_things() {
     async fn supervise() {
-        let mut workers = traced_tokio::JoinSet::new();
+        let mut workers = JoinSet::new();
         for _ in 0..3 {
             workers.spawn(wait().traced_as("worker"));
         }

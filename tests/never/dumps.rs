@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use backtrace_waker::TaskDump;
-use bw_core::{NoTrace, Registry, TaskState};
+use bw_core::{NoTrace, Registry, TaskFilter, TaskState};
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -82,7 +82,7 @@ fn no_dump_aborts_or_panics_the_process() {
     let runtime = runtime();
     for (name, task) in kinds {
         let task = registry.tracer().named(name).trace(task);
-let handle = task.handle();
+        let handle = task.handle();
         runtime.spawn(task);
         while handle.status().polls == 0 {
             thread::yield_now();
@@ -95,6 +95,7 @@ let handle = task.handle();
         } else {
             runtime.block_on(registry.dump().timeout(FOREVER))
         };
+        let dump = TaskDump::new(dump);
         let state = |name| {
             let tasks = dump.raw().tasks();
             tasks.iter().find(|task| task.name() == Some(name)).map(|task| &task.status().state)
@@ -187,8 +188,12 @@ fn no_lock_is_held_while_a_dump_polls() {
         let _ = gate.poll(cx);
         // Everything that locks anything of ours; from here, and from another thread while we wait for it.
         let everything = || {
-            let _ =
-                (inside.len(), inside.tasks().len(), inside.get(other_handle.id()), other_handle.status());
+            let _ = (
+                inside.len(),
+                inside.look(&TaskFilter::new()).tasks().len(),
+                inside.get(other_handle.id()),
+                other_handle.status(),
+            );
             let mut new = Box::pin(inside.tracer().trace(Gate::default()));
             assert!(poll(new.as_mut(), Waker::noop()).is_pending());
             let mut capture = pin!(other_handle.capture());
@@ -200,7 +205,7 @@ fn no_lock_is_held_while_a_dump_polls() {
         drop(spare.take());
         Poll::<()>::Pending
     }));
-let handle = task.handle();
+    let handle = task.handle();
     let mut task = Box::pin(task);
     for task in [task.as_mut() as Pin<&mut dyn Future<Output = ()>>, other.as_mut()] {
         assert!(poll(task, Waker::noop()).is_pending());
@@ -219,7 +224,7 @@ let handle = task.handle();
 fn no_capture_waits_for_a_lock_that_a_symbolizer_holds() {
     let registry = Registry::new();
     let task = registry.tracer().trace(Gate::default());
-let handle = task.handle();
+    let handle = task.handle();
     let (asked, to_do) = mpsc::channel::<()>();
     let (done, wait_done) = mpsc::channel();
     // Another thread, as the lock is one that its holder may take again.

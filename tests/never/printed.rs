@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use backtrace_waker::{Registry, TaskDump};
+use backtrace_waker::Registry;
 use tokio::runtime::Builder;
 
 use crate::harness::{FOREVER, Gate};

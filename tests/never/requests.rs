@@ -23,15 +23,15 @@ fn a_request_on_a_dropped_finished_aborted_or_panicked_task_returns() {
         }
     };
     let dropped = registry.tracer().trace(Gate::default());
-let dropped_handle = dropped.handle();
+    let dropped_handle = dropped.handle();
     let mut dropped = Some(Box::pin(dropped));
     assert!(poll(dropped.as_mut().unwrap().as_mut(), Waker::noop()).is_pending());
     let finishes = registry.tracer().trace(gates[0].clone());
-let finished_handle = finishes.handle();
+    let finished_handle = finishes.handle();
     let aborted = registry.tracer().trace(Gate::default());
-let aborted_handle = aborted.handle();
+    let aborted_handle = aborted.handle();
     let panics = registry.tracer().trace(panics);
-let panicked_handle = panics.handle();
+    let panicked_handle = panics.handle();
     let joins = [runtime.spawn(finishes), runtime.spawn(aborted), runtime.spawn(panics)];
     for handle in [&finished_handle, &aborted_handle, &panicked_handle] {
         only_stack(&handle.capture_blocking(FOREVER).unwrap());
@@ -84,7 +84,7 @@ fn a_child_that_outlives_its_parent_reaches_no_freed_memory() {
     let handle = child.handle();
     let parent_id = {
         let parent = registry.tracer().named("parent").trace(Parent { child: Some(&mut child) });
-let parent_handle = parent.handle();
+        let parent_handle = parent.handle();
         let mut parent = Box::pin(parent);
         let mut capture = pin!(parent_handle.capture().no_timeout());
         assert!(poll(capture.as_mut(), Waker::noop()).is_pending());

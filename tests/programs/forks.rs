@@ -51,7 +51,7 @@ fn nobody_answers(registry: &Registry, handle: &TraceHandle) {
 fn times_go_on(registry: &Registry) {
     let began = Instant::now();
     let task = registry.tracer().trace(poll_fn(|_| Poll::<()>::Pending));
-let handle = task.handle();
+    let handle = task.handle();
     let mut task = pin!(task);
     loop {
         assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use backtrace_waker::tokio::deadline;
+use backtrace_waker::tokio::test_timeout;
 use backtrace_waker::{TestTimeout, TracedExt};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -18,19 +18,19 @@ fn main() {
     match &*how {
         "waits" => block_on(async {
             tokio::spawn(neighbour().traced_as("neighbour"));
-            deadline(AT_ONCE, waits()).await;
+            test_timeout(AT_ONCE, waits()).await;
         }),
         "wedged" => block_on(async {
             tokio::spawn(neighbour().traced_as("neighbour"));
             tokio::task::yield_now().await;
             tokio::spawn(async { blocks() }.traced_as("culprit"));
-            deadline(AT_ONCE, tokio::time::sleep(LONG)).await;
+            test_timeout(AT_ONCE, tokio::time::sleep(LONG)).await;
         }),
         "comes back" => {
             let mut polled = pin!(neighbour().traced_as("neighbour"));
             assert!(polled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             let panicked = std::thread::spawn(|| {
-                let _deadline = TestTimeout::new(AT_ONCE);
+                let _timeout = TestTimeout::new(AT_ONCE);
                 std::thread::sleep(AT_ONCE * 100);
             });
             let payload = panicked.join().expect_err("it was late");
@@ -40,19 +40,19 @@ fn main() {
         "never comes back" => {
             let mut polled = pin!(neighbour().traced_as("neighbour"));
             assert!(polled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            let _deadline = TestTimeout::with_grace(AT_ONCE, AT_ONCE);
+            let _timeout = TestTimeout::with_grace(AT_ONCE, AT_ONCE);
             blocks();
         }
         "waits, untraced" => block_on(async {
             tokio::spawn(neighbour());
-            deadline(AT_ONCE, child()).await;
+            test_timeout(AT_ONCE, child()).await;
         }),
         "never comes back, untraced" => {
-            let _deadline = TestTimeout::with_grace(AT_ONCE, AT_ONCE);
+            let _timeout = TestTimeout::with_grace(AT_ONCE, AT_ONCE);
             blocks();
         }
         "panics" => {
-            let _deadline = TestTimeout::new(AT_ONCE);
+            let _timeout = TestTimeout::new(AT_ONCE);
             std::thread::sleep(AT_ONCE * 100);
             panic!("on purpose");
         }

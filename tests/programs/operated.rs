@@ -4,8 +4,8 @@ use std::io::BufRead;
 use std::sync::mpsc::{Receiver, channel};
 
 use backtrace_waker::TracedExt;
-use backtrace_waker::tokio::JoinSet;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
 
 fn main() {
     bw_agent::start().expect("an agent");
@@ -58,7 +58,7 @@ async fn waits_for_ever() {
 async fn waits_for_children() {
     let mut children = JoinSet::new();
     for _ in 0..2 {
-        children.spawn(waits_for_ever());
+        children.spawn(waits_for_ever().traced());
     }
     while children.join_next().await.is_some() {}
 }

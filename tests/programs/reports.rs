@@ -150,7 +150,7 @@ fn blocks() {
 /// A task that waits by now.
 fn spawn_waiting(runtime: &Runtime, name: &'static str) {
     let task = backtrace_waker::Tracer::new().named(name).trace(waits());
-let handle = task.handle();
+    let handle = task.handle();
     runtime.spawn(task);
     while handle.state() != TaskState::Suspended {
         std::thread::yield_now();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use bw_core::{Capture, TaskState, TraceHandle, traced};
+use bw_core::{CaptureFuture, TaskState, TraceHandle, traced};
 
 use crate::harness::{Bell, FOREVER, Gate, ask, only_stack, poll};
 
@@ -81,7 +81,7 @@ fn handle_dropped() {
 }
 
 /// A request, and whether its requester was woken.
-type Waiting = (Pin<Box<Capture>>, Arc<Bell>);
+type Waiting = (Pin<Box<CaptureFuture>>, Arc<Bell>);
 
 #[test]
 fn a_thousand_requests_at_once_share_one_poll() {

@@ -12,8 +12,8 @@ use bw_core::{NoTrace, RawTaskDump, Registry, TaskFilter, TaskRecord, TaskState,
 use crate::harness::{Bell, FOREVER, Gate, Inline, only_stack, poll};
 
 /// Polls the dump, the tasks, and so on, until the dump is there.
-fn dump_of<F: Future>(dump: bw_core::Dump, tasks: &mut [Pin<Box<TracedTask<F>>>]) -> RawTaskDump {
-    let mut dump = pin!(dump.deadline(FOREVER));
+fn dump_of<F: Future>(dump: bw_core::DumpFuture, tasks: &mut [Pin<Box<TracedTask<F>>>]) -> RawTaskDump {
+    let mut dump = pin!(dump.timeout(FOREVER));
     for _ in 0..1_000 {
         if let Poll::Ready(dump) = poll(dump.as_mut(), &Bell::new().1) {
             return dump;
@@ -59,7 +59,8 @@ fn every_task_answers_and_equal_traces_are_kept_once() {
 fn no_more_than_so_many_are_asked_at_once() {
     let registry = Registry::new();
     let bells: Vec<_> = (0..20).map(|_| Bell::new()).collect();
-    let mut tasks: Vec<_> = bells.iter().map(|_| Box::pin(registry.tracer().trace(Gate::default()))).collect();
+    let mut tasks: Vec<_> =
+        bells.iter().map(|_| Box::pin(registry.tracer().trace(Gate::default()))).collect();
     for (task, (_, waker)) in tasks.iter_mut().zip(&bells) {
         assert!(poll(task.as_mut(), waker).is_pending());
     }
@@ -86,7 +87,7 @@ fn no_more_than_so_many_are_asked_at_once() {
 fn a_task_that_was_never_polled_is_not_waited_for() {
     let registry = Registry::new();
     let _task = registry.tracer().named("unborn").trace(Gate::default());
-let handle = _task.handle();
+    let handle = _task.handle();
     let dump = registry.dump().timeout(FOREVER).blocking();
     assert_eq!(why(&dump), [Some(NoTrace::NeverPolled)]);
     assert_eq!((dump.tasks()[0].id(), dump.tasks()[0].name()), (handle.id(), Some("unborn")));
@@ -226,7 +227,7 @@ fn two_dumps_at_once_are_both_whole() {
 fn a_dump_and_who_asks_one_of_its_tasks_share_the_poll() {
     let registry = Registry::new();
     let task = registry.tracer().trace(Gate::default());
-let handle = task.handle();
+    let handle = task.handle();
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     let mut dump = pin!(registry.dump().timeout(FOREVER));
@@ -292,16 +293,12 @@ fn a_dump_that_is_dropped_leaves_nothing_behind() {
 fn asked_from_inside_a_traced_task_by_a_thread_that_blocks() {
     let registry = Registry::new();
     let asked = Cell::new(None);
-    let inside = registry.traced_as(
-        "asks",
-        poll_fn(|_| {
-            asked.set(Some(
-                registry.dump().only(TaskFilter::new().name_contains("asks")).deadline(FOREVER).blocking(),
-            ));
-            Poll::<()>::Pending
-        }),
-    );
-    let mut inside = pin!(inside.0);
+    let inside = registry.tracer().named("asks").trace(poll_fn(|_| {
+        let dump = registry.dump().only(TaskFilter::new().name_contains("asks")).timeout(FOREVER);
+        asked.set(Some(dump.blocking()));
+        Poll::<()>::Pending
+    }));
+    let mut inside = pin!(inside);
     assert!(poll(inside.as_mut(), Waker::noop()).is_pending());
     let dump = asked.take().unwrap();
     assert_eq!(why(&dump), [Some(NoTrace::AsksItself)]);
@@ -314,7 +311,7 @@ fn asked_from_inside_a_traced_task_that_awaits_it() {
     let _others = suspended(&registry, 1);
     let inside = {
         let registry = registry.clone();
-        async move { registry.dump().only(TaskFilter::new().name_contains("asks")).deadline(FOREVER).await }
+        async move { registry.dump().only(TaskFilter::new().name_contains("asks")).timeout(FOREVER).await }
     };
     // Awaiting a dump, the task waits like any other, and answers: it is woken for that, and its executor polls it.
     let mut inside = pin!(registry.tracer().named("asks").trace(inside));
@@ -336,12 +333,12 @@ fn a_poll_that_blocks_is_shown_with_its_thread() {
     let registry = Registry::new();
     let (started, wait_started) = mpsc::channel();
     let (release, wait_release) = mpsc::channel::<()>();
-    let task = registry.traced(async move {
+    let task = registry.tracer().trace(async move {
         started.send(()).unwrap();
         wait_release.recv().unwrap();
     });
     let thread = std::thread::Builder::new().name("the blocked one".into());
-    let thread = thread.spawn(move || poll(pin!(task.0), Waker::noop()).is_ready()).unwrap();
+    let thread = thread.spawn(move || poll(pin!(task), Waker::noop()).is_ready()).unwrap();
     wait_started.recv_timeout(FOREVER).unwrap();
     let dump = registry.dump().timeout(Duration::from_millis(1)).blocking();
     let TaskState::Polling(polling) = &dump.tasks()[0].status().state else { panic!("{dump:?}") };
@@ -359,18 +356,19 @@ fn a_poll_that_blocks_is_shown_with_its_thread() {
 fn a_child_is_the_task_in_whose_poll_it_is_polled_or_else_was_wrapped() {
     let registry = Registry::new();
     let inner = registry.tracer().trace(Gate::default());
-let inner_handle = inner.handle();
+    let inner_handle = inner.handle();
     let spawned = Cell::new(None);
     let outer = registry.tracer().trace(async {
-        spawned.set(Some(registry.traced(Gate::default())));
+        spawned.set(Some(registry.tracer().trace(Gate::default())));
         inner.await;
     });
-let outer_handle = outer.handle();
+    let outer_handle = outer.handle();
     let mut outer = pin!(outer);
     assert_eq!(inner_handle.parent(), None);
     assert!(poll(outer.as_mut(), Waker::noop()).is_pending());
     assert_eq!(inner_handle.parent(), Some(outer_handle.id()));
-    let (spawned, spawned_handle) = spawned.take().unwrap();
+    let spawned = spawned.take().unwrap();
+    let spawned_handle = spawned.handle();
     assert!(poll(pin!(spawned), Waker::noop()).is_pending());
     assert_eq!(spawned_handle.parent(), Some(outer_handle.id()));
     assert_eq!(outer_handle.parent(), None);

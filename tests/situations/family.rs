@@ -21,7 +21,7 @@ fn parent(registry: &Registry, child: &Shared) -> TracedTask<impl Future<Output 
 fn a_child_that_moves_is_the_child_of_who_polled_it_when_it_was_asked() {
     let registry = Registry::new();
     let child = registry.tracer().trace(Gate::default());
-let handle = child.handle();
+    let handle = child.handle();
     let child: Shared = Arc::new(Mutex::new(Box::pin(child)));
     let (old, new) = (parent(&registry, &child), parent(&registry, &child));
     let (old_id, new_id) = (old.handle().id(), new.handle().id());
@@ -43,7 +43,7 @@ let handle = child.handle();
 fn a_dump_has_the_parent_of_the_poll_that_answered_it() {
     let registry = Registry::new();
     let child = registry.tracer().trace(Gate::default());
-let handle = child.handle();
+    let handle = child.handle();
     let child: Shared = Arc::new(Mutex::new(Box::pin(child)));
     let (mut old, mut new) = (Box::pin(parent(&registry, &child)), Box::pin(parent(&registry, &child)));
     assert!(poll(old.as_mut(), Waker::noop()).is_pending());
@@ -62,13 +62,14 @@ fn the_task_that_wrapped_another_is_its_parent_when_nobody_polls_it() {
     let registry = Registry::new();
     let spawned = Mutex::new(None);
     let spawner = registry.tracer().trace(poll_fn(|_| {
-        spawned.lock().unwrap().get_or_insert_with(|| registry.traced(Gate::default()));
+        spawned.lock().unwrap().get_or_insert_with(|| registry.tracer().trace(Gate::default()));
         Poll::<()>::Pending
     }));
-let spawner_handle = spawner.handle();
+    let spawner_handle = spawner.handle();
     let mut spawner = pin!(spawner);
     assert!(poll(spawner.as_mut(), Waker::noop()).is_pending());
-    let (spawned, handle) = spawned.lock().unwrap().take().unwrap();
+    let spawned = spawned.lock().unwrap().take().unwrap();
+    let handle = spawned.handle();
     assert_eq!((handle.parent(), handle.is_nested()), (Some(spawner_handle.id()), false));
     let child: Shared = Arc::new(Mutex::new(Box::pin(spawned)));
     let other = parent(&registry, &child);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
-use bw_core::{NoTrace, Registry, TaskState, TraceHandle, TracedTask};
+use bw_core::{NoTrace, Registry, TaskFilter, TaskState, TraceHandle, TracedTask};
 
 use crate::harness::{Bell, FOREVER, Gate, on_panic, only_stack, poll};
 
@@ -275,9 +275,14 @@ impl Drop for CallsBack {
 
 /// Everything that locks anything of ours.
 fn call_everything(registry: &Registry, handle: &TraceHandle) {
-    let _ = (registry.len(), registry.get(handle.id()), registry.tasks(), format!("{registry:?}"));
+    let _ = (
+        registry.len(),
+        registry.get(handle.id()),
+        registry.look(&TaskFilter::new()),
+        format!("{registry:?}"),
+    );
     let task = registry.tracer().trace(Gate::default());
-let new = task.handle();
+    let new = task.handle();
     let mut task = Box::pin(task);
     assert!(poll(task.as_mut(), Waker::noop()).is_pending());
     let _ = (new.status(), handle.status(), handle.parent());
@@ -395,7 +400,7 @@ fn a_requesters_waker_that_calls_us_back_from_inside_the_traced_poll() {
 
 /// Polls the dump when it is woken, on the thread of whoever wakes.
 struct PollsDump {
-    dump: Mutex<Option<Pin<Box<bw_core::Dump>>>>,
+    dump: Mutex<Option<Pin<Box<bw_core::DumpFuture>>>>,
     tasks: AtomicUsize,
 }
 

@@ -93,8 +93,7 @@ fn fifty_deep_all_asked_at_once() {
         task = Box::pin(outer);
     }
     let ((_, waker), (_, requester)) = (Bell::new(), Bell::new());
-    let mut captures: Vec<_> =
-        handles.iter().map(|handle| Box::pin(handle.capture().no_timeout())).collect();
+    let mut captures: Vec<_> = handles.iter().map(|handle| Box::pin(handle.capture().no_timeout())).collect();
     for capture in &mut captures {
         assert!(poll(capture.as_mut(), &requester).is_pending());
     }

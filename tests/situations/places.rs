@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use bw_core::{NoTrace, RawTaskDump, Registry, TaskState};
+use bw_core::{NoTrace, RawTaskDump, Registry, TaskFilter, TaskRecord, TaskState};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::harness::{FOREVER, Gate, on_panic, only_stack, poll};
@@ -59,7 +59,7 @@ fn while_the_runtime_shuts_down() {
     let mut handles = Vec::new();
     for _ in 0..100 {
         let task = registry.tracer().trace(Gate::default());
-let handle = task.handle();
+        let handle = task.handle();
         runtime.spawn(task);
         handles.push(handle);
     }
@@ -111,7 +111,7 @@ fn two_from_two_threads_at_once() {
             scope.spawn(move || {
                 for _ in 0..20 {
                     let dump = registry.dump().at_once(at_once).timeout(FOREVER).blocking();
-                    let asked = |task: &&bw_core::TaskRecord| task.trace() != Err(NoTrace::NeverPolled);
+                    let asked = |task: &&TaskRecord| task.trace() != Err(NoTrace::NeverPolled);
                     assert!(dump.tasks().iter().filter(asked).all(|task| dump.trace_of(task).is_some()));
                     assert_eq!(dump.tasks().len(), 500);
                 }
@@ -163,7 +163,7 @@ fn a_task_that_itself_drops_the_runtime() {
         }
     };
     let drops = registry.tracer().named("drops").trace(drops);
-let handle = drops.handle();
+    let handle = drops.handle();
     {
         let runtime = runtime.lock().unwrap();
         for _ in 0..10 {
@@ -184,8 +184,10 @@ let handle = drops.handle();
 }
 
 fn is_polled(registry: &Registry, name: &str) -> bool {
-    let tasks = registry.tasks();
-    tasks.iter().any(|task| task.name() == Some(name) && matches!(task.state(), TaskState::Polling(_)))
+    let dump = registry.look(&TaskFilter::new());
+    let is_it =
+        |task: &TaskRecord| task.name() == Some(name) && matches!(task.status().state, TaskState::Polling(_));
+    dump.tasks().iter().any(is_it)
 }
 
 #[test]
@@ -221,7 +223,7 @@ fn asked_in_a_panic_hook() {
             std::panic::panic_any("its own");
         })
     });
-let handle = panics.handle();
+    let handle = panics.handle();
     let panicking = thread::spawn(move || {
         on_panic(in_hook);
         let mut panics = Box::pin(panics);

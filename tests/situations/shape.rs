@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::pending;
 use std::rc::Rc;
 
-use bw_core::{Capture, CaptureError, RawTrace, TraceHandle, TracedTask, traced};
+use bw_core::{CaptureError, CaptureFuture, RawTrace, TraceHandle, TracedTask, traced};
 
 fn added<F: Future>(future: F) -> usize {
     let before = size_of::<F>();
@@ -57,7 +57,7 @@ fn the_wrapper_is_send_and_sync_as_the_future_is() {
         traced(future).0
     }
     drop(sendable(async {}));
-    let _: fn(TraceHandle) -> Capture = |handle| handle.capture();
+    let _: fn(TraceHandle) -> CaptureFuture = |handle| handle.capture();
     let _: Option<TracedTask<std::future::Ready<()>>> = None;
 }
 
@@ -89,10 +89,10 @@ fn the_place_of_the_call_is_kept() {
     let (_task, handle) = traced(async {});
     assert_eq!((handle.spawned_at().file(), handle.spawned_at().line()), (file!(), line!() - 1));
     let task = bw_core::Tracer::new().named("worker").trace(async {});
-let handle = task.handle();
+    let handle = task.handle();
     assert_eq!(handle.name(), Some("worker"));
     assert_eq!(task.handle().id(), handle.id());
     let _task = bw_core::Tracer::new().named(format!("worker {}", 1)).trace(async {});
-let handle = _task.handle();
+    let handle = _task.handle();
     assert_eq!(handle.name(), Some("worker 1"));
 }

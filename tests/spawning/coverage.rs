@@ -1,10 +1,10 @@
 //! How many of all tasks are traced, as dumps say it.
 
-use backtrace_waker::tokio::{JoinSet, spawn, spawn_local};
+use backtrace_waker::tokio::{spawn, spawn_local};
 use backtrace_waker::{Registry, TaskDump, TracedExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
-use tokio::task::yield_now;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::{alone, block_on, on_local_set, wait};
 
@@ -26,7 +26,7 @@ fn tasks_are_counted_against_those_that_are_alive() {
     block_on(async {
         let mut set = JoinSet::new();
         for _ in 0..3 {
-            set.spawn(wait());
+            set.spawn(wait().traced());
         }
         assert_eq!(in_all().await, "traced 3 of 3 tasks alive");
         tokio::spawn(wait());
@@ -69,7 +69,7 @@ fn none_is_loud() {
         let unborn = wait().traced();
         assert_eq!(in_all().await, format!("{loud}; not counted: 1 never polled"));
         drop(unborn);
-        let printed = TaskDump::of(&Registry::new()).await.to_string();
+        let printed = Registry::new().dump().await.to_string();
         assert!(
             printed.contains("\nNO TASK IS TRACED: wrap"),
             "also where nobody knows what is alive: {printed}"

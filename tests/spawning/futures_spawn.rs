@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use backtrace_waker::{Registry, TracedExecutor};
+use backtrace_waker::{Registry, TracedExecutor, Tracer};
 use futures::channel::oneshot;
 use futures::executor::{LocalPool, ThreadPool};
 use futures::task::{LocalSpawn, LocalSpawnExt, Spawn, SpawnExt};
@@ -14,7 +14,7 @@ use crate::{alone, name_of_the_one_spawned_at, traced};
 fn a_spawner_spawns_traced_tasks_that_give_their_outputs() {
     let _alone = alone();
     let pool = ThreadPool::builder().pool_size(1).create().unwrap();
-    let spawner = TracedExecutor::new(pool).named(format!("pool {}", 1));
+    let spawner = TracedExecutor::with_tracer(pool, Tracer::new().named(format!("pool {}", 1)));
     let line = line!() - 1;
     let (give, take) = oneshot::channel::<u32>();
     let task = spawner.spawn_with_handle(async { take.await.unwrap() }).unwrap();
@@ -54,7 +54,7 @@ fn a_local_spawner_takes_what_is_not_send() {
 fn an_executor_may_have_a_registry_of_its_own() {
     let registry = Registry::new();
     let mut pool = LocalPool::new();
-    let spawner = TracedExecutor::new(pool.spawner()).registry(registry.clone());
+    let spawner = TracedExecutor::with_tracer(pool.spawner(), registry.tracer());
     spawner.spawn(async {}).unwrap();
     assert_eq!(registry.len(), 1);
     pool.run();

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use backtrace_waker::{TaskDump, TracedExecutor};
+use backtrace_waker::{TaskDump, TracedExecutor, Tracer};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2 as client;
@@ -35,12 +35,12 @@ fn hyper_utils_builders_take_it() {
 fn streams_and_connections_of_http2_are_traced() {
     block_on(async {
         let (near, far) = tokio::io::duplex(4096);
-        let executor = TracedExecutor::new(TokioExecutor::new()).named("stream");
+        let executor = TracedExecutor::with_tracer(TokioExecutor::new(), Tracer::new().named("stream"));
         let line = line!() - 1;
         let server = server::Builder::new(executor);
         let connection = server.serve_connection(TokioIo::new(far), service_fn(answer_late));
         tokio::spawn(async move { drop(connection.await) });
-        let executor = TracedExecutor::new(TokioExecutor::new()).named("client");
+        let executor = TracedExecutor::with_tracer(TokioExecutor::new(), Tracer::new().named("client"));
         let (client, connection) = client::handshake(executor, TokioIo::new(near)).await.unwrap();
         tokio::spawn(async move { drop(connection.await) });
         for _ in 0..3 {

@@ -12,11 +12,10 @@ mod smol_executor;
 mod tokio_spawn;
 
 use std::future::Future;
-use std::panic::Location;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backtrace_waker::Registry;
+use backtrace_waker::{Registry, SpawnedAt, TaskFilter};
 use tokio::runtime;
 use tokio::task::LocalSet;
 
@@ -42,9 +41,10 @@ pub(crate) fn on_local_set<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// The name of every traced task, and the place it was spawned at, by id.
-pub(crate) fn traced() -> Vec<(Option<String>, &'static Location<'static>)> {
-    let tasks = Registry::global().tasks();
-    tasks.iter().map(|task| (task.name().map(str::to_owned), task.spawned_at())).collect()
+pub(crate) fn traced() -> Vec<(Option<String>, SpawnedAt)> {
+    let dump = Registry::global().look(&TaskFilter::new());
+    let tasks = dump.raw().tasks().iter();
+    tasks.map(|task| (task.name().map(str::to_owned), task.spawned_at().clone())).collect()
 }
 
 /// The name of the only traced task, which was spawned in this file on this line.

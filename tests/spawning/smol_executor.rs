@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use backtrace_waker::TracedExecutor;
+use backtrace_waker::{TracedExecutor, Tracer};
 use futures::executor::block_on;
 
 use crate::{alone, name_of_the_one_spawned_at, traced};
@@ -22,7 +22,7 @@ fn an_executor_spawns_traced_tasks_with_the_place_of_the_call() {
 fn an_executor_of_what_it_borrows() {
     let _alone = alone();
     let answer = String::from("42");
-    let executor = TracedExecutor::new(smol::Executor::new()).named("borrower");
+    let executor = TracedExecutor::with_tracer(smol::Executor::new(), Tracer::new().named("borrower"));
     let task = executor.spawn(async { answer.as_str() });
     assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1).unwrap(), "borrower");
     block_on(executor.tick());

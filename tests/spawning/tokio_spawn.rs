@@ -1,8 +1,9 @@
-//! `spawn` and its siblings.
+//! `spawn` and `spawn_local`, and tokio's own with `traced` and `traced_as`.
 
 use std::rc::Rc;
 
-use backtrace_waker::tokio::{spawn, spawn_local, spawn_local_named, spawn_named, spawn_on, spawn_on_named};
+use backtrace_waker::TracedExt;
+use backtrace_waker::tokio::{spawn, spawn_local};
 use tokio::runtime::Handle;
 
 use crate::{block_on, name_of_the_one_spawned_at, on_local_set, traced, wait};
@@ -21,13 +22,13 @@ fn spawn_is_tokios_with_the_place_of_the_call() {
 }
 
 #[test]
-fn spawn_on_is_the_handles_with_the_place_of_the_call() {
+fn a_handle_spawns_traced_futures_with_the_place_of_the_call() {
     block_on(async {
         let runtime = Handle::current();
-        let task = spawn_on(&runtime, async { 42 });
+        let task = runtime.spawn(async { 42 }.traced());
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1), None);
         assert_eq!(task.await.unwrap(), 42);
-        let task = spawn_on_named(format!("conn {}", 7), &runtime, async { 42 });
+        let task = runtime.spawn(async { 42 }.traced_as(format!("conn {}", 7)));
         assert_eq!(name_of_the_one_spawned_at(file!(), line!() - 1).unwrap(), "conn 7");
         assert_eq!(task.await.unwrap(), 42);
     });

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use bw_core::{Capture, NoTrace, RawTaskDump, TraceHandle};
+use bw_core::{CaptureFuture, NoTrace, RawTaskDump, TraceHandle};
 
 use crate::counts::{COUNTS, count};
 use crate::{PATIENCE, World};
@@ -17,7 +17,7 @@ use crate::{PATIENCE, World};
 pub(crate) fn dump_blocking(world: &World) -> Result<(), String> {
     let mut at_once = [bw_core::DumpFuture::DEFAULT_AT_ONCE, 64, usize::MAX].into_iter().cycle();
     while !world.is_over() {
-        let dump = world.registry.dump().at_once(at_once.next().unwrap_or(1)).deadline(PATIENCE);
+        let dump = world.registry.dump().at_once(at_once.next().unwrap_or(1)).timeout(PATIENCE);
         check(&dump.blocking())?;
     }
     Ok(())
@@ -91,7 +91,7 @@ impl Wake for Bell {
 }
 
 struct Asked {
-    capture: Pin<Box<Capture>>,
+    capture: Pin<Box<CaptureFuture>>,
     bell: Arc<Bell>,
     seen: usize,
     is_answered: bool,

@@ -92,8 +92,9 @@ fn spawn(world: &World, slot: usize, reports: &Sender<Report>, random: &mut Rand
     let (order, ordered) = oneshot::channel();
     let shape = Shape::ALL[usize::try_from(random.below(5)).unwrap_or(0)];
     let ticket = Ticket::new(slot, reports.clone());
-    let task = world.registry.tracer().named("task").trace(task(shape, world.registry.clone(), ordered, ticket));
-let handle = task.handle();
+    let task =
+        world.registry.tracer().named("task").trace(task(shape, world.registry.clone(), ordered, ticket));
+    let handle = task.handle();
     let mut runtimes: [Handle; 2] = [world.runtimes[0].handle().clone(), world.runtimes[1].handle().clone()];
     if random.below(4) == 0 {
         runtimes.reverse();

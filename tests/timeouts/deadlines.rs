@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use backtrace_waker::TestTimeout;
-use backtrace_waker::tokio::deadline;
+use backtrace_waker::tokio::test_timeout;
 
 /// What `panic` makes of a program.
 const PANICKED: Option<i32> = Some(101);
@@ -19,7 +19,7 @@ fn late(how: &str) -> (Output, String) {
 
 #[tokio::test]
 async fn who_is_in_time_hears_nothing() {
-    assert_eq!(deadline(Duration::from_secs(60), async { 7 }).await, 7);
+    assert_eq!(test_timeout(Duration::from_secs(60), async { 7 }).await, 7);
     drop(TestTimeout::new(Duration::MAX));
     drop(TestTimeout::new(Duration::from_secs(60)));
 }
@@ -27,11 +27,11 @@ async fn who_is_in_time_hears_nothing() {
 #[tokio::test]
 #[should_panic(expected = "0ns have passed, and the future is not ready")]
 async fn who_is_late_panics() {
-    deadline(Duration::ZERO, std::future::pending::<()>()).await;
+    test_timeout(Duration::ZERO, std::future::pending::<()>()).await;
 }
 
 #[test]
-fn a_deadline_prints_all_tasks_and_the_trace_of_its_own_future() {
+fn a_timeout_prints_all_tasks_and_the_trace_of_its_own_future() {
     let (output, text) = late("waits");
     assert_eq!(output.status.code(), PANICKED, "{text}");
     let (dump, message) = text.split_once("panicked at").expect("a panic");
@@ -42,7 +42,7 @@ fn a_deadline_prints_all_tasks_and_the_trace_of_its_own_future() {
 }
 
 #[test]
-fn a_deadline_whose_runtime_is_wedged_prints_all_tasks_and_aborts() {
+fn a_timeout_whose_runtime_is_wedged_prints_all_tasks_and_aborts() {
     let (output, text) = late("wedged");
     assert_eq!(output.status.signal(), SIGABRT, "{text}");
     assert!(text.contains("\"neighbour\"") && text.contains("did not end within 1ms"), "{text}");
@@ -55,7 +55,7 @@ fn a_test_that_comes_back_too_late_fails_alone() {
     let (output, text) = late("comes back");
     assert_eq!(output.status.code(), PANICKED, "{text}");
     assert!(text.contains("\"neighbour\""), "{text}");
-    assert!(text.contains("the test did not end within 1ms (deadline at tests/programs/late.rs:"), "{text}");
+    assert!(text.contains("the test did not end within 1ms (timeout at tests/programs/late.rs:"), "{text}");
     assert!(text.contains("the others went on"), "{text}");
 }
 
@@ -67,18 +67,18 @@ fn a_test_that_never_comes_back_is_aborted() {
 }
 
 #[test]
-fn where_nothing_is_traced_a_deadline_prints_its_own_futures_trace_and_no_dump() {
+fn where_nothing_is_traced_a_timeout_prints_its_own_futures_trace_and_no_dump() {
     let (output, text) = late("waits, untraced");
     assert_eq!(output.status.code(), PANICKED, "{text}");
     assert!(
-        text.contains("deadline at tests/programs/late.rs:") && text.contains("late::child at"),
+        text.contains("test timeout at tests/programs/late.rs:") && text.contains("late::child at"),
         "{text}"
     );
     assert!(!text.contains("0 tasks") && !text.contains("TRACED"), "{text}");
 }
 
 #[test]
-fn where_nothing_is_traced_a_test_deadline_says_so_and_what_to_do() {
+fn where_nothing_is_traced_a_test_timeout_says_so_and_what_to_do() {
     let (output, text) = late("never comes back, untraced");
     assert_eq!(output.status.signal(), SIGABRT, "{text}");
     assert_eq!(text.matches("no task is traced").count(), 1, "{text}");

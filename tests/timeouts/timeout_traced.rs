@@ -41,7 +41,7 @@ async fn the_error_says_where_the_future_waited() {
     assert_eq!(began.elapsed().as_secs(), 5);
     drop(held);
 
-    assert_eq!(elapsed.after(), 5 * SECOND);
+    assert_eq!(elapsed.timeout(), 5 * SECOND);
     assert_eq!(elapsed.to_string(), "5s have passed, and the future is not ready");
     let text = format!("{elapsed:#}");
     // Relative to where tests run.

@@ -10,7 +10,7 @@ use std::net::Shutdown;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use backtrace_waker::{RawDumpFile, TraceHandle};
+use backtrace_waker::{RawDumpFile, TraceHandle, TracedExt};
 use support::{OwnAgent, get};
 use tokio::runtime::{Builder, Runtime};
 
@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 fn sleeper(name: &'static str) -> (Runtime, TraceHandle) {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let task = backtrace_waker::Tracer::new().named(name).trace(sleep_long());
-let handle = task.handle();
+    let handle = task.handle();
     runtime.spawn(task);
     // Answers when it has been polled.
     handle.capture_blocking(support::PATIENCE).unwrap();
@@ -328,7 +328,7 @@ fn nothing_but_get_and_head_is_answered() {
 fn a_wedged_runtime_does_not_keep_a_dump_from_being_answered() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let task = backtrace_waker::Tracer::new().named("wedged waiter").trace(sleep_long());
-let waiter = task.handle();
+    let waiter = task.handle();
     runtime.spawn(task);
     waiter.capture_blocking(support::PATIENCE).unwrap();
     let (blocked, is_blocked) = mpsc::channel();
@@ -337,13 +337,11 @@ let waiter = task.handle();
         let (release, released) = mpsc::channel::<()>();
         releases.push(release);
         let blocked = blocked.clone();
-        runtime.spawn(
-            backtrace_waker::traced_as("wedge", async move {
-                blocked.send(()).unwrap();
-                let _ = released.recv();
-            })
-            .0,
-        );
+        let wedge = async move {
+            blocked.send(()).unwrap();
+            let _ = released.recv();
+        };
+        runtime.spawn(wedge.traced_as("wedge"));
     }
     for _ in 0..2 {
         is_blocked.recv_timeout(support::PATIENCE).unwrap();

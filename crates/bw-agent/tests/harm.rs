@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use backtrace_waker::TracedExt;
 use support::{Answer, OwnAgent, PATIENCE, connect, exchange, request};
 
 /// Whether the agent still answers, to somebody else.
@@ -241,9 +242,8 @@ fn of_requests_sent_at_once_no_answer_is_another_ones() {
 fn a_client_that_never_reads_never_takes_more_memory_than_the_cap() {
     // More than a socket holds: what is not read stays with the agent.
     let long = "x".repeat(2_000);
-    let filler: Vec<_> = (0..1_000)
-        .map(|n| backtrace_waker::traced_as(format!("unread {n} {long}"), std::future::pending::<()>()))
-        .collect();
+    let filler: Vec<_> =
+        (0..1_000).map(|n| std::future::pending::<()>().traced_as(format!("unread {n} {long}"))).collect();
     let list = "/debug/async/tasks?format=json&filter=name:unread";
     let agent = OwnAgent::told(|builder| builder.deadline(Duration::from_millis(50)));
     let size = agent.get(list).body.len();
@@ -314,7 +314,7 @@ fn a_waker_that_blocks_never_keeps_the_agent_from_answering() {
     let (release, released) = mpsc::channel();
     let waker = Waker::from(Arc::new(Blocks(Mutex::new(released))));
     let task = backtrace_waker::Tracer::new().named("its waker blocks").trace(std::future::pending::<()>());
-let handle = task.handle();
+    let handle = task.handle();
     let mut task = std::pin::pin!(task);
     assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     let agent = OwnAgent::start();
@@ -411,7 +411,7 @@ fn a_very_deep_task_never_overflows_a_stack_of_the_agent() {
         .build()
         .unwrap();
     let task = backtrace_waker::Tracer::new().named("deep").trace(deep(10_000));
-let handle = task.handle();
+    let handle = task.handle();
     runtime.spawn(task);
     handle.capture_blocking(PATIENCE).unwrap();
     let agent = OwnAgent::start();

@@ -8,15 +8,15 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::routing::{get, post};
 use bw_agent::TraceRequests;
-use bw_core::Registry;
+use bw_core::{Registry, TaskFilter, TaskRecord};
 use tower_service::Service;
 
 /// Names of the traced tasks with this in them: the registry is the process's, and so the other test's too.
 fn names(part: &str) -> Vec<String> {
-    let tasks = Registry::global().tasks();
-    tasks
+    let dump = Registry::global().look(&TaskFilter::new());
+    dump.tasks()
         .iter()
-        .filter_map(|task| task.name())
+        .filter_map(TaskRecord::name)
         .filter(|name| name.contains(part))
         .map(str::to_owned)
         .collect()
@@ -36,8 +36,8 @@ async fn a_request_is_a_task_named_after_its_route_until_it_is_answered() {
     assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 
     assert_eq!(names("GET"), ["GET /orders/{id}"], "the route, and not what is in the path");
-    let tasks = Registry::global().tasks();
-    let task = tasks.iter().find(|task| task.name() == Some("GET /orders/{id}")).unwrap();
+    let dump = Registry::global().look(&TaskFilter::new());
+    let task = dump.tasks().iter().find(|task| task.name() == Some("GET /orders/{id}")).unwrap();
     assert_eq!((task.spawned_at().file(), task.spawned_at().line()), (file!(), line));
 
     assert_eq!(app.call(ask("POST", "/orders")).await.unwrap().status(), StatusCode::CREATED);

@@ -26,9 +26,15 @@ pub(crate) enum Class {
     Hook,
 }
 
+/// The module of the wrapper whose poll is the root of every stack, and the wrapper itself as older dumps name it.
+const TRACED_POLLS: &[&str] = &["bw_core::task::traced_task::", "bw_core::task::TracedTask"];
+
+/// The module of the facade's wrapper, whose poll calls that of `bw_core`.
+const FACADE_WRAPPER: &str = "backtrace_waker::task::traced_task::";
+
 /// Libraries that are glue as a whole or in part, by path.
 const GLUE: &[&str] = &[
-    "backtrace_waker::tokio::deadline::",
+    "backtrace_waker::tokio::timeout_in_test::",
     "backtrace_waker::tokio::timeout::",
     "tokio::future::maybe_done::",
     "tokio::future::poll_fn::",
@@ -144,7 +150,7 @@ impl Class {
             };
         };
         let owner = owner(path);
-        if owner == "bw_core" || is_wakers_own(path) {
+        if owner == "bw_core" || starts_with_path(path, FACADE_WRAPPER) || is_wakers_own(path) {
             return Self::Hook;
         }
         if GLUE.iter().any(|glue| starts_with_path(path, glue)) {
@@ -189,7 +195,7 @@ impl Class {
 
     /// Whether that is a poll of the wrapper.
     pub(crate) fn is_traced_poll(frame: &Frame) -> bool {
-        let is_it = |path: &str| starts_with_path(path, "bw_core::task::");
+        let is_it = |path: &str| TRACED_POLLS.iter().any(|traced| starts_with_path(path, traced));
         frame.function.as_ref().is_some_and(|function| is_it(&function.path))
     }
 
@@ -334,6 +340,8 @@ mod tests {
         for path in [
             "bw_core::hook::clone",
             "<bw_core::task::TracedTask<F> as core::future::future::Future>::poll",
+            "<bw_core::task::traced_task::TracedTask<F> as core::future::future::Future>::poll",
+            "<backtrace_waker::task::traced_task::TracedTask<F> as core::future::future::Future>::poll",
             "<core::task::wake::Waker as core::clone::Clone>::clone",
             "core::task::wake::Waker::wake_by_ref",
             "<core::task::wake::Waker>::wake_by_ref",
@@ -345,6 +353,20 @@ mod tests {
         {
             assert_eq!(class(path, Some(MINE)), Class::User, "{path}");
         }
+    }
+
+    #[test]
+    fn the_poll_of_the_wrapper_is_that_of_bw_core_alone() {
+        let poll_of = |path: &str| format!("<{path}<F> as core::future::future::Future>::poll");
+        for path in ["bw_core::task::traced_task::TracedTask", "bw_core::task::TracedTask"] {
+            assert!(Class::is_traced_poll(&frame(&poll_of(path), None)), "{path}");
+        }
+        for path in
+            ["backtrace_waker::task::traced_task::TracedTask", "bw_core::task::capture_future::CaptureFuture"]
+        {
+            assert!(!Class::is_traced_poll(&frame(&poll_of(path), None)), "{path}");
+        }
+        assert!(!Class::is_traced_poll(&frame("bw_core::task::poll_traced::poll_traced", None)));
     }
 
     #[test]

@@ -119,13 +119,13 @@ impl fmt::Debug for Sink {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use backtrace_waker::{Registry, TaskDump};
+    use backtrace_waker::Registry;
 
     use super::*;
     use crate::{DumpSignal, Reason};
 
     fn report() -> Report {
-        Report::new(Reason::Signal(DumpSignal::Usr1), TaskDump::of(&Registry::new()).blocking())
+        Report::new(Reason::Signal(DumpSignal::Usr1), Registry::new().dump().blocking())
     }
 
     #[test]

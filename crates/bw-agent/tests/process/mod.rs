@@ -169,6 +169,7 @@ pub(crate) mod role {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
+    use backtrace_waker::TracedExt;
     use bw_agent::Agent;
 
     use super::{PathBuf, SAYS};
@@ -251,9 +252,8 @@ pub(crate) mod role {
             // SAFETY: no handler is replaced that anybody needs.
             unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
             let long = "x".repeat(150);
-            let tasks: Vec<_> = (0..3_000)
-                .map(|n| backtrace_waker::traced_as(format!("{n} {long}"), std::future::pending::<()>()))
-                .collect();
+            let tasks: Vec<_> =
+                (0..3_000).map(|n| std::future::pending::<()>().traced_as(format!("{n} {long}"))).collect();
             stays(|| {
                 start();
                 wait();
