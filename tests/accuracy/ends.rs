@@ -29,8 +29,18 @@ fn a_stack_begins_in_the_hook_and_ends_in_the_traced_poll() {
         for stack in &trace.stacks {
             let (first, last) = (stack.frames.first().expect("a leaf"), stack.frames.last().expect("a root"));
             // The physical function of each: what is inlined into it comes before.
-            assert_eq!(names(first).last(), Some(&"bw_core::hook::clone"), "{}", list(stack));
-            assert_eq!(names(last).last(), Some(&"bw_core::task::poll_attended"), "{}", list(stack));
+            assert_eq!(
+                names(first).last(),
+                Some(&"bw_core::hook::recording_waker::clone"),
+                "{}",
+                list(stack)
+            );
+            assert_eq!(
+                names(last).last(),
+                Some(&"bw_core::task::traced_task::poll_attended"),
+                "{}",
+                list(stack)
+            );
             // Each end once: nothing of the walk below, nothing of the executor above.
             let of_core =
                 stack.frames.iter().flat_map(|frame| names(frame)).filter(|name| name.contains("bw_core::"));

@@ -84,7 +84,7 @@ fn receive() -> Arc<PhysicalFrame> {
 
 /// A stack, root first, with what the wrapper and the clone of the waker leave at its ends.
 fn stack(frames: &[Arc<PhysicalFrame>]) -> SymbolizedStack {
-    let poll = "bw_core::task::poll_attended";
+    let poll = "bw_core::task::traced_task::poll_attended";
     let clone = "<core::task::wake::Waker as core::clone::Clone>::clone";
     let first = frame(1, poll, poll, "/src/bw-core/src/task.rs", 1);
     let last = frame(0x9900, clone, clone, "/rustc/0123/library/core/src/task/wake.rs", 2);

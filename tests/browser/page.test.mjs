@@ -117,10 +117,10 @@ test('the list of tasks is sorted by any column', () =>
 test('frames of libraries and everything else show when they are asked for', () =>
   withPage('small.html', { viewport: { width: 1280, height: 1600 } }, async (page) => {
     const shows = async (text) => some(await rowsOf(page), text);
-    assert.equal(await shows('bw_core::task::poll_attended'), false);
+    assert.equal(await shows('bw_core::task::traced_task::poll_attended'), false);
     assert.match(await page.locator('#footer').textContent(), /^\d+ frames of 5 distinct traces hidden/);
     await page.selectOption('#detail', 'full');
-    assert.equal(await shows('bw_core::task::poll_attended'), true);
+    assert.equal(await shows('bw_core::task::traced_task::poll_attended'), true);
     assert.equal(await page.locator('#footer').textContent(), '5 distinct traces');
   }));
 

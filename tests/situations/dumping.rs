@@ -86,11 +86,10 @@ fn no_more_than_so_many_are_asked_at_once() {
 #[test]
 fn a_task_that_was_never_polled_is_not_waited_for() {
     let registry = Registry::new();
-    let _task = registry.tracer().named("unborn").trace(Gate::default());
-    let handle = _task.handle();
+    let unborn = registry.tracer().named("unborn").trace(Gate::default());
     let dump = registry.dump().timeout(FOREVER).blocking();
     assert_eq!(why(&dump), [Some(NoTrace::NeverPolled)]);
-    assert_eq!((dump.tasks()[0].id(), dump.tasks()[0].name()), (handle.id(), Some("unborn")));
+    assert_eq!((dump.tasks()[0].id(), dump.tasks()[0].name()), (unborn.handle().id(), Some("unborn")));
     assert!(!dump.is_partial());
 }
 

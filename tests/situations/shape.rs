@@ -91,8 +91,8 @@ fn the_place_of_the_call_is_kept() {
     let task = bw_core::Tracer::new().named("worker").trace(async {});
     let handle = task.handle();
     assert_eq!(handle.name(), Some("worker"));
+    assert_eq!((handle.spawned_at().file(), handle.spawned_at().line()), (file!(), line!() - 3));
     assert_eq!(task.handle().id(), handle.id());
-    let _task = bw_core::Tracer::new().named(format!("worker {}", 1)).trace(async {});
-    let handle = _task.handle();
-    assert_eq!(handle.name(), Some("worker 1"));
+    let task = bw_core::Tracer::new().named(format!("worker {}", 1)).trace(async {});
+    assert_eq!(task.handle().name(), Some("worker 1"));
 }

@@ -26,8 +26,9 @@ pub(crate) enum Class {
     Hook,
 }
 
-/// The module of the wrapper whose poll is the root of every stack, and the wrapper itself as older dumps name it.
-const TRACED_POLLS: &[&str] = &["bw_core::task::traced_task::", "bw_core::task::TracedTask"];
+/// The module of the wrapper, whose poll is the root of every stack; then the names of the same functions in older dumps.
+const TRACED_POLLS: &[&str] =
+    &["bw_core::task::traced_task::", "bw_core::task::TracedTask", "bw_core::task::poll_attended"];
 
 /// The module of the facade's wrapper, whose poll calls that of `bw_core`.
 const FACADE_WRAPPER: &str = "backtrace_waker::task::traced_task::";
@@ -358,8 +359,13 @@ mod tests {
     #[test]
     fn the_poll_of_the_wrapper_is_that_of_bw_core_alone() {
         let poll_of = |path: &str| format!("<{path}<F> as core::future::future::Future>::poll");
-        for path in ["bw_core::task::traced_task::TracedTask", "bw_core::task::TracedTask"] {
-            assert!(Class::is_traced_poll(&frame(&poll_of(path), None)), "{path}");
+        for path in [
+            poll_of("bw_core::task::traced_task::TracedTask"),
+            poll_of("bw_core::task::TracedTask"),
+            "bw_core::task::traced_task::poll_attended".to_owned(),
+            "bw_core::task::poll_attended".to_owned(),
+        ] {
+            assert!(Class::is_traced_poll(&frame(&path, None)), "{path}");
         }
         for path in
             ["backtrace_waker::task::traced_task::TracedTask", "bw_core::task::capture_future::CaptureFuture"]
