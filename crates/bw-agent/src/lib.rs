@@ -129,7 +129,7 @@
 //! | `agent_started_at` | when the agent was started; `null` of a [`router`] |
 //! | `tcp` | the address and the port on which the agent listens on TCP, such as `"127.0.0.1:6669"`; `null` if it does not, and of a [`router`] |
 //!
-#![doc = include_str!("trigger/reports.md")]
+#![doc = include_str!("reports.md")]
 //!
 //! # What it must not do to the program
 //!
@@ -167,39 +167,26 @@
 
 #![deny(unsafe_code)]
 
-mod access;
 mod agent;
-mod answer;
-mod bounds;
-mod builder;
-mod dump;
-mod environment;
-mod error;
-#[cfg(unix)]
-mod folder;
-#[cfg(unix)]
-mod forked;
 mod launch;
 mod listen;
-#[allow(unsafe_code)]
 mod os;
-mod page;
-mod process;
-mod query;
 mod report;
-mod router;
-#[cfg(unix)]
-mod socket;
+mod settings;
 mod surface;
-mod tasks;
+#[cfg(feature = "axum")]
 mod trace_requests;
 mod trigger;
 
 pub use agent::{Agent, builder, start, start_or_warn};
-pub use builder::AgentBuilder;
-pub use error::StartError;
-pub use router::router;
-pub use trace_requests::{TraceRequests, TracedRequests};
 #[cfg(unix)]
-pub use trigger::{DumpSignal, OnSignal};
-pub use trigger::{OnPanic, PanicNote, Reason, Report, ReportFolder, Sink, Stall, StallWatch, StalledGroup};
+pub use report::DumpSignal;
+pub use report::{PanicNote, Reason, Report, ReportFolder, Sink, Stall, StalledGroup};
+#[cfg(unix)]
+pub use settings::OnSignal;
+pub use settings::start_error::StartError;
+pub use settings::{AgentBuilder, OnPanic, StallWatch};
+#[cfg(feature = "axum")]
+pub use surface::router;
+#[cfg(feature = "axum")]
+pub use trace_requests::{TraceRequests, TracedRequests};

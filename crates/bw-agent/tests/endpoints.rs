@@ -413,6 +413,7 @@ fn no_answer_is_larger_than_the_cap() {
     assert_eq!(agent.get("/debug/async/tasks?filter=name:nobody").status, 200);
 }
 
+#[cfg(feature = "axum")]
 #[test]
 fn the_router_answers_in_an_app_on_its_runtime() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use backtrace_waker::RawDumpFile;
-use bw_render::Moment;
+use bw_dump::rfc3339;
 use parking_lot::Mutex;
 
-use super::report::Report;
-use crate::report::warn;
+use super::Report;
+use super::warning::warn;
+#[cfg(unix)]
+use crate::os;
 
 /// A folder for raw dump files, one for each report, bounded in number and bytes: the oldest go first.
 ///
@@ -71,8 +73,8 @@ const UNFINISHED: &str = ".unfinished";
 /// So old it is of a process that died while it wrote.
 const ABANDONED: Duration = Duration::from_secs(600);
 
-/// The folder at work.
-pub(super) struct Folder {
+/// Writes reports to a folder.
+pub(super) struct FolderWriter {
     settings: ReportFolder,
     state: Mutex<State>,
 }
@@ -85,7 +87,7 @@ struct State {
     number: u32,
 }
 
-impl Folder {
+impl FolderWriter {
     pub(super) fn new(settings: ReportFolder) -> Self {
         Self { settings, state: Mutex::default() }
     }
@@ -150,7 +152,7 @@ impl Folder {
     }
 }
 
-impl fmt::Debug for Folder {
+impl fmt::Debug for FolderWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.settings.fmt(f)
     }
@@ -159,7 +161,7 @@ impl fmt::Debug for Folder {
 /// Sorts by time. With a number, and the process', so that no two mean the same file.
 fn name(at: SystemTime, reason: &str, number: u32) -> String {
     // No colons: not every file system takes them, and other programs take them for hosts.
-    let at = Moment::new(at).millis().replace(':', "-");
+    let at = rfc3339::milliseconds(at).replace(':', "-");
     format!("{PREFIX}{at}-{}-{number}-{reason}{SUFFIX}", std::process::id())
 }
 
@@ -217,7 +219,7 @@ impl ReportFolder {
 
         // Through a link: where it leads is checked.
         let is = fs::metadata(&self.path)?;
-        let user = rustix::process::geteuid().as_raw();
+        let user = os::user_id();
         Ok(if is.uid() != user {
             Some(format!("belongs to the user {} and not to {user}", is.uid()))
         } else if is.mode() & 0o022 != 0 {
@@ -335,7 +337,7 @@ mod tests {
     }
 
     /// Keeps `bytes` bytes as of that second.
-    fn keep(folder: &Folder, second: u64, bytes: usize) -> Option<String> {
+    fn keep(folder: &FolderWriter, second: u64, bytes: usize) -> Option<String> {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + second);
         folder.keep(at, "test", |out| out.write_all(&vec![b'x'; bytes])).err().flatten()
     }
@@ -343,7 +345,7 @@ mod tests {
     #[test]
     fn the_oldest_go_first() {
         let place = Place::new();
-        let folder = Folder::new(ReportFolder::new(place.reports()).max_files(3).max_bytes(100));
+        let folder = FolderWriter::new(ReportFolder::new(place.reports()).max_files(3).max_bytes(100));
         for second in 0..5 {
             assert_eq!(keep(&folder, second, 10), None);
         }
@@ -362,7 +364,7 @@ mod tests {
     #[test]
     fn a_dump_larger_than_all_may_be_is_not_kept_and_costs_no_other() {
         let place = Place::new();
-        let folder = Folder::new(ReportFolder::new(place.reports()).max_bytes(100));
+        let folder = FolderWriter::new(ReportFolder::new(place.reports()).max_bytes(100));
         assert_eq!(keep(&folder, 0, 50), None);
         let warning = keep(&folder, 1, 101).expect("a warning");
         assert!(warning.contains("more than 100 bytes") && warning.contains("reports"), "{warning}");
@@ -372,8 +374,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_said_once_and_leaves_nothing() {
         let place = Place::new();
-        let folder = Folder::new(ReportFolder::new(place.reports()));
-        let full = |folder: &Folder| {
+        let folder = FolderWriter::new(ReportFolder::new(place.reports()));
+        let full = |folder: &FolderWriter| {
             folder
                 .keep(SystemTime::now(), "test", |out| {
                     out.write_all(b"half of it")?;
@@ -394,7 +396,7 @@ mod tests {
     #[test]
     fn files_and_folder_are_this_users_alone() {
         let place = Place::new();
-        let folder = Folder::new(ReportFolder::new(place.reports()));
+        let folder = FolderWriter::new(ReportFolder::new(place.reports()));
         assert_eq!(keep(&folder, 0, 10), None);
         let mode = |path: &Path| fs::metadata(path).expect("it is there").mode() & 0o777;
         assert_eq!(mode(&place.reports()), 0o700);
@@ -407,12 +409,12 @@ mod tests {
         fs::create_dir(place.reports()).expect("a folder");
         for mode in [0o777, 0o1777, 0o770, 0o702] {
             fs::set_permissions(place.reports(), fs::Permissions::from_mode(mode)).expect("ours");
-            let folder = Folder::new(ReportFolder::new(place.reports()));
+            let folder = FolderWriter::new(ReportFolder::new(place.reports()));
             let warning = keep(&folder, 0, 10).expect("a warning");
             assert!(warning.contains("others may write to it"), "{warning}");
         }
         fs::set_permissions(place.reports(), fs::Permissions::from_mode(0o755)).expect("ours");
-        assert_eq!(keep(&Folder::new(ReportFolder::new(place.reports())), 0, 10), None);
+        assert_eq!(keep(&FolderWriter::new(ReportFolder::new(place.reports())), 0, 10), None);
         assert_eq!(place.files().len(), 1);
     }
 
@@ -420,20 +422,20 @@ mod tests {
     fn what_cannot_be_a_folder_is_said() {
         let place = Place::new();
         fs::write(place.reports(), "a file").expect("ours");
-        assert!(keep(&Folder::new(ReportFolder::new(place.reports())), 0, 10).is_some());
+        assert!(keep(&FolderWriter::new(ReportFolder::new(place.reports())), 0, 10).is_some());
         let nowhere = place.0.join("not there").join("reports");
-        let warning = keep(&Folder::new(ReportFolder::new(nowhere)), 0, 10).expect("a warning");
+        let warning = keep(&FolderWriter::new(ReportFolder::new(nowhere)), 0, 10).expect("a warning");
         assert!(warning.contains("not there"), "{warning}");
     }
 
     #[test]
     fn a_folder_that_cannot_be_used_is_said_before_there_is_a_report_and_once() {
         let place = Place::new();
-        let nowhere = Folder::new(ReportFolder::new(place.0.join("not there").join("reports")));
+        let nowhere = FolderWriter::new(ReportFolder::new(place.0.join("not there").join("reports")));
         let warning = nowhere.complaint().expect("a warning");
         assert!(warning.contains("not there"), "{warning}");
         assert_eq!((nowhere.complaint(), keep(&nowhere, 0, 10)), (None, None));
-        let folder = Folder::new(ReportFolder::new(place.reports()));
+        let folder = FolderWriter::new(ReportFolder::new(place.reports()));
         assert_eq!((folder.complaint(), folder.complaint()), (None, None));
         assert!(place.files().is_empty(), "{:?}", place.files());
         // It is there and this user's, and something is in the way.
@@ -454,7 +456,7 @@ mod tests {
         fs::write(&precious, "of somebody").expect("ours");
         symlink(&precious, &link).expect("ours");
         fs::write(&note, "of somebody").expect("ours");
-        let folder = Folder::new(ReportFolder::new(place.reports()).max_files(1));
+        let folder = FolderWriter::new(ReportFolder::new(place.reports()).max_files(1));
         for second in 0..3 {
             assert_eq!(keep(&folder, second, 10), None);
         }
@@ -479,7 +481,7 @@ mod tests {
         }
         let long_ago = SystemTime::now() - ABANDONED * 2;
         File::options().write(true).open(&old).expect("ours").set_modified(long_ago).expect("a time");
-        assert_eq!(keep(&Folder::new(ReportFolder::new(place.reports())), 0, 10), None);
+        assert_eq!(keep(&FolderWriter::new(ReportFolder::new(place.reports())), 0, 10), None);
         assert!(!old.exists() && new.exists());
     }
 }

@@ -4,18 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
 use backtrace_waker::bw_core::TraceHandle;
 use backtrace_waker::{
     Detail, DumpText, NoTrace, RawTaskDump, Registry, TaskFilter, TaskId, TaskRecord, TaskStatus,
 };
+use bw_dump::contract::endpoints as contract;
+use hyper::StatusCode;
 
-use crate::answer::{Answer, Capped, JSON, Refusal, TEXT, repeated, work};
-use crate::dump::{json, text, whole};
-use crate::query::Query;
-use crate::surface::Surface;
+use super::Surface;
+use super::answer::{Answer, Capped, JSON, Refusal, TEXT, repeated, work};
+use super::dump_endpoint::{json, text, whole};
+use super::query::{PATHS, Query};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -23,9 +22,7 @@ enum Format {
     Json,
 }
 
-const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
-
-const PATHS: [(&str, bool); 2] = [("short", false), ("full", true)];
+const FORMATS: [(&str, Format); 2] = [(contract::TEXT, Format::Text), (contract::JSON, Format::Json)];
 
 impl Format {
     fn content_type(self) -> &'static str {
@@ -37,15 +34,15 @@ impl Format {
 }
 
 /// Every task, and what it is doing. Asks none of them.
-pub(crate) async fn tasks(State(surface): State<Arc<Surface>>, uri: Uri) -> Result<Answer, Refusal> {
-    let query = Query::new(uri.query(), &["format", "filter", "paths"])?;
-    let format = query.choice("format", &FORMATS)?.unwrap_or(Format::Text);
-    let text = DumpText::new(text(Detail::User, query.choice("paths", &PATHS)?.unwrap_or(false)));
+pub(crate) async fn tasks(surface: &Arc<Surface>, query: Option<&str>) -> Result<Answer, Refusal> {
+    let query = Query::new(query, &[contract::FORMAT, contract::FILTER, contract::PATHS])?;
+    let format = query.choice(contract::FORMAT, &FORMATS)?.unwrap_or(Format::Text);
+    let text = DumpText::new(text(Detail::User, query.choice(contract::PATHS, &PATHS)?.unwrap_or(false)));
     let filter = query.filter()?;
-    let patience = surface.settings.deadline;
+    let patience = surface.timeout;
     // Of many tasks the list is as large as a dump.
     let turn = surface.list_turn(patience).await?;
-    let (cap, alive) = (surface.settings.size_cap, surface.alive());
+    let (cap, alive) = (surface.size_cap, surface.alive());
     let made = work(move || {
         let list = list(&filter, alive);
         let mut out = Capped::new(cap);
@@ -103,16 +100,11 @@ pub(crate) fn least_bytes(task: &TaskRecord) -> usize {
 }
 
 /// One task and where it waits.
-pub(crate) async fn task(
-    State(surface): State<Arc<Surface>>,
-    id: Result<Path<String>, PathRejection>,
-    uri: Uri,
-) -> Result<Answer, Refusal> {
-    let query = Query::new(uri.query(), &["format", "timeout_ms", "paths"])?;
-    let format = query.choice("format", &FORMATS)?.unwrap_or(Format::Text);
-    let whole_paths = query.choice("paths", &PATHS)?.unwrap_or(false);
-    let deadline = query.deadline(&surface.settings)?;
-    let id = id.as_ref().map_or("", |Path(id)| id);
+pub(crate) async fn task(surface: &Arc<Surface>, id: &str, query: Option<&str>) -> Result<Answer, Refusal> {
+    let query = Query::new(query, &[contract::FORMAT, contract::TIMEOUT_MS, contract::PATHS])?;
+    let format = query.choice(contract::FORMAT, &FORMATS)?.unwrap_or(Format::Text);
+    let whole_paths = query.choice(contract::PATHS, &PATHS)?.unwrap_or(false);
+    let timeout = query.timeout(surface.timeout)?;
     let id = number(id).ok_or_else(|| {
         Refusal::bad_request(format!(
             "{} is no id of a task, which is a number; /debug/async/tasks lists them",
@@ -127,8 +119,8 @@ pub(crate) async fn task(
     };
     let task = TaskId::from_u64(id).filter(|&id| Registry::global().get(id).is_some()).ok_or_else(is_gone)?;
 
-    let cap = surface.settings.size_cap;
-    let made = surface.dump_in_turn(TaskFilter::new().id(task), deadline, move |dump| {
+    let cap = surface.size_cap;
+    let made = surface.dump_in_turn(TaskFilter::new().id(task), timeout, move |dump| {
         let Some(task) = dump.raw().tasks().first() else { return Err(is_gone()) };
         let bytes = match format {
             Format::Json => json(&dump, whole_paths).into_bytes(),
@@ -142,7 +134,7 @@ pub(crate) async fn task(
         Ok((dump.raw().is_partial(), bytes))
     });
     let (turn, (is_partial, bytes)) = made.await?;
-    let answer = surface.answer(format.content_type(), bytes, is_partial, deadline).await;
+    let answer = surface.answer(format.content_type(), bytes, is_partial, timeout).await;
     drop(turn);
     answer
 }

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bw_dump::contract::sockets::SocketName;
 use parking_lot::Mutex;
 
-use crate::error::StartError;
-use crate::folder;
-use crate::forked::NotInChildren;
-use crate::os;
-use crate::report;
+use super::socket_folder;
+use crate::os::fork_guard::NotInChildren;
+use crate::os::{self, user_id};
+use crate::report::warning::warn;
+use crate::settings::start_error::StartError;
 
 /// Agents of one number and one user: several in a process, and processes of other pid namespaces that share the folder.
 const MOST_NAMES: u32 = 1_000;
@@ -51,12 +52,11 @@ static FILES: Mutex<Vec<Arc<SocketFile>>> = Mutex::new(Vec::new());
 /// Listens in the folder of this user, under the first name of this process that is free: `PID.sock`, `PID.1.sock`, ... Removes
 /// stale sockets there.
 pub(crate) fn in_folder() -> Result<Listening, StartError> {
-    let folder = folder::of_sockets()?;
+    let folder = socket_folder::make()?;
     sweep(&folder);
     let process = std::process::id();
     for number in 0..MOST_NAMES {
-        let name = if number == 0 { format!("{process}.sock") } else { format!("{process}.{number}.sock") };
-        match at(&folder.join(name)) {
+        match at(&folder.join(SocketName::new(process, number).to_string())) {
             Err(Refused::IsLive) => {}
             Err(refused) => return Err(refused.into_error(&folder)),
             Ok(listening) => return Ok(listening),
@@ -161,7 +161,7 @@ fn discard_stale(path: &Path) -> Result<(), Refused> {
     if !is.file_type().is_socket() {
         return Err(Refused::IsNoSocket);
     }
-    let is_ours = is.uid() == rustix::process::geteuid().as_raw();
+    let is_ours = is.uid() == user_id();
     if !is_ours || !is_stale(path).map_err(Refused::Failed)? {
         return Err(Refused::IsLive);
     }
@@ -193,20 +193,11 @@ fn aside(path: &Path) -> PathBuf {
 fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.take(MOST_SWEPT).filter_map(Result::ok) {
-        if entry.file_name().to_str().is_some_and(is_name_of_agent) {
+        if entry.file_name().to_str().is_some_and(|name| name.parse::<SocketName>().is_ok()) {
             // One that cannot be removed stands in nobody's way.
             let _ = discard_stale(&entry.path());
         }
     }
-}
-
-/// `PID.sock` and `PID.N.sock`.
-fn is_name_of_agent(name: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    name.strip_suffix(".sock").is_some_and(|name| match name.split_once('.') {
-        None => is_number(name),
-        Some((process, number)) => is_number(process) && is_number(number),
-    })
 }
 
 impl SocketFile {
@@ -233,7 +224,7 @@ impl SocketFile {
     fn remove_at_exit(file: &Arc<Self>) -> io::Result<()> {
         static IS_ARMED: OnceLock<bool> = OnceLock::new();
         if !IS_ARMED.get_or_init(|| os::at_exit(remove_all)) {
-            report::warn(
+            warn(
                 "sockets of agents will be left behind when the process ends; the next one to start sweeps them",
             );
         }
@@ -249,19 +240,4 @@ extern "C" fn remove_all() {
     // Held by a thread that is starting an agent just now. The next one to start sweeps what is left.
     let Some(files) = FILES.try_lock() else { return };
     files.iter().for_each(|file| file.remove_file());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_agents_have_are_swept() {
-        for name in ["1.sock", "123.sock", "123.1.sock"] {
-            assert!(is_name_of_agent(name), "{name}");
-        }
-        for name in [".sock", "a.sock", "1.a.sock", "1..sock", "1.2.3.sock", "1.sock.old", "1", "-1.sock"] {
-            assert!(!is_name_of_agent(name), "{name}");
-        }
-    }
 }

@@ -8,28 +8,30 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::error::StartError;
+use bw_dump::contract::environment::RUNTIME_DIR;
+use bw_dump::contract::sockets::{folder_in_session, folder_in_tmp};
 
-const NAME: &str = "backtrace-waker";
+use crate::os::user_id;
+use crate::settings::start_error::StartError;
 
-/// The folder for the sockets of this process' user, made if it was not there: in `$XDG_RUNTIME_DIR` if that is a folder of
+/// Returns the folder for the sockets of this process' user, and makes it if it is not there: in `$XDG_RUNTIME_DIR` if that is a folder of
 /// this user's alone, else in `/tmp`.
 ///
 /// Not in `$TMPDIR`: who asks later may have another one, and would not find it.
-pub(crate) fn of_sockets() -> Result<PathBuf, StartError> {
-    let user = rustix::process::geteuid().as_raw();
-    let of_session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| {
+pub(crate) fn make() -> Result<PathBuf, StartError> {
+    let user = user_id();
+    let of_session = std::env::var_os(RUNTIME_DIR).map(PathBuf::from).filter(|folder| {
         folder.is_absolute() && fs::symlink_metadata(folder).is_ok_and(|is| complaint(&is, user).is_none())
     });
     let folder = match of_session {
-        Some(of_session) => of_session.join(NAME),
-        None => PathBuf::from(format!("/tmp/{NAME}-{user}")),
+        Some(of_session) => folder_in_session(&of_session),
+        None => folder_in_tmp(user),
     };
-    make(&folder, user)?;
+    make_private(&folder, user)?;
     Ok(folder)
 }
 
-fn make(folder: &Path, user: u32) -> Result<(), StartError> {
+fn make_private(folder: &Path, user: u32) -> Result<(), StartError> {
     let hint = "make it writable, or give the socket another path with AgentBuilder::socket or \
                 BACKTRACE_WAKER_SOCKET";
     let failed =

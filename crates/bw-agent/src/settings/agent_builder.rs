@@ -1,21 +1,18 @@
-//! What an agent is told before it starts.
+//! What the program tells an agent.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bw_dump::contract::endpoints::LONGEST_TIMEOUT;
 use tokio::runtime::Handle;
 
-use crate::access::Token;
-use crate::agent::Agent;
-use crate::bounds::Bounds;
-use crate::environment::Environment;
-use crate::error::StartError;
-use crate::launch;
-use crate::surface::Settings;
-use crate::trigger::Triggers;
+#[cfg(unix)]
+use super::OnSignal;
+use super::{ConnectionBounds, OnPanic, Settings, SocketPlace, StallWatch, Token};
+use crate::report::Sink;
 
-/// What an agent is told before it [starts](Self::start); made by [`builder`](crate::builder).
+/// Settings of an agent before it [starts](Self::start). [`builder`](crate::builder) makes one.
 ///
 /// The operator's environment wins over all of it: see [the table](crate#environment).
 ///
@@ -23,56 +20,21 @@ use crate::trigger::Triggers;
 /// use std::time::Duration;
 ///
 /// # fn main() -> Result<(), bw_agent::StartError> {
-/// let agent = bw_agent::builder().no_socket().tcp(([127, 0, 0, 1], 0)).deadline(Duration::from_secs(5)).start()?;
+/// let agent = bw_agent::builder().no_socket().tcp(([127, 0, 0, 1], 0)).timeout(Duration::from_secs(5)).start()?;
 /// println!("curl http://{}/debug/async/dump", agent.tcp().expect("it was told to listen"));
 /// # agent.stop();
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "an agent that is not started answers nobody"]
 pub struct AgentBuilder {
-    pub(crate) socket: SocketPlace,
-    pub(crate) tcp: Option<SocketAddr>,
-    /// What the operator wants instead of those two, where it can be had.
-    pub(crate) of_operator: OfOperator,
-    pub(crate) token: Option<Token>,
-    pub(crate) runtime: Option<Handle>,
     pub(crate) settings: Settings,
-    pub(crate) bounds: Bounds,
-    /// What makes it report without being asked; see the module.
-    pub(crate) triggers: Triggers,
-}
-
-/// Where the unix socket is to be.
-#[derive(Clone, Debug)]
-pub(crate) enum SocketPlace {
-    /// In the folder where those who ask look for it.
-    Folder,
-    At(PathBuf),
-    Nowhere,
-}
-
-/// Where the operator wants it to listen. What is not possible is warned of, and what the program said holds: a variable that is
-/// set for a whole machine must not keep a program from starting.
-#[derive(Debug, Default)]
-pub(crate) struct OfOperator {
-    pub(crate) socket: Option<PathBuf>,
-    pub(crate) tcp: Option<SocketAddr>,
 }
 
 impl AgentBuilder {
     pub(crate) fn new() -> Self {
-        Self {
-            socket: SocketPlace::Folder,
-            tcp: None,
-            of_operator: OfOperator::default(),
-            token: None,
-            runtime: None,
-            settings: Settings::default(),
-            bounds: Bounds::default(),
-            triggers: Triggers::default(),
-        }
+        Self::default()
     }
 
     /// Listens on a unix socket of this path, and not in the user's folder; its own folder must be there. Those who ask must be
@@ -81,43 +43,43 @@ impl AgentBuilder {
     /// A socket that nobody listens on any more is replaced, anything else at that path is left alone. The path must be shorter
     /// than about 100 bytes.
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
-        self.socket = SocketPlace::At(path.into());
+        self.settings.socket = SocketPlace::At(path.into());
         self
     }
 
     /// Listens on no unix socket.
     pub fn no_socket(mut self) -> Self {
-        self.socket = SocketPlace::Nowhere;
+        self.settings.socket = SocketPlace::Nowhere;
         self
     }
 
-    /// Listens on TCP as well. Port 0 takes one that is free; [`Agent::tcp`] tells which.
+    /// Listens on TCP as well. Port 0 takes one that is free; [`Agent::tcp`](crate::Agent::tcp) tells which.
     ///
     /// Whoever can connect can ask: with a loopback address that is every user of the machine, and every program that forwards
     /// to it. A [token](Self::token) keeps them out. Other addresses are refused without one, and the connection is not
     /// encrypted: where others can read along, put it behind something that does.
     pub fn tcp(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.tcp = Some(address.into());
+        self.settings.tcp = Some(address.into());
         self
     }
 
     /// What everybody who asks over TCP must send: as `Authorization: Bearer TOKEN`, or as the password of any user. The unix
     /// socket does not ask for it.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(Token::new(token));
+        self.settings.token = Some(Token::new(token));
         self
     }
 
     /// The runtime whose tasks dumps compare with those that are traced, so that they can say `traced 812 of 1,040 tasks alive`. Unless
     /// told, the one in which the agent is started, if it is.
     pub fn runtime(mut self, runtime: Handle) -> Self {
-        self.runtime = Some(runtime);
+        self.settings.runtime = Some(runtime);
         self
     }
 
     /// How long a dump waits for tasks to answer, where who asks does not say; two seconds unless told. At most a minute.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.settings.deadline = deadline.min(Settings::LONGEST);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -134,21 +96,44 @@ impl AgentBuilder {
     /// For tests: who connects is given so little.
     #[doc(hidden)]
     pub fn bounds(mut self, connections: usize, headers: Duration, connection: Duration) -> Self {
-        self.bounds = Bounds { connections: connections.max(1), headers, connection };
+        self.settings.connections = ConnectionBounds { connections: connections.max(1), headers, connection };
         self
     }
 
-    /// Starts it: see [`start`](crate::start).
+    // The triggers, one line each. See the crate's documentation of reports.
+
+    /// Takes a dump of all tasks when the process gets that signal.
     ///
-    /// # Errors
+    /// A handler that is there keeps being called, and a warning says that there is one. One that is installed later replaces
+    /// the agent's, unless it hands on as those of tokio and signal-hook do. **A process that has no agent is ended by these
+    /// signals**: so it is before this one is started, and where the operator turned it off. After [`stop`](crate::Agent::stop)
+    /// they do nothing.
+    #[cfg(unix)]
+    pub fn dump_on_signal(mut self, signal: impl Into<OnSignal>) -> Self {
+        self.settings.on_signal = Some(signal.into());
+        self
+    }
+
+    /// Takes a dump of all tasks when a thread panics.
     ///
-    /// If it cannot listen where it was told to, or its thread cannot be started.
-    pub fn start(mut self) -> Result<Agent, StartError> {
-        let environment = Environment::of_process();
-        if environment.is_off() {
-            return Ok(Agent::off());
-        }
-        environment.apply(&mut self);
-        launch::launch(self)
+    /// The hook is installed on top of the one that is there, which is called first: it prints what it always did, and if it ends
+    /// the process, there is no dump. One that is set later replaces it, unless it calls the one before; so start the agent
+    /// after that.
+    pub fn dump_on_panic(mut self, on_panic: OnPanic) -> Self {
+        self.settings.on_panic = Some(on_panic);
+        self
+    }
+
+    /// Reports tasks that are stuck. A [`Duration`](std::time::Duration) is a [`StallWatch`] of that threshold.
+    pub fn watch_stalls(mut self, watch: impl Into<StallWatch>) -> Self {
+        self.settings.stall_watch = Some(watch.into());
+        self
+    }
+
+    /// Sends the reports of all triggers there. May be called repeatedly: every sink gets every report. Without a call, reports go to
+    /// stderr.
+    pub fn report_to(mut self, sink: impl Into<Sink>) -> Self {
+        self.settings.sinks.push(sink.into());
+        self
     }
 }

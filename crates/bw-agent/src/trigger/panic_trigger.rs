@@ -4,184 +4,20 @@
 //! on. The agent's thread takes the dump. What the hook takes is one lock of its own, that is held for a few instructions which
 //! cannot panic, and if it does not get it at once, it only counts.
 
-use std::any::Any;
-use std::fmt;
-use std::panic::{self, PanicHookInfo};
+use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use backtrace_waker::{Registry, TaskFilter, TaskId};
+use backtrace_waker::TaskFilter;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
-use super::report::{self, Reason};
 use super::reporter::Reporter;
-use super::sink::Sink;
-
-/// A dump of all tasks when a thread panics; for [`AgentBuilder::dump_on_panic`](crate::AgentBuilder::dump_on_panic).
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct OnPanic {
-    every: Duration,
-    wait: Duration,
-    sinks: Vec<Sink>,
-}
-
-impl OnPanic {
-    /// The shortest time between two dumps unless told: 10 s.
-    pub const EVERY: Duration = Duration::from_secs(10);
-
-    /// How long a thread that panics waits for the dump unless told: not at all; in a program that is built with
-    /// `panic = "abort"`, which ends with it, 2 s.
-    pub const WAIT: Duration = if cfg!(panic = "abort") { Duration::from_secs(2) } else { Duration::ZERO };
-
-    /// To where all reports go.
-    pub const fn new() -> Self {
-        Self { every: Self::EVERY, wait: Self::WAIT, sinks: Vec::new() }
-    }
-
-    /// Takes no more than one dump in that time. Panics that come meanwhile are counted in the next report.
-    pub fn at_most_every(mut self, time: Duration) -> Self {
-        self.every = time;
-        self
-    }
-
-    /// Has the thread that panics wait until the report is written, and at most so long, or a minute: for programs whose panics end
-    /// them. The task it polls cannot answer meanwhile, so the dump waits for half that time at most.
-    pub fn wait(mut self, at_most: Duration) -> Self {
-        self.wait = at_most.min(Duration::from_secs(60));
-        self
-    }
-
-    /// Reports to this and not where all reports go. Said again, to all of these.
-    pub fn report_to(mut self, sink: impl Into<Sink>) -> Self {
-        self.sinks.push(sink.into());
-        self
-    }
-
-    pub(super) fn sinks(&self) -> &[Sink] {
-        &self.sinks
-    }
-
-    /// Installs the hook, before the one that is there. Not on a thread that panics.
-    pub(super) fn arm(self) -> Hooked {
-        let notes = Arc::new(Notes::new(self.wait));
-        if thread::panicking() {
-            // The hook cannot be changed now.
-            crate::report::warn("panics are not reported: the agent is started by a thread that panics");
-            return Hooked { on: self, notes: Guard(notes) };
-        }
-        let before = panic::take_hook();
-        panic::set_hook(Box::new({
-            let notes = Arc::clone(&notes);
-            move |info| {
-                before(info);
-                notes.leave(|| PanicNote::of(info));
-            }
-        }));
-        Hooked { on: self, notes: Guard(notes) }
-    }
-}
-
-impl Default for OnPanic {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// What is known of a panic.
-#[derive(Clone, Debug)]
-pub struct PanicNote {
-    thread: Option<String>,
-    location: Option<String>,
-    message: Option<String>,
-    task: Option<(TaskId, Option<String>)>,
-    others: u64,
-}
-
-/// Bytes of a message that are kept.
-const MESSAGE: usize = 1_024;
-
-impl PanicNote {
-    fn of(info: &PanicHookInfo<'_>) -> Self {
-        let task = TaskId::current().map(|id| {
-            let task = Registry::global().get(id);
-            (id, task.and_then(|task| task.name().map(str::to_owned)))
-        });
-        Self {
-            thread: thread::current().name().map(str::to_owned),
-            location: info.location().map(ToString::to_string),
-            message: message(info.payload()),
-            task,
-            others: 0,
-        }
-    }
-
-    /// The name of the thread.
-    #[must_use]
-    pub fn thread(&self) -> Option<&str> {
-        self.thread.as_deref()
-    }
-
-    /// Where, as file, line and column.
-    #[must_use]
-    pub fn location(&self) -> Option<&str> {
-        self.location.as_deref()
-    }
-
-    /// With what words, the first 1,024 bytes of them. `None` where the payload is no text.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
-    }
-
-    /// The traced task that the thread was polling, the innermost.
-    #[must_use]
-    pub fn task(&self) -> Option<TaskId> {
-        self.task.as_ref().map(|(id, _)| *id)
-    }
-
-    /// How many panics there were since the last report that have none.
-    #[must_use]
-    pub fn others(&self) -> u64 {
-        self.others
-    }
-}
-
-fn message(payload: &dyn Any) -> Option<String> {
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))?;
-    let end = (0..=MESSAGE.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
-    Some(text[..end.unwrap_or(0)].to_owned())
-}
-
-impl fmt::Display for PanicNote {
-    /// All of it is the program's, and escaped.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.thread() {
-            Some(thread) => write!(f, "thread {thread:?} panicked")?,
-            None => f.write_str("a thread panicked")?,
-        }
-        if let Some(location) = &self.location {
-            write!(f, " at {}", location.escape_debug())?;
-        }
-        if let Some((id, name)) = &self.task {
-            write!(f, " in a poll of {}", report::task(*id, name.as_deref()))?;
-        }
-        if let Some(message) = &self.message {
-            write!(f, ": {message:?}")?;
-        }
-        match self.others {
-            0 => Ok(()),
-            1 => f.write_str("; another panic before it was not reported"),
-            others => write!(f, "; {others} others before it were not reported"),
-        }
-    }
-}
+use crate::report::warning::warn;
+use crate::report::{PanicNote, Reason};
+use crate::settings::OnPanic;
 
 /// What the hook and the agent's thread share.
 #[derive(Debug)]
@@ -288,25 +124,47 @@ impl Drop for Guard {
     }
 }
 
-/// The hook is there.
+/// The panic hook, which is installed.
 #[derive(Debug)]
-pub(super) struct Hooked {
-    on: OnPanic,
+pub(super) struct PanicTrigger {
+    settings: OnPanic,
     notes: Guard,
 }
 
-impl Hooked {
+impl PanicTrigger {
+    /// Installs the hook, before the one that is there. Not on a thread that panics.
+    pub(super) fn arm(settings: OnPanic) -> Self {
+        let notes = Arc::new(Notes::new(settings.wait));
+        if thread::panicking() {
+            // The hook cannot be changed now.
+            warn("panics are not reported: the agent is started by a thread that panics");
+            return Self { settings, notes: Guard(notes) };
+        }
+        let before = panic::take_hook();
+        panic::set_hook(Box::new({
+            let notes = Arc::clone(&notes);
+            move |info| {
+                before(info);
+                notes.leave(|| PanicNote::of(info));
+            }
+        }));
+        Self { settings, notes: Guard(notes) }
+    }
+
     pub(super) async fn run(self, reporter: Arc<Reporter>) {
-        let Self { on, notes: Guard(notes) } = &self;
-        let deadline =
-            if on.wait.is_zero() { reporter.deadline() } else { reporter.deadline().min(on.wait / 2) };
-        let mut limit = Limit::new(on.every);
+        let Self { settings, notes: Guard(notes) } = &self;
+        let timeout = if settings.wait.is_zero() {
+            reporter.timeout()
+        } else {
+            reporter.timeout().min(settings.wait / 2)
+        };
+        let mut limit = RateLimit::new(settings.every);
         loop {
             notes.left.notified().await;
             let Some((number, mut note)) = notes.read() else { continue };
             if limit.lets_pass(Instant::now()) {
                 note.others = notes.others.swap(0, Ordering::Relaxed);
-                reporter.report(Reason::Panic(note), TaskFilter::new(), deadline, &on.sinks).await;
+                reporter.report(Reason::Panic(note), TaskFilter::new(), timeout).await;
             } else {
                 notes.others.fetch_add(1, Ordering::Relaxed);
             }
@@ -316,12 +174,12 @@ impl Hooked {
 }
 
 /// Lets one pass in a time.
-struct Limit {
+struct RateLimit {
     every: Duration,
     last: Option<Instant>,
 }
 
-impl Limit {
+impl RateLimit {
     fn new(every: Duration) -> Self {
         Self { every, last: None }
     }
@@ -341,35 +199,11 @@ mod tests {
 
     #[test]
     fn one_passes_in_a_time() {
-        let (mut limit, began) = (Limit::new(Duration::from_secs(10)), Instant::now());
+        let (mut limit, began) = (RateLimit::new(Duration::from_secs(10)), Instant::now());
         let passes = [0, 1, 9, 10, 11, 19, 20].map(|at| limit.lets_pass(began + Duration::from_secs(at)));
         assert_eq!(passes, [true, false, false, true, false, false, true]);
-        let mut limit = Limit::new(Duration::ZERO);
+        let mut limit = RateLimit::new(Duration::ZERO);
         assert!(limit.lets_pass(began) && limit.lets_pass(began));
-    }
-
-    #[test]
-    fn a_message_is_cut_between_characters() {
-        assert_eq!(message(&"short").as_deref(), Some("short"));
-        assert_eq!(message(&String::from("owned")).as_deref(), Some("owned"));
-        assert_eq!(message(&7), None);
-        let long = format!("x{}", "ü".repeat(MESSAGE));
-        assert_eq!(message(&long).map(|text| text.len()), Some(MESSAGE - 1));
-    }
-
-    #[test]
-    fn a_headline_escapes_what_the_program_says() {
-        let note = PanicNote {
-            thread: Some("a \x1b[31m".into()),
-            location: Some("src/\nmain.rs:1:2".into()),
-            message: Some("no\nway".into()),
-            task: None,
-            others: 3,
-        };
-        assert_eq!(
-            note.to_string(),
-            "thread \"a \\u{1b}[31m\" panicked at src/\\nmain.rs:1:2: \"no\\nway\"; 3 others before it were not reported"
-        );
     }
 
     fn note(message: &str) -> PanicNote {

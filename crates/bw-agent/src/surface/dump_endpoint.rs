@@ -4,18 +4,25 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::Uri;
 use backtrace_waker::{Detail, DumpText, RawDumpFile, TaskDump, TaskFilter, TaskTrees, Text};
+use bw_dump::contract::endpoints as contract;
 use bw_render::{Html, Json, Pprof};
 
-use crate::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT};
-use crate::query::Query;
-use crate::surface::Surface;
-use crate::tasks::least_bytes;
+use super::Surface;
+use super::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT};
+use super::query::{PATHS, Query};
+use super::tasks_endpoint::least_bytes;
 
-const PARAMETERS: [&str; 8] =
-    ["debug", "format", "timeout_ms", "filter", "paths", "detail", "symbols", "tasks"];
+const PARAMETERS: [&str; 8] = [
+    contract::DEBUG,
+    contract::FORMAT,
+    contract::TIMEOUT_MS,
+    contract::FILTER,
+    contract::PATHS,
+    contract::DETAIL,
+    contract::SYMBOLS,
+    contract::PROFILED_TASKS,
+];
 
 /// What a dump is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,22 +38,22 @@ enum Format {
 
 /// The values of `format`. `debug` chooses between the texts.
 const FORMATS: [(&str, Format); 6] = [
-    ("text", Format::Grouped),
-    ("json", Format::Json),
-    ("folded", Format::Folded),
-    ("pprof", Format::Pprof),
-    ("raw", Format::Raw),
-    ("html", Format::Html),
+    (contract::TEXT, Format::Grouped),
+    (contract::JSON, Format::Json),
+    (contract::FOLDED, Format::Folded),
+    (contract::PPROF, Format::Pprof),
+    (contract::RAW, Format::Raw),
+    (contract::HTML, Format::Html),
 ];
 
 const DEBUG: [(&str, Format); 3] = [("0", Format::Pprof), ("1", Format::Grouped), ("2", Format::Every)];
 
-/// What was asked for.
+/// What a request asks for.
 #[derive(Debug)]
-struct Wanted {
+struct DumpRequest {
     format: Format,
     filter: TaskFilter,
-    deadline: Duration,
+    timeout: Duration,
     how: How,
 }
 
@@ -61,25 +68,41 @@ struct How {
     each_task: bool,
 }
 
-impl Wanted {
-    fn of(uri: &Uri, surface: &Surface) -> Result<Self, Refusal> {
-        let query = Query::new(uri.query(), &PARAMETERS)?;
-        let format = format(query.choice("format", &FORMATS)?, query.choice("debug", &DEBUG)?)?;
+impl DumpRequest {
+    fn parse(query: Option<&str>, surface: &Surface) -> Result<Self, Refusal> {
+        let query = Query::new(query, &PARAMETERS)?;
+        let format =
+            format(query.choice(contract::FORMAT, &FORMATS)?, query.choice(contract::DEBUG, &DEBUG)?)?;
         let is_text = matches!(format, Format::Grouped | Format::Every);
         let [is_profile, is_folded, is_json] =
             [Format::Pprof, Format::Folded, Format::Json].map(|known| format == known);
         let detail = query.choice(
-            "detail",
-            &[("user", Detail::User), ("library", Detail::Library), ("full", Detail::Full)],
+            contract::DETAIL,
+            &[
+                (contract::USER, Detail::User),
+                (contract::LIBRARY, Detail::Library),
+                (contract::FULL, Detail::Full),
+            ],
         )?;
-        let whole_paths = query.choice("paths", &[("short", false), ("full", true)])?;
-        let symbols = query.choice("symbols", &[("yes", true), ("no", false)])?;
-        let each_task = query.choice("tasks", &[("each", true), ("alike", false)])?;
+        let whole_paths = query.choice(contract::PATHS, &PATHS)?;
+        let symbols = query.choice(contract::SYMBOLS, &[(contract::YES, true), (contract::NO, false)])?;
+        let each_task =
+            query.choice(contract::PROFILED_TASKS, &[(contract::EACH, true), (contract::ALIKE, false)])?;
         for (is_given, applies, name, to) in [
-            (detail.is_some(), is_text || is_profile || is_folded, "detail", "text, folded and pprof"),
-            (whole_paths.is_some(), is_text || is_profile || is_json, "paths", "text, json and pprof"),
-            (symbols.is_some(), is_profile, "symbols", "pprof"),
-            (each_task.is_some(), is_profile, "tasks", "pprof"),
+            (
+                detail.is_some(),
+                is_text || is_profile || is_folded,
+                contract::DETAIL,
+                "text, folded and pprof",
+            ),
+            (
+                whole_paths.is_some(),
+                is_text || is_profile || is_json,
+                contract::PATHS,
+                "text, json and pprof",
+            ),
+            (symbols.is_some(), is_profile, contract::SYMBOLS, "pprof"),
+            (each_task.is_some(), is_profile, contract::PROFILED_TASKS, "pprof"),
         ] {
             if is_given && !applies {
                 return Err(Refusal::bad_request(format!("{name} is for the formats {to}; leave it out")));
@@ -91,7 +114,7 @@ impl Wanted {
             symbols: symbols.unwrap_or(true),
             each_task: each_task.unwrap_or(true),
         };
-        Ok(Self { format, filter: query.filter()?, deadline: query.deadline(&surface.settings)?, how })
+        Ok(Self { format, filter: query.filter()?, timeout: query.timeout(surface.timeout)?, how })
     }
 }
 
@@ -108,11 +131,10 @@ fn format(format: Option<Format>, debug: Option<Format>) -> Result<Format, Refus
     }
 }
 
-pub(crate) async fn dump(State(surface): State<Arc<Surface>>, uri: Uri) -> Result<Answer, Refusal> {
-    let wanted = Wanted::of(&uri, &surface)?;
-    let Wanted { format, filter, deadline, how } = wanted;
-    let cap = surface.settings.size_cap;
-    let made = surface.dump_in_turn(filter, deadline, move |dump| {
+pub(crate) async fn dump(surface: &Arc<Surface>, query: Option<&str>) -> Result<Answer, Refusal> {
+    let DumpRequest { format, filter, timeout, how } = DumpRequest::parse(query, surface)?;
+    let cap = surface.size_cap;
+    let made = surface.dump_in_turn(filter, timeout, move |dump| {
         Ok((dump.raw().is_partial(), write(&dump, format, how, cap)?))
     });
     let (turn, (is_partial, bytes)) = made.await?;
@@ -124,7 +146,7 @@ pub(crate) async fn dump(State(surface): State<Arc<Surface>>, uri: Uri) -> Resul
         // As Go's.
         Format::Pprof => "application/octet-stream",
     };
-    let answer = surface.answer(content_type, bytes, is_partial, deadline).await;
+    let answer = surface.answer(content_type, bytes, is_partial, timeout).await;
     drop(turn);
     answer
 }

@@ -1,4 +1,13 @@
-//! What all requests share: the settings, and what may be going on at once.
+//! Answering requests: one file for each endpoint, and here what all requests share.
+
+mod answer;
+#[cfg(feature = "axum")]
+mod axum_router;
+mod dump_endpoint;
+mod endpoints;
+mod process_endpoint;
+mod query;
+mod tasks_endpoint;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -13,31 +22,12 @@ use bw_dump::Process;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::answer::{Answer, Refusal, work};
-
-/// What [`AgentBuilder`](crate::AgentBuilder) says of answers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) deadline: Duration,
-    pub(crate) size_cap: usize,
-}
-
-impl Settings {
-    /// The longest deadline of a dump.
-    pub(crate) const LONGEST: Duration = Duration::from_secs(60);
-
-    /// A deadline as queries and the environment give it, from 1 to 60,000 ms.
-    pub(crate) fn deadline_of_millis(millis: u64) -> Option<Duration> {
-        let deadline = Duration::from_millis(millis);
-        (millis >= 1 && deadline <= Self::LONGEST).then_some(deadline)
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { deadline: Duration::from_secs(2), size_cap: 64 << 20 }
-    }
-}
+use self::answer::{Answer, work};
+pub(crate) use self::answer::{AnswerBody, Refusal};
+#[cfg(feature = "axum")]
+pub use self::axum_router::router;
+pub(crate) use self::endpoints::respond;
+use crate::settings::Settings;
 
 /// Whose tasks dumps compare with those that are traced.
 #[derive(Debug)]
@@ -53,12 +43,14 @@ pub(crate) enum Coverage {
 /// What all requests of one agent, or of one router, share.
 #[derive(Debug)]
 pub(crate) struct Surface {
-    pub(crate) settings: Settings,
+    /// How long a dump waits for tasks, where the request does not say.
+    pub(crate) timeout: Duration,
+    size_cap: usize,
     coverage: Coverage,
-    pub(crate) process: Process,
-    pub(crate) agent_started_at: Option<SystemTime>,
+    process: Process,
+    agent_started_at: Option<SystemTime>,
     /// Where the agent listens on TCP, if it does.
-    pub(crate) tcp: Option<SocketAddr>,
+    tcp: Option<SocketAddr>,
     /// One for who takes a dump.
     turn: Arc<Semaphore>,
     /// One for who makes a list of the tasks, so that lists need not wait for a dump.
@@ -72,14 +64,15 @@ const UNIT: usize = 1024;
 
 impl Surface {
     pub(crate) fn new(
-        settings: Settings,
+        settings: &Settings,
         coverage: Coverage,
         agent_started_at: Option<SystemTime>,
         tcp: Option<SocketAddr>,
     ) -> Arc<Self> {
         let units = Self::units(settings.size_cap) as usize;
         Arc::new(Self {
-            settings,
+            timeout: settings.timeout,
+            size_cap: settings.size_cap,
             coverage,
             process: Process::this(),
             agent_started_at,
@@ -113,11 +106,11 @@ impl Surface {
     pub(crate) async fn dump_in_turn<T: Send + 'static>(
         &self,
         filter: TaskFilter,
-        deadline: Duration,
+        timeout: Duration,
         make: impl FnOnce(TaskDump) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(OwnedSemaphorePermit, T), Refusal> {
-        let turn = self.turn(deadline).await?;
-        self.dump(filter, deadline, move |dump| Ok((turn, make(dump)?))).await
+        let turn = self.turn(timeout).await?;
+        self.dump(filter, timeout, move |dump| Ok((turn, make(dump)?))).await
     }
 
     /// Takes a dump and makes something of it, both on a thread beside: to dump is to wake tasks, which runs code of the program's
@@ -127,10 +120,10 @@ impl Surface {
     pub(crate) async fn dump<T: Send + 'static>(
         &self,
         filter: TaskFilter,
-        deadline: Duration,
+        timeout: Duration,
         make: impl FnOnce(TaskDump) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let mut dump = self.request(filter, deadline);
+        let mut dump = self.request(filter, timeout);
         let Ok(runtime) = Handle::try_current() else {
             return Err(Refusal::bug("this is not on a runtime of tokio"));
         };
@@ -145,8 +138,8 @@ impl Surface {
         .await
     }
 
-    fn request(&self, filter: TaskFilter, deadline: Duration) -> DumpRequest {
-        let request = TaskDump::take().deadline(deadline).only(filter);
+    fn request(&self, filter: TaskFilter, timeout: Duration) -> DumpRequest {
+        let request = TaskDump::take().deadline(timeout).only(filter);
         match &self.coverage {
             Coverage::Of(runtime) => request.alive_in(runtime),
             Coverage::Here => match Handle::try_current() {
@@ -175,13 +168,13 @@ impl Surface {
         is_partial: bool,
         patience: Duration,
     ) -> Result<Answer, Refusal> {
-        if bytes.len() > self.settings.size_cap {
-            return Err(Refusal::too_large(self.settings.size_cap));
+        if bytes.len() > self.size_cap {
+            return Err(Refusal::too_large(self.size_cap));
         }
         let share = acquire(&self.memory, Self::units(bytes.len()), patience).await.ok_or_else(|| {
             Refusal::busy(format!(
                 "answers that nobody has read yet fill {} bytes; read them, or raise the bound with AgentBuilder::size_cap",
-                self.settings.size_cap
+                self.size_cap
             ))
         })?;
         Ok(Answer { content_type, bytes, share, is_partial })

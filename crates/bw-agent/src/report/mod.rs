@@ -1,16 +1,26 @@
-//! What a trigger has to report: plain data that prints itself.
+//! What a trigger reports: plain data that prints itself, and where it goes.
+
+#[cfg(unix)]
+mod dump_signal;
+mod panic_note;
+mod report_folder;
+mod sink;
+mod stall;
+pub(crate) mod warning;
 
 use std::fmt;
 use std::time::SystemTime;
 
 use backtrace_waker::{TaskDump, TaskId};
 
-use super::panic::PanicNote;
 #[cfg(unix)]
-use super::signal::DumpSignal;
-use super::stall::Stall;
+pub use self::dump_signal::DumpSignal;
+pub use self::panic_note::PanicNote;
+pub use self::report_folder::ReportFolder;
+pub use self::sink::Sink;
+pub use self::stall::{Stall, StalledGroup};
 
-/// Why there is a dump, when, and the dump: what [sinks](super::Sink) are given.
+/// Why there is a dump, when, and the dump: what [sinks](Sink) are given.
 ///
 /// `{}` is a headline and the dump in groups, `{:#}` has every task. Both symbolize as [`TaskDump`] does: sinks are called on a
 /// thread where that harms nobody.
@@ -34,7 +44,7 @@ pub enum Reason {
 }
 
 impl Report {
-    pub(super) fn new(reason: Reason, dump: TaskDump) -> Self {
+    pub(crate) fn new(reason: Reason, dump: TaskDump) -> Self {
         Self { reason, at: dump.raw().taken_at(), dump }
     }
 
@@ -99,8 +109,8 @@ impl fmt::Debug for Report {
     }
 }
 
-/// A task in a headline: `task 7 "conn"`. Its name is the program's, so it is escaped.
-pub(super) fn task(id: TaskId, name: Option<&str>) -> impl fmt::Display {
+/// Returns a task as a headline names it: `task 7 "conn"`. The name is the program's, so it is escaped.
+fn task_label(id: TaskId, name: Option<&str>) -> impl fmt::Display {
     let name = name.map(|name| format!(" {name:?}")).unwrap_or_default();
     format!("task {id}{name}")
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backtrace_waker::{TaskId, TaskState, TaskStatus};
 
-use super::stall::StalledGroup;
+use crate::report::StalledGroup;
 
 /// Groups of one report, those that hold a thread first. The others come with the next.
 const GROUPS: usize = 20;
@@ -20,7 +20,7 @@ const NAMED: usize = 10;
 const REMEMBERED: usize = 1_024;
 
 /// A task that is stuck, as the watch sees it.
-pub(super) struct Seen<'a> {
+pub(super) struct StuckTask<'a> {
     pub(super) id: TaskId,
     pub(super) name: Option<&'a str>,
     pub(super) spawned_at: &'static Location<'static>,
@@ -50,7 +50,7 @@ impl Way {
 type Key<'a> = (Way, &'static str, u32, u32, Option<Cow<'a, str>>);
 
 /// What has been reported, and when it will be again.
-pub(super) struct Stalls {
+pub(super) struct StallDetector {
     threshold: Duration,
     longest_backoff: Duration,
     /// Between two reports.
@@ -75,10 +75,10 @@ struct Backoff {
 struct Gathering<'a> {
     tasks: usize,
     /// Those that are stuck longest, the longest first.
-    longest: Vec<(Duration, &'a Seen<'a>)>,
+    longest: Vec<(Duration, &'a StuckTask<'a>)>,
 }
 
-impl Stalls {
+impl StallDetector {
     pub(super) fn new(threshold: Duration, every: Duration, longest_backoff: Duration) -> Self {
         Self {
             threshold,
@@ -91,7 +91,7 @@ impl Stalls {
     }
 
     /// The groups that are to be reported now. Each is remembered as reported.
-    pub(super) fn look(&mut self, now: Instant, seen: &[Seen<'_>]) -> Vec<StalledGroup> {
+    pub(super) fn look(&mut self, now: Instant, seen: &[StuckTask<'_>]) -> Vec<StalledGroup> {
         let groups = self.gather(seen);
         // A group that was gone for as long as it would have been quiet is news again.
         let is_recent = |backoff: &Backoff| now.saturating_duration_since(backoff.seen) <= backoff.backoff;
@@ -132,7 +132,7 @@ impl Stalls {
             .collect()
     }
 
-    fn gather<'a>(&self, seen: &'a [Seen<'a>]) -> HashMap<Key<'a>, Gathering<'a>> {
+    fn gather<'a>(&self, seen: &'a [StuckTask<'a>]) -> HashMap<Key<'a>, Gathering<'a>> {
         let mut groups = HashMap::<Key<'a>, Gathering<'a>>::new();
         for seen in seen {
             let (Some(way), Some(span)) = (Way::of(&seen.status.state), seen.status.in_state) else {
@@ -245,7 +245,7 @@ mod tests {
     use backtrace_waker::bw_core::PollingThread;
 
     use super::*;
-    use crate::trigger::Stall;
+    use crate::report::Stall;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -264,12 +264,12 @@ mod tests {
             )
         }
 
-        fn look(&self, stalls: &mut Stalls, now: Instant) -> Vec<StalledGroup> {
+        fn look(&self, stalls: &mut StallDetector, now: Instant) -> Vec<StalledGroup> {
             let here = Location::caller();
             let seen: Vec<_> = self
                 .0
                 .iter()
-                .map(|(id, name, status)| Seen {
+                .map(|(id, name, status)| StuckTask {
                     id: TaskId::from_u64(*id).expect("not 0"),
                     name: Some(name),
                     spawned_at: here,
@@ -285,7 +285,11 @@ mod tests {
     }
 
     /// At which of the seconds a task is reported that is stuck from 0 on.
-    fn reported(stalls: &mut Stalls, began: Instant, seconds: std::ops::RangeInclusive<u64>) -> Vec<u64> {
+    fn reported(
+        stalls: &mut StallDetector,
+        began: Instant,
+        seconds: std::ops::RangeInclusive<u64>,
+    ) -> Vec<u64> {
         let stuck_for = |&at: &u64| {
             let tasks = Tasks::new(&[(1, "stuck", TaskState::Suspended, at)]);
             !tasks.look(stalls, began + Duration::from_secs(at)).is_empty()
@@ -295,21 +299,22 @@ mod tests {
 
     #[test]
     fn what_stays_stuck_is_reported_at_twice_the_time_until_the_longest() {
-        let mut stalls = Stalls::new(5 * SECOND, Duration::ZERO, 40 * SECOND);
+        let mut stalls = StallDetector::new(5 * SECOND, Duration::ZERO, 40 * SECOND);
         assert_eq!(reported(&mut stalls, Instant::now(), 0..=200), [5, 10, 20, 40, 80, 120, 160, 200]);
     }
 
     #[test]
     fn times_that_no_clock_can_count_are_never() {
-        let mut stalls = Stalls::new(5 * SECOND, Duration::MAX, Duration::MAX);
+        let mut stalls = StallDetector::new(5 * SECOND, Duration::MAX, Duration::MAX);
         assert_eq!(reported(&mut stalls, Instant::now(), 0..=200), [5]);
-        let mut stalls = Stalls::new(5 * SECOND, Duration::ZERO, Duration::MAX);
+        let mut stalls = StallDetector::new(5 * SECOND, Duration::ZERO, Duration::MAX);
         assert_eq!(reported(&mut stalls, Instant::now(), 0..=200), [5, 10, 20, 40, 80, 160]);
     }
 
     #[test]
     fn a_group_that_was_gone_for_as_long_as_its_backoff_is_news_again() {
-        let (mut stalls, began) = (Stalls::new(5 * SECOND, Duration::ZERO, 40 * SECOND), Instant::now());
+        let (mut stalls, began) =
+            (StallDetector::new(5 * SECOND, Duration::ZERO, 40 * SECOND), Instant::now());
         assert_eq!(reported(&mut stalls, began, 0..=12), [5, 10]);
         // Comes and goes: as if it had stayed.
         assert_eq!(Tasks::new(&[]).look(&mut stalls, began + 15 * SECOND).len(), 0);
@@ -323,7 +328,7 @@ mod tests {
 
     #[test]
     fn twice_as_many_are_news() {
-        let (mut stalls, now) = (Stalls::new(5 * SECOND, Duration::ZERO, 60 * SECOND), Instant::now());
+        let (mut stalls, now) = (StallDetector::new(5 * SECOND, Duration::ZERO, 60 * SECOND), Instant::now());
         let some = |count| {
             let tasks: Vec<_> = (1..=count).map(|n| (n, "conn 1", TaskState::Suspended, 6)).collect();
             Tasks::new(&tasks)
@@ -338,7 +343,7 @@ mod tests {
 
     #[test]
     fn groups_are_told_apart_by_name_and_way_but_not_by_numbers() {
-        let mut stalls = Stalls::new(5 * SECOND, Duration::ZERO, 60 * SECOND);
+        let mut stalls = StallDetector::new(5 * SECOND, Duration::ZERO, 60 * SECOND);
         let polling = TaskState::Polling(PollingThread::elsewhere(Some("worker".into()), Some(77)));
         let tasks = Tasks::new(&[
             (1, "conn 17", TaskState::Suspended, 7),
@@ -374,7 +379,7 @@ mod tests {
 
     #[test]
     fn reports_keep_their_distance_and_lose_nothing() {
-        let (mut stalls, began) = (Stalls::new(SECOND, 10 * SECOND, 60 * SECOND), Instant::now());
+        let (mut stalls, began) = (StallDetector::new(SECOND, 10 * SECOND, 60 * SECOND), Instant::now());
         let tasks = Tasks::new(&[(1, "first", TaskState::Suspended, 2)]);
         assert_eq!(names(&tasks.look(&mut stalls, began)), [("first", 1)]);
         let tasks = Tasks::new(&[(2, "second", TaskState::Suspended, 2)]);
@@ -384,7 +389,7 @@ mod tests {
 
     #[test]
     fn who_holds_a_thread_is_not_held_back_by_who_waits() {
-        let (mut stalls, began) = (Stalls::new(SECOND, 10 * SECOND, 60 * SECOND), Instant::now());
+        let (mut stalls, began) = (StallDetector::new(SECOND, 10 * SECOND, 60 * SECOND), Instant::now());
         let waits = |id, name| (id, name, TaskState::Suspended, 2);
         let polls =
             |id, name, span| (id, name, TaskState::Polling(PollingThread::elsewhere(None, Some(7))), span);
@@ -406,7 +411,7 @@ mod tests {
 
     #[test]
     fn who_holds_a_thread_comes_before_any_number_that_wait_longer() {
-        let (mut stalls, now) = (Stalls::new(SECOND, Duration::ZERO, 60 * SECOND), Instant::now());
+        let (mut stalls, now) = (StallDetector::new(SECOND, Duration::ZERO, 60 * SECOND), Instant::now());
         let names: Vec<&'static str> = (0..u8::try_from(GROUPS).expect("few") + 1)
             .map(|n| &*String::from_utf8(vec![b'a' + n]).expect("ASCII").leak())
             .collect();
@@ -420,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_report_has_an_end_and_the_next_one_goes_on() {
-        let (mut stalls, now) = (Stalls::new(SECOND, Duration::ZERO, 60 * SECOND), Instant::now());
+        let (mut stalls, now) = (StallDetector::new(SECOND, Duration::ZERO, 60 * SECOND), Instant::now());
         let names: Vec<&'static str> = (0..30_u8)
             .map(|n| &*String::from_utf8(vec![b'a' + n % 26, b'a' + n / 26]).expect("ASCII").leak())
             .collect();
@@ -435,7 +440,7 @@ mod tests {
 
     #[test]
     fn names_without_end_do_not_fill_memory() {
-        let mut stalls = Stalls::new(SECOND, Duration::ZERO, 60 * SECOND);
+        let mut stalls = StallDetector::new(SECOND, Duration::ZERO, 60 * SECOND);
         let now = Instant::now();
         let letters = |n: usize| -> &'static str {
             (0..4)
@@ -446,7 +451,7 @@ mod tests {
         let tasks: Vec<_> =
             (0..REMEMBERED + 500).map(|n| (n as u64 + 1, letters(n), TaskState::Suspended, 2)).collect();
         let tasks = Tasks::new(&tasks);
-        let until_quiet = |stalls: &mut Stalls, now| -> usize {
+        let until_quiet = |stalls: &mut StallDetector, now| -> usize {
             let reports = std::iter::repeat_with(|| tasks.look(stalls, now).len());
             reports.take_while(|groups| *groups > 0).sum()
         };
@@ -468,7 +473,7 @@ mod tests {
 
     #[test]
     fn a_group_has_few_tasks_of_many() {
-        let mut stalls = Stalls::new(SECOND, Duration::ZERO, 60 * SECOND);
+        let mut stalls = StallDetector::new(SECOND, Duration::ZERO, 60 * SECOND);
         let tasks: Vec<_> = (1..=100).map(|n| (n, "many", TaskState::Suspended, 1 + n % 50)).collect();
         let groups = Tasks::new(&tasks).look(&mut stalls, Instant::now());
         assert_eq!(names(&groups), [("many", 100)]);

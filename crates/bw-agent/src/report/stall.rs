@@ -10,8 +10,8 @@ use bw_render::{Count, Span};
 /// stuck longest.
 #[derive(Clone, Debug)]
 pub struct Stall {
-    pub(super) threshold: Duration,
-    pub(super) groups: Vec<StalledGroup>,
+    pub(crate) threshold: Duration,
+    pub(crate) groups: Vec<StalledGroup>,
 }
 
 impl Stall {
@@ -43,11 +43,11 @@ impl fmt::Display for Stall {
 /// Tasks that were spawned at one place, under names that differ in numbers at most, and are stuck in the same way.
 #[derive(Clone, Debug)]
 pub struct StalledGroup {
-    pub(super) name: Option<String>,
-    pub(super) spawned_at: SpawnedAt,
-    pub(super) tasks: usize,
-    pub(super) longest: TaskStatus,
-    pub(super) ids: Vec<TaskId>,
+    pub(crate) name: Option<String>,
+    pub(crate) spawned_at: SpawnedAt,
+    pub(crate) tasks: usize,
+    pub(crate) longest: TaskStatus,
+    pub(crate) ids: Vec<TaskId>,
 }
 
 impl StalledGroup {

@@ -9,8 +9,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use crate::os;
-
 const NONE: i32 = -1;
 
 /// A list that only grows, so that it can be read whatever the other threads were doing when the process was forked.
@@ -36,7 +34,7 @@ impl NotInChildren {
     pub(crate) fn new(descriptor: BorrowedFd<'_>) -> Self {
         static IS_ARMED: OnceLock<bool> = OnceLock::new();
         // Without the handler nothing is lost but what it is for.
-        IS_ARMED.get_or_init(|| os::in_forked_children(close_all));
+        IS_ARMED.get_or_init(|| super::in_forked_children(close_all));
         let descriptor = descriptor.as_raw_fd();
         let mut block = &FIRST;
         loop {
@@ -65,7 +63,7 @@ extern "C" fn close_all() {
             // Ordering: Acquire; see `new`.
             let descriptor = place.swap(NONE, Ordering::Acquire);
             if descriptor != NONE {
-                os::close_in_child(descriptor);
+                super::close_in_child(descriptor);
             }
         }
         block = here.next.get().map(|next| &**next);

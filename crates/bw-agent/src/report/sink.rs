@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::folder::{Folder, ReportFolder};
-use super::report::Report;
-use crate::report::warn;
+use super::Report;
+use super::report_folder::{FolderWriter, ReportFolder};
+use super::warning::warn;
 
 /// Where reports go: [stderr](Self::stderr), [`tracing`](Self::tracing()), a [folder](ReportFolder), a
-/// [callback](Self::callback). For [`AgentBuilder::report_to`](crate::AgentBuilder::report_to), and for one trigger alone.
+/// [callback](Self::callback). For [`AgentBuilder::report_to`](crate::AgentBuilder::report_to).
 ///
 /// Sinks are called one after the other on a thread of the agent's that runs no tasks. One that blocks (a full pipe, a slow
 /// callback) holds up further reports, and nothing else.
@@ -24,7 +24,7 @@ enum Kind {
     Stderr,
     #[cfg(feature = "tracing")]
     Tracing,
-    Folder(Arc<Folder>),
+    Folder(Arc<FolderWriter>),
     Callback(Callback),
 }
 
@@ -50,14 +50,14 @@ impl Sink {
     }
 
     /// When the agent starts: warns if it cannot take reports.
-    pub(super) fn check(&self) {
+    pub(crate) fn check(&self) {
         if let Kind::Folder(folder) = &self.0 {
             folder.check();
         }
     }
 
     /// Whether it has the report: not, if that could not be kept. Blocks as long as the sink does. Never panics.
-    pub(super) fn take(&self, report: &Report) -> bool {
+    pub(crate) fn take(&self, report: &Report) -> bool {
         let taken = catch_unwind(AssertUnwindSafe(|| match &self.0 {
             Kind::Stderr => {
                 let text = format!("bw-agent: {report}\n");
@@ -99,7 +99,7 @@ fn event(report: &Report) {
 
 impl From<ReportFolder> for Sink {
     fn from(folder: ReportFolder) -> Self {
-        Self(Kind::Folder(Arc::new(Folder::new(folder))))
+        Self(Kind::Folder(Arc::new(FolderWriter::new(folder))))
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
     use backtrace_waker::{Registry, TaskDump};
 
     use super::*;
-    use crate::{DumpSignal, Reason};
+    use crate::report::{DumpSignal, Reason};
 
     fn report() -> Report {
         Report::new(Reason::Signal(DumpSignal::Usr1), TaskDump::of(&Registry::new()).blocking())

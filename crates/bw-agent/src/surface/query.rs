@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use backtrace_waker::TaskFilter;
+use bw_dump::contract::endpoints::{FILTER, FULL, SHORT, TIMEOUT_MS, timeout_of_millis};
 
-use crate::answer::{Refusal, repeated};
-use crate::surface::Settings;
+use super::answer::{Refusal, repeated};
 
 /// Terms of all filters of a request.
 const MOST_TERMS: usize = 100;
+
+/// The values of the parameter of source paths, and whether they are whole.
+pub(crate) const PATHS: [(&str, bool); 2] = [(SHORT, false), (FULL, true)];
 
 /// The parameters of a request, each at most once, but for `filter`. Whoever reads them takes out what it knows.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ impl Query {
                 };
                 return Err(Refusal::bad_request(format!("unknown parameter {}; {valid}", repeated(name))));
             }
-            if name != "filter" && pairs[..at].iter().any(|(before, _)| before == name) {
+            if name != FILTER && pairs[..at].iter().any(|(before, _)| before == name) {
                 return Err(Refusal::bad_request(format!("the parameter {name} is given twice")));
             }
         }
@@ -57,7 +60,7 @@ impl Query {
 
     /// All filters: a task has to pass each of them.
     pub(crate) fn filter(&self) -> Result<TaskFilter, Refusal> {
-        let filters = self.pairs.iter().filter(|(name, value)| name == "filter" && !value.is_empty());
+        let filters = self.pairs.iter().filter(|(name, value)| name == FILTER && !value.is_empty());
         let filters: Vec<&str> = filters.map(|(_, value)| &**value).collect();
         let filters = filters.join(",");
         // Every task is looked at for every term.
@@ -68,11 +71,11 @@ impl Query {
     }
 
     /// How long tasks are waited for.
-    pub(crate) fn deadline(&self, settings: &Settings) -> Result<Duration, Refusal> {
-        let Some(value) = self.get("timeout_ms") else { return Ok(settings.deadline) };
-        value.parse().ok().and_then(Settings::deadline_of_millis).ok_or_else(|| {
+    pub(crate) fn timeout(&self, default: Duration) -> Result<Duration, Refusal> {
+        let Some(value) = self.get(TIMEOUT_MS) else { return Ok(default) };
+        value.parse().ok().and_then(timeout_of_millis).ok_or_else(|| {
             let value = repeated(value);
-            Refusal::bad_request(format!("timeout_ms={value} is not known; write a number from 1 to 60000"))
+            Refusal::bad_request(format!("{TIMEOUT_MS}={value} is not known; write a number from 1 to 60000"))
         })
     }
 }
@@ -82,10 +85,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_says_no_deadline_gets_that_of_the_settings() {
-        let settings = Settings { deadline: Duration::from_millis(123), ..Settings::default() };
-        let deadline = |text| Query::new(text, &["timeout_ms"]).unwrap().deadline(&settings).unwrap();
-        assert_eq!(deadline(None), Duration::from_millis(123));
-        assert_eq!(deadline(Some("timeout_ms=7")), Duration::from_millis(7));
+    fn who_says_no_timeout_gets_that_of_the_settings() {
+        let timeout =
+            |text| Query::new(text, &[TIMEOUT_MS]).unwrap().timeout(Duration::from_millis(123)).unwrap();
+        assert_eq!(timeout(None), Duration::from_millis(123));
+        assert_eq!(timeout(Some("timeout_ms=7")), Duration::from_millis(7));
     }
 }

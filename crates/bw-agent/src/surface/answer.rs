@@ -1,16 +1,20 @@
 //! What is sent back: answers that are bounded, and refusals that say what to do.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use bw_dump::contract::endpoints::PARTIAL_HEADER;
 use bw_render::html;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
@@ -83,25 +87,50 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
+impl Answer {
+    pub(crate) fn into_response(self) -> Response<AnswerBody> {
         let bytes = Bytes::from_owner(Shared { bytes: self.bytes, _share: self.share });
-        let mut response = with_headers(StatusCode::OK, self.content_type, Body::from(bytes));
+        let mut response = with_headers(StatusCode::OK, self.content_type, bytes);
         if self.is_partial {
-            let name = HeaderName::from_static("backtrace-waker-partial");
+            let name = HeaderName::from_static(PARTIAL_HEADER);
             response.headers_mut().insert(name, HeaderValue::from_static("true"));
         }
         response
     }
 }
 
-/// A response with the headers that all have.
+/// The body of every response: its bytes, in one piece.
+#[derive(Debug)]
+pub(crate) struct AnswerBody(Bytes);
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = std::mem::take(&mut self.0);
+        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
+}
+
+/// Returns a response with the headers that all have.
 pub(crate) fn with_headers(
     status: StatusCode,
     content_type: &'static str,
-    body: impl Into<Body>,
-) -> Response {
-    let mut response = Response::new(body.into());
+    body: impl Into<Bytes>,
+) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -160,8 +189,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
+impl Refusal {
+    pub(crate) fn into_response(self) -> Response<AnswerBody> {
         let mut response = with_headers(self.status, TEXT, self.message + "\n");
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,17 +1,8 @@
-//! Watches for tasks that are stuck.
+//! The settings of the stall trigger.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use backtrace_waker::{Registry, TaskFilter, TaskStatus};
-use bw_core::TraceHandle;
-use tokio::time::MissedTickBehavior;
-
-use super::report::Reason;
-use super::reporter::Reporter;
-use super::sink::Sink;
-use super::stall::{Stall, StalledGroup};
-use super::stalls::{Seen, Stalls};
+use backtrace_waker::TaskFilter;
 
 /// Reports tasks that are stuck: suspended, woken without being polled, or in one poll, for longer than a threshold; for
 /// [`AgentBuilder::watch_stalls`](crate::AgentBuilder::watch_stalls).
@@ -39,13 +30,12 @@ use super::stalls::{Seen, Stalls};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct StallWatch {
-    threshold: Duration,
-    period: Option<Duration>,
-    every: Duration,
-    longest_backoff: Duration,
-    only: TaskFilter,
-    meant_to_wait: Vec<String>,
-    sinks: Vec<Sink>,
+    pub(crate) threshold: Duration,
+    pub(crate) period: Option<Duration>,
+    pub(crate) every: Duration,
+    pub(crate) longest_backoff: Duration,
+    pub(crate) only: TaskFilter,
+    pub(crate) meant_to_wait: Vec<String>,
 }
 
 impl StallWatch {
@@ -56,7 +46,7 @@ impl StallWatch {
     /// The shortest threshold; the clock of tasks advances every tenth of a second.
     pub const SHORTEST: Duration = Duration::from_millis(200);
 
-    /// Reports what is stuck for so long, and [`SHORTEST`](Self::SHORTEST) at least, to where all reports go.
+    /// Reports what is stuck for so long, and [`SHORTEST`](Self::SHORTEST) at least.
     pub fn new(threshold: Duration) -> Self {
         Self {
             threshold: threshold.max(Self::SHORTEST),
@@ -65,7 +55,6 @@ impl StallWatch {
             longest_backoff: Self::LONGEST_BACKOFF,
             only: TaskFilter::new(),
             meant_to_wait: Vec::new(),
-            sinks: Vec::new(),
         }
     }
 
@@ -73,12 +62,6 @@ impl StallWatch {
     #[must_use]
     pub fn threshold(&self) -> Duration {
         self.threshold
-    }
-
-    /// Another threshold for all that was said else.
-    pub(super) fn with_threshold(mut self, threshold: Duration) -> Self {
-        self.threshold = threshold.max(Self::SHORTEST);
-        self
     }
 
     /// Looks that often, between ten times a second and once an hour. Unless told, every quarter of the threshold, and not more
@@ -113,51 +96,9 @@ impl StallWatch {
         self
     }
 
-    /// Reports to this and not where all reports go. Said again, to all of these.
-    pub fn report_to(mut self, sink: impl Into<Sink>) -> Self {
-        self.sinks.push(sink.into());
-        self
-    }
-
-    pub(super) fn sinks(&self) -> &[Sink] {
-        &self.sinks
-    }
-
-    fn period(&self) -> Duration {
+    pub(crate) fn period(&self) -> Duration {
         let quarter = (self.threshold / 4).clamp(Duration::from_millis(500), Duration::from_secs(10));
         self.period.unwrap_or(quarter.min(self.threshold))
-    }
-
-    pub(super) async fn run(self, reporter: Arc<Reporter>) {
-        let filter = self.only.clone().in_state_for(self.threshold);
-        let mut stalls = Stalls::new(self.threshold, self.every, self.longest_backoff);
-        let mut look = tokio::time::interval(self.period());
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            look.tick().await;
-            let groups = self.look(&mut stalls, &filter);
-            if groups.is_empty() {
-                continue;
-            }
-            let asked =
-                groups.iter().flat_map(StalledGroup::ids).fold(TaskFilter::new(), |asked, id| asked.id(*id));
-            let reason = Reason::Stall(Stall { threshold: self.threshold, groups });
-            reporter.report(reason, asked, reporter.deadline(), &self.sinks).await;
-        }
-    }
-
-    /// Asks nobody.
-    fn look(&self, stalls: &mut Stalls, filter: &TaskFilter) -> Vec<StalledGroup> {
-        let statuses = Registry::global().statuses(filter);
-        let seen: Vec<_> = statuses.iter().filter_map(|(task, status)| self.see(task, status)).collect();
-        stalls.look(Instant::now(), &seen)
-    }
-
-    fn see<'a>(&self, task: &'a TraceHandle, status: &'a TaskStatus) -> Option<Seen<'a>> {
-        let name = task.name();
-        let is_meant_to =
-            self.meant_to_wait.iter().any(|part| name.is_some_and(|name| name.contains(&**part)));
-        (!is_meant_to).then(|| Seen { id: task.id(), name, spawned_at: task.spawned_at(), status })
     }
 }
 

@@ -1,79 +1,26 @@
 //! Who may ask over TCP. On a unix socket the operating system tells who it is; here a token must, or else the connection's
 //! coming from this machine, with what browsers say of the page that sends them.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, WWW_AUTHENTICATE};
-use axum::http::uri::Authority;
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use subtle::ConstantTimeEq;
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::http::uri::Authority;
+use hyper::{Request, Response, StatusCode};
 
-use crate::answer::Refusal;
+use crate::settings::Token;
+use crate::surface::{AnswerBody, Refusal};
 
-/// What everybody who asks must know. Never printed.
-#[derive(Clone)]
-pub(crate) struct Token(Box<str>);
-
-impl Token {
-    pub(crate) fn new(token: impl Into<String>) -> Self {
-        Self(token.into().into())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Takes as long wherever they differ; only the length is no secret.
-    pub(crate) fn is(&self, other: &str) -> bool {
-        self.0.as_bytes().ct_eq(other.as_bytes()).into()
-    }
-
-    fn is_in(&self, headers: &HeaderMap) -> bool {
-        let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
-            return false;
-        };
-        let Some((scheme, rest)) = value.split_once(' ') else { return false };
-        let rest = rest.trim();
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return self.is(rest);
-        }
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return false;
-        }
-        let Ok(decoded) = STANDARD.decode(rest) else { return false };
-        let Ok(decoded) = str::from_utf8(&decoded) else { return false };
-        decoded.split_once(':').is_some_and(|(_, password)| self.is(password))
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-/// A middleware of what comes over TCP.
-pub(crate) async fn only_who_may(token: Option<Token>, request: Request, next: Next) -> Response {
-    match refuse(token.as_ref(), &request) {
-        None => next.run(request).await,
-        Some(refused) => refused,
-    }
-}
-
-fn refuse(token: Option<&Token>, request: &Request) -> Option<Response> {
+/// Returns why a request that came over TCP is not answered, if it is not.
+pub(crate) fn refuse<B>(token: Option<&Token>, request: &Request<B>) -> Option<Response<AnswerBody>> {
     let headers = request.headers();
     if headers.get(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site") {
         let message = "a page of another site sent this request; open the address itself";
         return Some(Refusal::new(StatusCode::FORBIDDEN, message).into_response());
     }
     match token {
-        Some(token) if token.is_in(headers) => None,
+        Some(token) if has_token(headers, token) => None,
         Some(_) => {
             let message = "send the token: Authorization: Bearer TOKEN, or as the password of any user";
             let mut response = Refusal::new(StatusCode::UNAUTHORIZED, message).into_response();
@@ -90,8 +37,24 @@ fn refuse(token: Option<&Token>, request: &Request) -> Option<Response> {
     }
 }
 
+/// Whether the header has the token: as a bearer's, or as the password of any user.
+fn has_token(headers: &HeaderMap, token: &Token) -> bool {
+    let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return false };
+    let Some((scheme, rest)) = value.split_once(' ') else { return false };
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return token.is(rest);
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return false;
+    }
+    let Ok(decoded) = STANDARD.decode(rest) else { return false };
+    let Ok(decoded) = str::from_utf8(&decoded) else { return false };
+    decoded.split_once(':').is_some_and(|(_, password)| token.is(password))
+}
+
 /// Whether every name by which the request calls us is one of this machine for itself, and there is one.
-fn names_this_machine(request: &Request) -> bool {
+fn names_this_machine<B>(request: &Request<B>) -> bool {
     let of_header = request.headers().get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
     let of_target = request.uri().authority().map(Authority::as_str);
     let mut names = of_header.chain(of_target).peekable();

@@ -1,4 +1,15 @@
-//! What is asked of the operating system without a safe function for it. The file that may use `unsafe`.
+//! What the operating system does without a safe function for it in the standard library. The file that may use `unsafe`.
+#![allow(unsafe_code)]
+
+#[cfg(unix)]
+pub(crate) mod fork_guard;
+
+/// Returns the user that this process acts as.
+#[cfg(unix)]
+pub(crate) fn user_id() -> u32 {
+    // SAFETY: reads a number of the process; it cannot fail.
+    unsafe { libc::geteuid() }
+}
 
 /// Has this called when the process ends by returning from `main` or by `exit`; tells whether it will be. The caller's code must
 /// not be unloaded before: it has a thread that runs in it.
