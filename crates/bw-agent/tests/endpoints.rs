@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use backtrace_waker::{RawDumpFile, TraceHandle};
-use support::{OwnAgent, get};
+use support::OwnAgent;
 use tokio::runtime::{Builder, Runtime};
 
 /// With a task that sleeps for as long as the runtime is there, and has been polled.
@@ -440,10 +440,10 @@ fn the_router_answers_in_an_app_on_its_runtime() {
             tokio::spawn(connection);
         }
     });
-    assert_eq!(get(&socket, "/").text(), "app");
-    assert_eq!(get(&socket, "/debug/async/nothing").text(), "the app's own");
+    assert_eq!(support::get(&socket, "/").text(), "app");
+    assert_eq!(support::get(&socket, "/debug/async/nothing").text(), "the app's own");
     for at in ["", "/inner"] {
-        let json = get(&socket, &format!("{at}/debug/async/dump?format=json")).json();
+        let json = support::get(&socket, &format!("{at}/debug/async/dump?format=json")).json();
         // The task, the server, and the connection that asks; one before may not be gone yet.
         assert!(json["tasks_alive"].as_u64().unwrap() >= 3, "{json}");
         assert_eq!(
@@ -451,7 +451,7 @@ fn the_router_answers_in_an_app_on_its_runtime() {
             1
         );
         assert_eq!(
-            get(&socket, &format!("{at}/debug/async/process")).json()["agent_started_at"],
+            support::get(&socket, &format!("{at}/debug/async/process")).json()["agent_started_at"],
             serde_json::Value::Null
         );
     }

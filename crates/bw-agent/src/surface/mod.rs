@@ -37,6 +37,7 @@ pub(crate) enum Coverage {
     /// Those of this runtime.
     Of(Handle),
     /// Those of the runtime that answers: it is the program's own.
+    #[cfg(feature = "axum")]
     Here,
 }
 
@@ -142,6 +143,7 @@ impl Surface {
         let request = TaskDump::take().deadline(timeout).only(filter);
         match &self.coverage {
             Coverage::Of(runtime) => request.alive_in(runtime),
+            #[cfg(feature = "axum")]
             Coverage::Here => match Handle::try_current() {
                 Ok(runtime) => request.alive_in(&runtime),
                 Err(_) => request,
@@ -155,6 +157,7 @@ impl Surface {
         let alive = |runtime: &Handle| runtime.metrics().num_alive_tasks();
         match &self.coverage {
             Coverage::Of(runtime) => Some(alive(runtime)),
+            #[cfg(feature = "axum")]
             Coverage::Here => Handle::try_current().ok().as_ref().map(alive),
             Coverage::Unknown => None,
         }
