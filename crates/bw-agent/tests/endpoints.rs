@@ -94,8 +94,9 @@ fn json_and_folded_stacks_are_what_a_dump_writes() {
     assert!(folded.text().ends_with(" 1\n"), "{:?}", folded.text());
 }
 
+#[cfg(feature = "pprof")]
 #[test]
-fn profiles_and_pages_are_what_a_dump_writes() {
+fn profiles_are_what_a_dump_writes() {
     let _runtime = sleeper("profiled");
     let agent = OwnAgent::start();
     for same in [
@@ -113,20 +114,38 @@ fn profiles_and_pages_are_what_a_dump_writes() {
     let bare = agent.get("/debug/async/dump?format=pprof&symbols=no&filter=name:profiled");
     let bare = unzipped(&bare.body);
     assert!(contains(&bare, b"profiled") && !contains(&bare, b"sleep_long"));
+}
 
-    let page = agent.get("/debug/async/dump?format=html&filter=name:profiled");
+#[cfg(not(feature = "pprof"))]
+#[test]
+fn who_asks_for_a_profile_that_is_not_built_in_is_told_what_to_do() {
+    let agent = OwnAgent::start();
+    for target in ["dump?format=pprof", "dump?debug=0", "dump?format=pprof&symbols=no"] {
+        let answer = agent.get(&format!("/debug/async/{target}"));
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("the feature pprof of bw-agent"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn pages_are_what_a_dump_writes() {
+    let _runtime = sleeper("paged");
+    let agent = OwnAgent::start();
+    let page = agent.get("/debug/async/dump?format=html&filter=name:paged");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("content-security-policy"), Some(bw_render::html::CSP));
     assert!(page.text().contains("async fn endpoints::sleep_long"));
     assert!(page.text().contains(&format!("pid {}", std::process::id())));
 }
 
+#[cfg(feature = "pprof")]
 fn unzipped(bytes: &[u8]) -> Vec<u8> {
     let mut unzipped = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes), &mut unzipped).unwrap();
     unzipped
 }
 
+#[cfg(feature = "pprof")]
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }

@@ -30,6 +30,11 @@
 //! * [`contract`]: what an agent in a program and the command `backtrace-waker` agree on.
 //! * [`rfc3339`]: times as text.
 //!
+//! # Features
+//!
+//! `file`, on by default, writes and reads raw dump files and the answers of agents. Without it the types are there, and neither
+//! serde nor flate2 is built: that is how `bw-symbolize` uses this crate.
+//!
 //! # What it is not for
 //!
 //! It does not symbolize, print or group anything: it depends on no library that reads debug information. Writing a file
@@ -57,6 +62,8 @@ pub use build_id::{BuildId, InvalidBuildId};
 pub use merge::{Merge, MergedDump, MergedGroup, MergedProgram, MergedTask};
 pub use module_map::{CodeSegment, Module, ModuleMap};
 pub use process::Process;
+#[cfg(feature = "file")]
 pub use raw_dump::error::RawDumpError;
 pub use raw_dump::file::RawDumpFile;
+#[cfg(feature = "file")]
 pub use raw_dump::reader::RawDumpReader;

@@ -4,9 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backtrace_waker::{Detail, DumpText, RawDumpFile, TaskDump, TaskFilter, TaskTrees, Text};
+#[cfg(feature = "pprof")]
+use backtrace_waker::TaskTrees;
+use backtrace_waker::{Detail, DumpText, RawDumpFile, TaskDump, TaskFilter, Text};
 use bw_dump::contract::endpoints as contract;
-use bw_render::{Html, Json, Pprof};
+#[cfg(feature = "pprof")]
+use bw_render::Pprof;
+use bw_render::{Html, Json};
 
 use super::Surface;
 use super::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT};
@@ -59,6 +63,7 @@ struct DumpRequest {
 
 /// How it is written.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "pprof"), allow(dead_code, reason = "some of it is of profiles only"))]
 struct How {
     detail: Detail,
     whole_paths: bool,
@@ -108,6 +113,9 @@ impl DumpRequest {
                 return Err(Refusal::bad_request(format!("{name} is for the formats {to}; leave it out")));
             }
         }
+        if is_profile && !cfg!(feature = "pprof") {
+            return Err(no_profiles());
+        }
         let how = How {
             detail: detail.unwrap_or_default(),
             whole_paths: whole_paths.unwrap_or(false),
@@ -129,6 +137,13 @@ fn format(format: Option<Format>, debug: Option<Format>) -> Result<Format, Refus
              of them",
         )),
     }
+}
+
+fn no_profiles() -> Refusal {
+    Refusal::bad_request(
+        "format=pprof is not built in: build the program with the feature pprof of bw-agent, or ask for format=raw, of which the \
+         command `backtrace-waker` makes a profile",
+    )
 }
 
 pub(crate) async fn dump(surface: &Arc<Surface>, query: Option<&str>) -> Result<Answer, Refusal> {
@@ -175,7 +190,10 @@ fn write(dump: &TaskDump, format: Format, how: How, cap: usize) -> Result<Vec<u8
             let written = RawDumpFile::of_this_process(dump.raw()).write_gzip(&mut out);
             out.finish(written)
         }
+        #[cfg(feature = "pprof")]
         Format::Pprof => Ok(pprof(dump, how)),
+        #[cfg(not(feature = "pprof"))]
+        Format::Pprof => Err(no_profiles()),
         Format::Html => {
             let least = dump.raw().tasks().iter().map(|task| task.name().map_or(0, str::len)).sum();
             whole(least, cap, || html(dump))
@@ -193,6 +211,7 @@ pub(crate) fn json(dump: &TaskDump, whole_paths: bool) -> String {
     json.render(dump.trees()) + "\n"
 }
 
+#[cfg(feature = "pprof")]
 fn pprof(dump: &TaskDump, how: How) -> Vec<u8> {
     let file = RawDumpFile::of_this_process(dump.raw());
     let profile = Pprof::new(file.process(), file.modules())
