@@ -45,7 +45,17 @@
 //! ```
 //!
 //! Start it inside of the runtime, as here, and dumps say how many of its tasks are traced. [`builder`] moves the socket, adds TCP,
-//! changes deadlines and bounds. An app that has a port for such things mounts [`router`] there instead, or as well.
+//! changes timeouts and bounds. An app of axum that has a port for such things mounts [`router`] there instead, or as well.
+//!
+//! # Features
+//!
+//! All off by default:
+//!
+//! | feature | adds | depends on |
+//! |---|---|---|
+//! | `axum` | [`router`], to mount the endpoints into an app; [`TraceRequests`], which traces each request of one | axum, tower's traits |
+//! | `tracing` | [`Sink::tracing`](Sink::tracing()); warnings become events | tracing |
+//! | `pprof` | `format=pprof` and `debug=0` | prost |
 //!
 //! # Where it listens
 //!
@@ -61,7 +71,7 @@
 //! # Environment
 //!
 //! What the operator says wins over what the program says. A value that cannot be used, such as a port that is taken, is warned
-//! of (as an event of `tracing` if somebody listens, else on stderr), and ignored: the program starts as it would without it, and
+//! of (as an event of `tracing` if somebody listens and the feature `tracing` is on, else on stderr), and ignored: the program starts as it would without it, and
 //! the warning says where the agent listens instead.
 //!
 //! | variable | value | without it |
@@ -91,7 +101,7 @@
 //!
 //! | parameter | of | values |
 //! |---|---|---|
-//! | `format` | `dump` | `text` (what a [`TaskDump`](backtrace_waker::TaskDump) prints), `json`, `folded` stacks, `pprof`, `html`, or `raw`: a raw dump file, compressed |
+//! | `format` | `dump` | `text` (what a [`TaskDump`](backtrace_waker::TaskDump) prints), `json`, `folded` stacks, `pprof` (feature `pprof`), `html`, or `raw`: a raw dump file, compressed |
 //! | | `tasks`, `tasks/ID` | `text`, `json` |
 //! | `debug` | `dump` | Go's convention: `0` is `format=pprof`, `1` tasks that look alike together, `2` every task. Of `text`, 1 unless told |
 //! | `filter` | `dump`, `tasks` | terms with commas between them: `name:PART`, `id:N`, `state:suspended`, `older:90s`, `for:5m`; see [`TaskFilter`](backtrace_waker::TaskFilter#impl-FromStr-for-TaskFilter). May be given several times: all must hold |
@@ -114,20 +124,8 @@
 //! ## JSON
 //!
 //! `dump` and `tasks/ID` answer with the object that [`bw_render::json`] describes, the latter with one task; `tasks` with the one that
-//! [`DumpText::list_json`](bw_render::DumpText::list_json) does. `process` answers with an object of these fields, in this order. What
-//! is not known is `null`; fields may be added, none changes or goes without another `version`.
-//!
-//! | field | is |
-//! |---|---|
-//! | `format` | `"backtrace-waker agent"` |
-//! | `version` | 1 |
-//! | `package` | the version of this crate |
-//! | `pid` | the number of the process, as it sees itself: in a container, the container's |
-//! | `executable` | the file it was started from |
-//! | `started_at` | when: RFC 3339, UTC; to about 10 ms |
-//! | `tasks` | how many traced tasks there are |
-//! | `agent_started_at` | when the agent was started; `null` of a [`router`] |
-//! | `tcp` | the address and the port on which the agent listens on TCP, such as `"127.0.0.1:6669"`; `null` if it does not, and of a [`router`] |
+//! [`DumpText::list_json`](bw_render::DumpText::list_json) does. `process` answers with the object that
+//! [`ProcessDescription`](bw_dump::contract::ProcessDescription) describes.
 //!
 #![doc = include_str!("reports.md")]
 //!
@@ -157,13 +155,13 @@
 //!
 //! # Types of others
 //!
-//! Two types in this interface are of other crates, and their major versions are part of ours: axum's `Router`, since [`router`] is
-//! there to be mounted into one, and tokio's `Handle`, by which [`AgentBuilder::runtime`] is told of a runtime. [`TraceRequests`] has
-//! the traits of tower.
+//! Two types in this interface are of other crates, and their major versions are part of ours: axum's `Router` (feature `axum`), since
+//! [`router`] is there to be mounted into one, and tokio's `Handle`, by which [`AgentBuilder::runtime`] is told of a runtime.
+//! [`TraceRequests`] has the traits of tower.
 //!
 //! # Unsafe code
 //!
-//! In one file, `os`: what is done at exit, after `fork`, and about signals.
+//! `os/mod.rs` has what is done at exit, after `fork` and about signals. Everything else denies unsafe code.
 
 #![deny(unsafe_code)]
 
@@ -190,3 +188,26 @@ pub use settings::{AgentBuilder, OnPanic, StallWatch};
 pub use surface::router;
 #[cfg(feature = "axum")]
 pub use trace_requests::{TraceRequests, TracedRequests};
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::fmt::Debug;
+
+    use super::*;
+
+    #[test]
+    fn public_types_have_the_traits_that_users_expect() {
+        fn shared<T: Debug + Send + Sync>() {}
+        fn data<T: Clone + Debug + Send + Sync>() {}
+        fn error<T: Error + Send + Sync>() {}
+        shared::<(Agent, AgentBuilder, Report)>();
+        data::<(OnPanic, StallWatch, ReportFolder, Sink)>();
+        data::<(Reason, PanicNote, Stall, StalledGroup)>();
+        #[cfg(unix)]
+        data::<(OnSignal, DumpSignal)>();
+        #[cfg(feature = "axum")]
+        data::<(TraceRequests, TracedRequests<()>)>();
+        error::<StartError>();
+    }
+}

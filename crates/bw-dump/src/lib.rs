@@ -67,3 +67,32 @@ pub use raw_dump::error::RawDumpError;
 pub use raw_dump::file::RawDumpFile;
 #[cfg(feature = "file")]
 pub use raw_dump::reader::RawDumpReader;
+
+#[cfg(all(test, feature = "file"))]
+mod tests {
+    use std::error::Error;
+    use std::fmt::{Debug, Display};
+    use std::str::FromStr;
+
+    use super::*;
+
+    #[test]
+    fn public_types_have_the_traits_that_users_expect() {
+        fn data<T: Clone + Debug + Send + Sync>() {}
+        fn error<T: Error + Send + Sync>() {}
+        fn text<T: Display + FromStr>() {}
+        data::<RawDumpFile<'_>>();
+        data::<RawDumpReader>();
+        data::<(Process, Module, ModuleMap, CodeSegment, BuildId)>();
+        data::<(MergedDump, MergedGroup, MergedTask, MergedProgram)>();
+        data::<(loaded::LoadedModules, loaded::LoadGeneration)>();
+        data::<(contract::ProcessDescription, contract::sockets::SocketName)>();
+        error::<RawDumpError>();
+        error::<InvalidBuildId>();
+        error::<rfc3339::InvalidTime>();
+        error::<contract::InvalidProcessDescription>();
+        error::<contract::sockets::InvalidSocketName>();
+        text::<BuildId>();
+        text::<contract::sockets::SocketName>();
+    }
+}

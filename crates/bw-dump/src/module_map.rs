@@ -19,8 +19,9 @@ pub struct Module {
     code: Vec<CodeSegment>,
 }
 
-/// Where code of a module is: in the process, and in its file. Who symbolizes by a file's layout wants to know.
+/// Where code of a module is: in the process, and in its file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct CodeSegment {
     /// The address in the process (AVMA) of its first byte.
     pub start: u64,
@@ -28,6 +29,14 @@ pub struct CodeSegment {
     pub end: u64,
     /// The position of its first byte in the file.
     pub file_offset: u64,
+}
+
+impl CodeSegment {
+    /// Returns the code between two addresses in the process (AVMAs), which begins at this position in the file.
+    #[must_use]
+    pub const fn new(start: u64, end: u64, file_offset: u64) -> Self {
+        Self { start, end, file_offset }
+    }
 }
 
 impl Module {
