@@ -45,10 +45,10 @@ pub(crate) struct Unix {
     pub(crate) listener: UnixListener,
 }
 
-/// Places for connections.
-struct Places(Arc<Semaphore>);
+/// Bounds how many connections are open at once.
+struct ConnectionSlots(Arc<Semaphore>);
 
-impl Places {
+impl ConnectionSlots {
     fn new(bounds: ConnectionBounds) -> Self {
         Self(Arc::new(Semaphore::new(bounds.connections)))
     }
@@ -61,8 +61,8 @@ impl Places {
 
 #[cfg(unix)]
 pub(crate) async fn on_unix(unix: Unix, surface: Arc<Surface>, bounds: ConnectionBounds) {
-    let places = Places::new(bounds);
-    while let Some(place) = places.next().await {
+    let slots = ConnectionSlots::new(bounds);
+    while let Some(place) = slots.next().await {
         match unix.listener.accept().await {
             Ok((stream, _)) if may_ask(&stream) => {
                 let not_in_children = NotInChildren::new(stream.as_fd());
@@ -85,8 +85,8 @@ fn may_ask(stream: &UnixStream) -> bool {
 }
 
 pub(crate) async fn on_tcp(tcp: Tcp, token: Option<Token>, surface: Arc<Surface>, bounds: ConnectionBounds) {
-    let places = Places::new(bounds);
-    while let Some(place) = places.next().await {
+    let slots = ConnectionSlots::new(bounds);
+    while let Some(place) = slots.next().await {
         match tcp.listener.accept().await {
             Ok((stream, _)) => {
                 #[cfg(unix)]

@@ -67,7 +67,7 @@ pub(super) struct StallDetector {
 struct Backoff {
     backoff: Duration,
     /// When it was. Not again for the time of the backoff, unless they become twice as many.
-    told: Instant,
+    reported: Instant,
     most: usize,
     seen: Instant,
 }
@@ -186,7 +186,7 @@ impl StallDetector {
         let backoff = backoff.min(self.longest_backoff);
         let fresh = Backoff {
             backoff,
-            told: now,
+            reported: now,
             most: known.map_or(tasks, |known| known.most.max(tasks)),
             seen: now,
         };
@@ -200,7 +200,7 @@ impl StallDetector {
 
 impl Backoff {
     fn is_quiet(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.told) < self.backoff
+        now.saturating_duration_since(self.reported) < self.backoff
     }
 }
 
