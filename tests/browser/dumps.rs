@@ -157,11 +157,11 @@ pub(crate) fn hostile() -> (RawTaskDump, Vec<Tree>) {
             tree(vec![stack(&[frame(0x100 + n, name, &path, &format!("/{name}.rs"), 1), sleep()])])
         })
         .collect();
-    let nameless = Arc::new(PhysicalFrame {
-        address: ReturnAddress::new(0x1f43).expect("an address"),
-        module: Some(ModuleOffset { path: "/usr/bin/<b>shop".into(), offset: 0x1f43 }),
-        frames: Vec::new(),
-    });
+    let nameless = Arc::new(PhysicalFrame::new(
+        ReturnAddress::new(0x1f43).expect("an address"),
+        Some(ModuleOffset::new("/usr/bin/<b>shop", 0x1f43)),
+        Vec::new(),
+    ));
     let mut trees = trees;
     trees.push(tree(vec![stack(&[nameless])]));
     let tasks = (1..).zip(names).map(|(n, name): (u32, _)| {
