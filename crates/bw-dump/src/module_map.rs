@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use bw_core::ReturnAddress;
 
 use crate::build_id::BuildId;
-use crate::loaded::{LoadedModule, LoadedModules};
 use crate::process::Process;
 
 /// One module of a process, of this one or another: where it is loaded, and what tells its build. Plain data.
@@ -110,15 +109,6 @@ impl ModuleMap {
     pub fn new(mut modules: Vec<Module>) -> Self {
         modules.sort_by_key(|module| module.range.start);
         Self { modules }
-    }
-
-    /// What is loaded in this process now. Empty on platforms where that is not known: everywhere but Linux and Android.
-    ///
-    /// Takes the dynamic loader's lock for some microseconds, and allocates. Opens no file and reads no debug information:
-    /// build ids are read from memory. Never call it from code that the loader runs.
-    #[must_use]
-    pub fn of_this_process() -> Self {
-        Self::new(LoadedModules::now().modules.iter().filter_map(LoadedModule::to_module).collect())
     }
 
     /// The modules, by where they begin.

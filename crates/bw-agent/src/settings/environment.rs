@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bw_dump::contract::endpoints::timeout_of_millis;
+#[cfg(unix)]
+use bw_dump::contract::environment::SIGNAL;
 use bw_dump::contract::environment::{
-    PANIC, REPORTS, SIGNAL, SOCKET, STALL_MS, SWITCH, TCP, TIMEOUT_MS, TOKEN, parse_switch,
+    PANIC, REPORTS, SOCKET, STALL_MS, SWITCH, TCP, TIMEOUT_MS, TOKEN, parse_switch,
 };
 
 #[cfg(unix)]
