@@ -88,7 +88,7 @@ impl Template {
 fn shifted(module: &Module, shift: u64) -> Option<Module> {
     let range = module.range();
     let code =
-        module.code().iter().map(|at| CodeSegment { start: at.start + shift, end: at.end + shift, ..*at });
+        module.code().iter().map(|at| CodeSegment::new(at.start + shift, at.end + shift, at.file_offset));
     let elsewhere = Module::new(
         module.path(),
         range.start + shift..range.end + shift,

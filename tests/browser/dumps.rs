@@ -45,13 +45,12 @@ fn dump(tasks: Vec<TaskRecord>, traces: usize) -> RawTaskDump {
 
 /// One function at one address.
 fn frame(address: usize, name: &str, path: &str, file: &str, line: u32) -> Arc<PhysicalFrame> {
-    let function = Function { name: name.into(), path: path.into() };
-    let location = Location { file: file.into(), line: Some(line), column: Some(5) };
-    Arc::new(PhysicalFrame {
-        address: ReturnAddress::new(address).expect("an address"),
-        module: Some(ModuleOffset { path: "/usr/bin/shop".into(), offset: address as u64 }),
-        frames: vec![Frame { function: Some(function), location: Some(location), inlined: false }],
-    })
+    let location = Location::new(file, Some(line), Some(5));
+    Arc::new(PhysicalFrame::new(
+        ReturnAddress::new(address).expect("an address"),
+        Some(ModuleOffset::new("/usr/bin/shop", address as u64)),
+        vec![Frame::new(Some(Function::new(name, path)), Some(location), false)],
+    ))
 }
 
 fn user(address: usize, name: &str, line: u32) -> Arc<PhysicalFrame> {
@@ -91,11 +90,11 @@ fn stack(frames: &[Arc<PhysicalFrame>]) -> SymbolizedStack {
     let all = [first].into_iter().chain(frames.iter().cloned()).chain([last]);
     let mut frames: Vec<_> = all.collect();
     frames.reverse();
-    SymbolizedStack { frames, ..SymbolizedStack::default() }
+    SymbolizedStack::new(frames, StackFlags::default())
 }
 
 fn tree(stacks: Vec<SymbolizedStack>) -> Tree {
-    Tree::new(&SymbolizedTrace { stacks, dropped: 0 })
+    Tree::new(&SymbolizedTrace::new(stacks, 0))
 }
 
 /// A shop at three in the morning: 16 tasks, some of each state, one of which blocks its thread.
@@ -109,10 +108,10 @@ pub(crate) fn small() -> (RawTaskDump, Vec<Tree>) {
         tree(vec![stack(&stock), stack(&price)]),
         tree(vec![stack(&[user(0x200, "supervise", 77), receive()])]),
         tree(vec![stack(&[user(0x300, "heartbeat", 99), sleep()])]),
-        tree(vec![SymbolizedStack {
-            flags: StackFlags { blocked: true, ..StackFlags::default() },
-            ..stack(&[user(0x400, "wedge", 71), user(0x410, "report::compute", 6)])
-        }]),
+        tree(vec![SymbolizedStack::new(
+            stack(&[user(0x400, "wedge", 71), user(0x410, "report::compute", 6)]).frames,
+            StackFlags { blocked: true, ..StackFlags::default() },
+        )]),
     ];
     let worker = PollingThread::elsewhere(Some("tokio-rt-worker".into()), Some(4713));
     let mut tasks = vec![
@@ -158,11 +157,11 @@ pub(crate) fn hostile() -> (RawTaskDump, Vec<Tree>) {
             tree(vec![stack(&[frame(0x100 + n, name, &path, &format!("/{name}.rs"), 1), sleep()])])
         })
         .collect();
-    let nameless = Arc::new(PhysicalFrame {
-        address: ReturnAddress::new(0x1f43).expect("an address"),
-        module: Some(ModuleOffset { path: "/usr/bin/<b>shop".into(), offset: 0x1f43 }),
-        frames: Vec::new(),
-    });
+    let nameless = Arc::new(PhysicalFrame::new(
+        ReturnAddress::new(0x1f43).expect("an address"),
+        Some(ModuleOffset::new("/usr/bin/<b>shop", 0x1f43)),
+        Vec::new(),
+    ));
     let mut trees = trees;
     trees.push(tree(vec![stack(&[nameless])]));
     let tasks = (1..).zip(names).map(|(n, name): (u32, _)| {

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         "folder alone" => {
             let folder = ReportFolder::new(folder.expect("a folder"));
             let signal = OnSignal::new(DumpSignal::Usr1).at_most_every(Duration::ZERO);
-            start(agent.dump_on_signal(signal.report_to(folder)));
+            start(agent.dump_on_signal(signal).report_to(folder));
         }
         "callback panics" => {
             let signal = OnSignal::new(DumpSignal::Usr1).at_most_every(Duration::ZERO);

@@ -8,11 +8,12 @@ use std::thread::{self, JoinHandle};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::builder::AgentBuilder;
-use crate::error::StartError;
-use crate::report;
 #[cfg(unix)]
-use crate::socket::SocketFile;
+use crate::listen::socket_file::SocketFile;
+use crate::report::warning::warn;
+use crate::settings::AgentBuilder;
+use crate::settings::start_error::StartError;
+#[cfg(feature = "axum")]
 use crate::trace_requests::TraceRequests;
 
 /// Starts an agent: a thread that answers where every traced task waits. One line of `main`:
@@ -48,7 +49,7 @@ pub fn start() -> Result<Agent, StartError> {
 #[allow(clippy::must_use_candidate, reason = "dropping it does not stop the agent")]
 pub fn start_or_warn() -> Agent {
     start().unwrap_or_else(|error| {
-        report::warn(format_args!("nobody can ask this process where its tasks wait: {error}"));
+        warn(format_args!("nobody can ask this process where its tasks wait: {error}"));
         Agent::off()
     })
 }
@@ -101,13 +102,14 @@ impl Agent {
         self.running.as_ref()?.tcp
     }
 
-    /// A layer that traces each request of a server; the same as [`TraceRequests::new`]. So one line does both for an axum program:
+    /// Returns a layer that traces each request of a server; the same as [`TraceRequests::new`]. Feature `axum`. So one line does both for an axum program:
     ///
     /// ```no_run
     /// # let app: axum::Router = axum::Router::new();
     /// let app = app.layer(bw_agent::start_or_warn().trace_requests());
     /// # drop::<axum::Router>(app);
     /// ```
+    #[cfg(feature = "axum")]
     #[track_caller]
     pub fn trace_requests(&self) -> TraceRequests {
         TraceRequests::new()

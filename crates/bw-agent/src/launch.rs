@@ -1,5 +1,6 @@
 //! Starts the agent's thread. Whatever can fail does so before there is one, so that who starts it is told.
 
+use std::mem::take;
 use std::net::{SocketAddr, TcpListener};
 #[cfg(unix)]
 use std::os::fd::AsFd;
@@ -8,24 +9,24 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use axum::middleware;
+use bw_dump::contract::endpoints::BASE;
+use bw_dump::contract::environment::{SOCKET, TCP};
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-use crate::access::{Token, only_who_may};
 use crate::agent::{Agent, Running};
-use crate::builder::{AgentBuilder, SocketPlace};
-use crate::error::StartError;
+use crate::listen::connections;
 #[cfg(unix)]
-use crate::forked::NotInChildren;
-use crate::listen;
+use crate::listen::socket_file::{self, Listening};
 use crate::os::NoSignals;
-use crate::report;
-use crate::router;
 #[cfg(unix)]
-use crate::socket::{self, Listening};
+use crate::os::fork_guard::NotInChildren;
+use crate::report::warning::warn;
+use crate::settings::start_error::StartError;
+use crate::settings::{AgentBuilder, Settings, SocketPlace, Token, environment};
 use crate::surface::{Coverage, Surface};
+use crate::trigger::Triggers;
 
 /// Virtual memory, of which is used what it needs: answers are made on threads beside it.
 const STACK_BYTES: usize = 2 << 20;
@@ -37,37 +38,47 @@ const WORKERS: usize = 4;
 /// How long such a thread waits for more to do. An agent is asked seldom, and then again.
 const WORKER_STAYS: Duration = Duration::from_secs(10);
 
-pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
-    let AgentBuilder { socket, tcp, of_operator, token, runtime, settings, bounds, triggers } = builder;
+impl AgentBuilder {
+    /// Starts the agent: see [`start`](crate::start).
+    ///
+    /// # Errors
+    ///
+    /// If it cannot listen where it was told to, or its thread cannot be started.
+    pub fn start(mut self) -> Result<Agent, StartError> {
+        if environment::apply(&mut self.settings) { launch(self.settings) } else { Ok(Agent::off()) }
+    }
+}
+
+fn launch(mut settings: Settings) -> Result<Agent, StartError> {
+    let (tcp, operator, token) = (settings.tcp, take(&mut settings.operator), settings.token.take());
+    let runtime = settings.runtime.take();
     let coverage = runtime.or_else(|| Handle::try_current().ok()).map_or(Coverage::Unknown, Coverage::Of);
     let started_at = SystemTime::now();
 
     let bind = |address| bind(address, token.as_ref());
-    let of_operator_tcp = of_operator.tcp.map(bind);
-    let is_tcp_of_operator = matches!(of_operator_tcp, Some(Ok(_)));
-    let of_program_tcp = || tcp.map(bind).transpose();
-    let tcp = wanted("BACKTRACE_WAKER_TCP", of_operator_tcp, of_program_tcp, |tcp| {
+    let operator_tcp = operator.tcp.map(bind);
+    let is_operator_tcp = matches!(operator_tcp, Some(Ok(_)));
+    let program_tcp = || tcp.map(bind).transpose();
+    let tcp = wanted(TCP, operator_tcp, program_tcp, |tcp| {
         tcp.local_addr().map_or_else(|_| "TCP".into(), |address| address.to_string())
     })?;
-    let own = Own::new()?;
+    let own = OwnRuntime::new()?;
     let entered = own.enter();
-    let triggers = triggers.arm()?;
+    let triggers = Triggers::arm(&mut settings)?;
     let tcp = tcp.map(tokio_listener).transpose()?;
     let tcp_address = tcp.as_ref().map(|tcp| tcp.address);
     #[cfg(unix)]
     let unix = {
-        let of_operator = of_operator.socket.map(|path| socket::at_path(&path));
-        let of_program = || match socket {
-            SocketPlace::Folder => socket::in_folder().map(Some),
-            SocketPlace::At(path) => socket::at_path(&path).map(Some),
+        let operator_socket = operator.socket.map(|path| socket_file::at_path(&path));
+        let program_socket = || match &settings.socket {
+            SocketPlace::Folder => socket_file::in_folder().map(Some),
+            SocketPlace::At(path) => socket_file::at_path(path).map(Some),
             SocketPlace::Nowhere => Ok(None),
         };
-        wanted("BACKTRACE_WAKER_SOCKET", of_operator, of_program, |unix| {
-            unix.file.path().display().to_string()
-        })?
+        wanted(SOCKET, operator_socket, program_socket, |unix| unix.file.path().display().to_string())?
     };
     #[cfg(not(unix))]
-    if let SocketPlace::At(path) = socket {
+    if let SocketPlace::At(path) = &settings.socket {
         return Err(StartError::new(format!(
             "{}: unix sockets are for unix; use AgentBuilder::tcp",
             path.display()
@@ -79,22 +90,21 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
         None => (None, None),
     };
     drop(entered);
-    let surface = Surface::new(settings, coverage, Some(started_at), tcp_address);
-    let router = router::of_agent(Arc::clone(&surface));
+    let surface = Surface::new(&settings, coverage, Some(started_at), tcp_address);
+    let bounds = settings.connections;
 
     let (stop, stopped) = oneshot::channel();
     #[cfg(unix)]
-    let of_thread = socket_file.clone();
+    let thread_file = socket_file.clone();
     let main = move || {
         let serve = async move {
-            triggers.run(surface);
+            triggers.run(Arc::clone(&surface));
             #[cfg(unix)]
             if let Some(unix) = unix {
-                tokio::spawn(listen::on_unix(unix, router.clone(), bounds));
+                tokio::spawn(connections::on_unix(unix, Arc::clone(&surface), bounds));
             }
             if let Some(tcp) = tcp {
-                let access = move |request, next| only_who_may(token.clone(), request, next);
-                tokio::spawn(listen::on_tcp(tcp, router.layer(middleware::from_fn(access)), bounds));
+                tokio::spawn(connections::on_tcp(tcp, token, surface, bounds));
             }
             // Who drops the handle without a word wants it to run on.
             if stopped.await.is_err() {
@@ -103,12 +113,12 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
         };
         let ran = panic::catch_unwind(AssertUnwindSafe(|| own.run(serve)));
         if ran.is_err() {
-            report::warn(
+            warn(
                 "the agent has ended by a panic, which is a bug of backtrace-waker; nobody can ask any more",
             );
         }
         #[cfg(unix)]
-        if let Some(file) = of_thread {
+        if let Some(file) = thread_file {
             file.remove();
         }
     };
@@ -123,9 +133,9 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
         }
         StartError::because("its thread could not be started; the process may have too many", cause)
     })?;
-    if let Some(address) = tcp_address.filter(|_| is_tcp_of_operator) {
+    if let Some(address) = tcp_address.filter(|_| is_operator_tcp) {
         // Who wrote the program may not print it, and the port may be any.
-        report::warn(format_args!("listens on http://{address}/debug/async/"));
+        warn(format_args!("listens on http://{address}{BASE}"));
     }
     Ok(Agent::new(Running {
         #[cfg(unix)]
@@ -140,28 +150,28 @@ pub(crate) fn launch(builder: AgentBuilder) -> Result<Agent, StartError> {
 /// is.
 fn wanted<L>(
     variable: &str,
-    of_operator: Option<Result<L, StartError>>,
-    of_program: impl FnOnce() -> Result<Option<L>, StartError>,
+    operator: Option<Result<L, StartError>>,
+    program: impl FnOnce() -> Result<Option<L>, StartError>,
     place: impl FnOnce(&L) -> String,
 ) -> Result<Option<L>, StartError> {
-    let error = match of_operator {
-        None => return of_program(),
+    let error = match operator {
+        None => return program(),
         Some(Ok(listening)) => return Ok(Some(listening)),
         Some(Err(error)) => error,
     };
-    let instead = of_program();
+    let instead = program();
     let holds = match &instead {
         Ok(Some(listening)) => format!("and the agent listens on {} instead", place(listening)),
         _ => "as if it were not set".to_owned(),
     };
-    report::warn(format_args!("{variable} is ignored, {holds}: {}", error.why()));
+    warn(format_args!("{variable} is ignored, {holds}: {}", error.why()));
     instead
 }
 
 /// The agent's own runtime. Dropped where it may not block, it does not.
-struct Own(Option<Runtime>);
+struct OwnRuntime(Option<Runtime>);
 
-impl Own {
+impl OwnRuntime {
     fn new() -> Result<Self, StartError> {
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -185,7 +195,7 @@ impl Own {
     }
 }
 
-impl Drop for Own {
+impl Drop for OwnRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -213,13 +223,13 @@ fn bind(address: SocketAddr, token: Option<&Token>) -> Result<TcpListener, Start
     TcpListener::bind(address).map_err(|cause| StartError::because(hint(), cause))
 }
 
-fn tokio_listener(listener: TcpListener) -> Result<listen::Tcp, StartError> {
+fn tokio_listener(listener: TcpListener) -> Result<connections::Tcp, StartError> {
     #[cfg(unix)]
     let not_in_children = NotInChildren::new(listener.as_fd());
     let made = listener.local_addr().and_then(|address| {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        Ok(listen::Tcp {
+        Ok(connections::Tcp {
             address,
             #[cfg(unix)]
             not_in_children,
@@ -230,10 +240,12 @@ fn tokio_listener(listener: TcpListener) -> Result<listen::Tcp, StartError> {
 }
 
 #[cfg(unix)]
-fn tokio_unix_listener(listening: Listening) -> Result<(Arc<socket::SocketFile>, listen::Unix), StartError> {
+fn tokio_unix_listener(
+    listening: Listening,
+) -> Result<(Arc<socket_file::SocketFile>, connections::Unix), StartError> {
     let Listening { file, not_in_children, listener } = listening;
     match tokio::net::UnixListener::from_std(listener) {
-        Ok(listener) => Ok((file, listen::Unix { not_in_children, listener })),
+        Ok(listener) => Ok((file, connections::Unix { not_in_children, listener })),
         Err(cause) => {
             file.remove();
             Err(StartError::because("its runtime could not take the listener", cause))

@@ -45,7 +45,17 @@
 //! ```
 //!
 //! Start it inside of the runtime, as here, and dumps say how many of its tasks are traced. [`builder`] moves the socket, adds TCP,
-//! changes deadlines and bounds. An app that has a port for such things mounts [`router`] there instead, or as well.
+//! changes timeouts and bounds. An app of axum that has a port for such things mounts [`router`] there instead, or as well.
+//!
+//! # Features
+//!
+//! All off by default:
+//!
+//! | feature | adds | depends on |
+//! |---|---|---|
+//! | `axum` | [`router`], to mount the endpoints into an app; [`TraceRequests`], which traces each request of one | axum, tower's traits |
+//! | `tracing` | [`Sink::tracing`](Sink::tracing()); warnings become events | tracing |
+//! | `pprof` | `format=pprof` and `debug=0` | prost |
 //!
 //! # Where it listens
 //!
@@ -61,7 +71,7 @@
 //! # Environment
 //!
 //! What the operator says wins over what the program says. A value that cannot be used, such as a port that is taken, is warned
-//! of (as an event of `tracing` if somebody listens, else on stderr), and ignored: the program starts as it would without it, and
+//! of (as an event of `tracing` if somebody listens and the feature `tracing` is on, else on stderr), and ignored: the program starts as it would without it, and
 //! the warning says where the agent listens instead.
 //!
 //! | variable | value | without it |
@@ -91,7 +101,7 @@
 //!
 //! | parameter | of | values |
 //! |---|---|---|
-//! | `format` | `dump` | `text` (what a [`TaskDump`](backtrace_waker::TaskDump) prints), `json`, `folded` stacks, `pprof`, `html`, or `raw`: a raw dump file, compressed |
+//! | `format` | `dump` | `text` (what a [`TaskDump`](backtrace_waker::TaskDump) prints), `json`, `folded` stacks, `pprof` (feature `pprof`), `html`, or `raw`: a raw dump file, compressed |
 //! | | `tasks`, `tasks/ID` | `text`, `json` |
 //! | `debug` | `dump` | Go's convention: `0` is `format=pprof`, `1` tasks that look alike together, `2` every task. Of `text`, 1 unless told |
 //! | `filter` | `dump`, `tasks` | terms with commas between them: `name:PART`, `id:N`, `state:suspended`, `older:90s`, `for:5m`; see [`TaskFilter`](backtrace_waker::TaskFilter#impl-FromStr-for-TaskFilter). May be given several times: all must hold |
@@ -114,22 +124,10 @@
 //! ## JSON
 //!
 //! `dump` and `tasks/ID` answer with the object that [`bw_render::json`] describes, the latter with one task; `tasks` with the one that
-//! [`DumpText::list_json`](bw_render::DumpText::list_json) does. `process` answers with an object of these fields, in this order. What
-//! is not known is `null`; fields may be added, none changes or goes without another `version`.
+//! [`DumpText::list_json`](bw_render::DumpText::list_json) does. `process` answers with the object that
+//! [`ProcessDescription`](bw_dump::contract::ProcessDescription) describes.
 //!
-//! | field | is |
-//! |---|---|
-//! | `format` | `"backtrace-waker agent"` |
-//! | `version` | 1 |
-//! | `package` | the version of this crate |
-//! | `pid` | the number of the process, as it sees itself: in a container, the container's |
-//! | `executable` | the file it was started from |
-//! | `started_at` | when: RFC 3339, UTC; to about 10 ms |
-//! | `tasks` | how many traced tasks there are |
-//! | `agent_started_at` | when the agent was started; `null` of a [`router`] |
-//! | `tcp` | the address and the port on which the agent listens on TCP, such as `"127.0.0.1:6669"`; `null` if it does not, and of a [`router`] |
-//!
-#![doc = include_str!("trigger/reports.md")]
+#![doc = include_str!("reports.md")]
 //!
 //! # What it must not do to the program
 //!
@@ -157,49 +155,59 @@
 //!
 //! # Types of others
 //!
-//! Two types in this interface are of other crates, and their major versions are part of ours: axum's `Router`, since [`router`] is
-//! there to be mounted into one, and tokio's `Handle`, by which [`AgentBuilder::runtime`] is told of a runtime. [`TraceRequests`] has
-//! the traits of tower.
+//! Two types in this interface are of other crates, and their major versions are part of ours: axum's `Router` (feature `axum`), since
+//! [`router`] is there to be mounted into one, and tokio's `Handle`, by which [`AgentBuilder::runtime`] is told of a runtime.
+//! [`TraceRequests`] has the traits of tower.
 //!
 //! # Unsafe code
 //!
-//! In one file, `os`: what is done at exit, after `fork`, and about signals.
+//! `os/mod.rs` has what is done at exit, after `fork` and about signals. Everything else denies unsafe code.
 
 #![deny(unsafe_code)]
 
-mod access;
 mod agent;
-mod answer;
-mod bounds;
-mod builder;
-mod dump;
-mod environment;
-mod error;
-#[cfg(unix)]
-mod folder;
-#[cfg(unix)]
-mod forked;
 mod launch;
 mod listen;
-#[allow(unsafe_code)]
 mod os;
-mod page;
-mod process;
-mod query;
 mod report;
-mod router;
-#[cfg(unix)]
-mod socket;
+mod settings;
 mod surface;
-mod tasks;
+#[cfg(feature = "axum")]
 mod trace_requests;
 mod trigger;
 
 pub use agent::{Agent, builder, start, start_or_warn};
-pub use builder::AgentBuilder;
-pub use error::StartError;
-pub use router::router;
-pub use trace_requests::{TraceRequests, TracedRequests};
 #[cfg(unix)]
-pub use trigger::{DumpSignal, OnSignal};
-pub use trigger::{OnPanic, PanicNote, Reason, Report, ReportFolder, Sink, Stall, StallWatch, StalledGroup};
+pub use report::DumpSignal;
+pub use report::{PanicNote, Reason, Report, ReportFolder, Sink, Stall, StalledGroup};
+#[cfg(unix)]
+pub use settings::OnSignal;
+pub use settings::start_error::StartError;
+pub use settings::{AgentBuilder, OnPanic, StallWatch};
+#[cfg(feature = "axum")]
+pub use surface::router;
+#[cfg(feature = "axum")]
+pub use trace_requests::{TraceRequests, TracedRequests};
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::fmt::Debug;
+
+    use super::*;
+
+    #[test]
+    fn public_types_have_the_traits_that_users_expect() {
+        fn shared<T: Debug + Send + Sync>() {}
+        fn data<T: Clone + Debug + Send + Sync>() {}
+        fn error<T: Error + Send + Sync>() {}
+        shared::<(Agent, AgentBuilder, Report)>();
+        data::<(OnPanic, StallWatch, ReportFolder, Sink)>();
+        data::<(Reason, PanicNote, Stall, StalledGroup)>();
+        #[cfg(unix)]
+        data::<(OnSignal, DumpSignal)>();
+        #[cfg(feature = "axum")]
+        data::<(TraceRequests, TracedRequests<()>)>();
+        error::<StartError>();
+    }
+}

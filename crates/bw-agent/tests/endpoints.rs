@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use backtrace_waker::{RawDumpFile, TraceHandle, TracedExt};
-use support::{OwnAgent, get};
+use support::OwnAgent;
 use tokio::runtime::{Builder, Runtime};
 
 /// With a task that sleeps for as long as the runtime is there, and has been polled.
@@ -95,8 +95,9 @@ fn json_and_folded_stacks_are_what_a_dump_writes() {
     assert!(folded.text().ends_with(" 1\n"), "{:?}", folded.text());
 }
 
+#[cfg(feature = "pprof")]
 #[test]
-fn profiles_and_pages_are_what_a_dump_writes() {
+fn profiles_are_what_a_dump_writes() {
     let _runtime = sleeper("profiled");
     let agent = OwnAgent::start();
     for same in [
@@ -114,20 +115,38 @@ fn profiles_and_pages_are_what_a_dump_writes() {
     let bare = agent.get("/debug/async/dump?format=pprof&symbols=no&filter=name:profiled");
     let bare = unzipped(&bare.body);
     assert!(contains(&bare, b"profiled") && !contains(&bare, b"sleep_long"));
+}
 
-    let page = agent.get("/debug/async/dump?format=html&filter=name:profiled");
+#[cfg(not(feature = "pprof"))]
+#[test]
+fn who_asks_for_a_profile_that_is_not_built_in_is_told_what_to_do() {
+    let agent = OwnAgent::start();
+    for target in ["dump?format=pprof", "dump?debug=0", "dump?format=pprof&symbols=no"] {
+        let answer = agent.get(&format!("/debug/async/{target}"));
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("the feature pprof of bw-agent"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn pages_are_what_a_dump_writes() {
+    let _runtime = sleeper("paged");
+    let agent = OwnAgent::start();
+    let page = agent.get("/debug/async/dump?format=html&filter=name:paged");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("content-security-policy"), Some(bw_render::html::CSP));
     assert!(page.text().contains("async fn endpoints::sleep_long"));
     assert!(page.text().contains(&format!("pid {}", std::process::id())));
 }
 
+#[cfg(feature = "pprof")]
 fn unzipped(bytes: &[u8]) -> Vec<u8> {
     let mut unzipped = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes), &mut unzipped).unwrap();
     unzipped
 }
 
+#[cfg(feature = "pprof")]
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
@@ -413,6 +432,7 @@ fn no_answer_is_larger_than_the_cap() {
     assert_eq!(agent.get("/debug/async/tasks?filter=name:nobody").status, 200);
 }
 
+#[cfg(feature = "axum")]
 #[test]
 fn the_router_answers_in_an_app_on_its_runtime() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -439,10 +459,10 @@ fn the_router_answers_in_an_app_on_its_runtime() {
             tokio::spawn(connection);
         }
     });
-    assert_eq!(get(&socket, "/").text(), "app");
-    assert_eq!(get(&socket, "/debug/async/nothing").text(), "the app's own");
+    assert_eq!(support::get(&socket, "/").text(), "app");
+    assert_eq!(support::get(&socket, "/debug/async/nothing").text(), "the app's own");
     for at in ["", "/inner"] {
-        let json = get(&socket, &format!("{at}/debug/async/dump?format=json")).json();
+        let json = support::get(&socket, &format!("{at}/debug/async/dump?format=json")).json();
         // The task, the server, and the connection that asks; one before may not be gone yet.
         assert!(json["tasks_alive"].as_u64().unwrap() >= 3, "{json}");
         assert_eq!(
@@ -450,7 +470,7 @@ fn the_router_answers_in_an_app_on_its_runtime() {
             1
         );
         assert_eq!(
-            get(&socket, &format!("{at}/debug/async/process")).json()["agent_started_at"],
+            support::get(&socket, &format!("{at}/debug/async/process")).json()["agent_started_at"],
             serde_json::Value::Null
         );
     }

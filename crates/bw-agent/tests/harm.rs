@@ -245,13 +245,13 @@ fn a_client_that_never_reads_never_takes_more_memory_than_the_cap() {
     let filler: Vec<_> =
         (0..1_000).map(|n| std::future::pending::<()>().traced_as(format!("unread {n} {long}"))).collect();
     let list = "/debug/async/tasks?format=json&filter=name:unread";
-    let agent = OwnAgent::told(|builder| builder.deadline(Duration::from_millis(50)));
+    let agent = OwnAgent::told(|builder| builder.timeout(Duration::from_millis(50)));
     let size = agent.get(list).body.len();
     drop(agent);
     assert!(size > 2 << 20, "{size}");
 
     let agent =
-        OwnAgent::told(|builder| builder.deadline(Duration::from_millis(50)).size_cap(size * 2 - size / 4));
+        OwnAgent::told(|builder| builder.timeout(Duration::from_millis(50)).size_cap(size * 2 - size / 4));
     let unread: Vec<_> = (0..8)
         .map(|_| {
             let stream = connect(agent.socket());

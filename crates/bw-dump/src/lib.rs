@@ -30,6 +30,11 @@
 //! * [`contract`]: what an agent in a program and the command `backtrace-waker` agree on.
 //! * [`rfc3339`]: times as text.
 //!
+//! # Features
+//!
+//! `file`, on by default, writes and reads raw dump files and the answers of agents. Without it the types are there, and neither
+//! serde nor flate2 is built: that is how `bw-symbolize` uses this crate.
+//!
 //! # What it is not for
 //!
 //! It does not symbolize, print or group anything: it depends on no library that reads debug information. Writing a file
@@ -57,6 +62,37 @@ pub use build_id::{BuildId, InvalidBuildId};
 pub use merge::{Merge, MergedDump, MergedGroup, MergedProgram, MergedTask};
 pub use module_map::{CodeSegment, Module, ModuleMap};
 pub use process::Process;
+#[cfg(feature = "file")]
 pub use raw_dump::error::RawDumpError;
 pub use raw_dump::file::RawDumpFile;
+#[cfg(feature = "file")]
 pub use raw_dump::reader::RawDumpReader;
+
+#[cfg(all(test, feature = "file"))]
+mod tests {
+    use std::error::Error;
+    use std::fmt::{Debug, Display};
+    use std::str::FromStr;
+
+    use super::*;
+
+    #[test]
+    fn public_types_have_the_traits_that_users_expect() {
+        fn data<T: Clone + Debug + Send + Sync>() {}
+        fn error<T: Error + Send + Sync>() {}
+        fn text<T: Display + FromStr>() {}
+        data::<RawDumpFile<'_>>();
+        data::<RawDumpReader>();
+        data::<(Process, Module, ModuleMap, CodeSegment, BuildId)>();
+        data::<(MergedDump, MergedGroup, MergedTask, MergedProgram)>();
+        data::<(loaded::LoadedModules, loaded::LoadGeneration)>();
+        data::<(contract::ProcessDescription, contract::sockets::SocketName)>();
+        error::<RawDumpError>();
+        error::<InvalidBuildId>();
+        error::<rfc3339::InvalidTime>();
+        error::<contract::InvalidProcessDescription>();
+        error::<contract::sockets::InvalidSocketName>();
+        text::<BuildId>();
+        text::<contract::sockets::SocketName>();
+    }
+}

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use bw_core::ReturnAddress;
 
 use crate::build_id::BuildId;
-use crate::loaded::{LoadedModule, LoadedModules};
 use crate::process::Process;
 
 /// One module of a process, of this one or another: where it is loaded, and what tells its build. Plain data.
@@ -19,8 +18,9 @@ pub struct Module {
     code: Vec<CodeSegment>,
 }
 
-/// Where code of a module is: in the process, and in its file. Who symbolizes by a file's layout wants to know.
+/// Where code of a module is: in the process, and in its file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct CodeSegment {
     /// The address in the process (AVMA) of its first byte.
     pub start: u64,
@@ -28,6 +28,14 @@ pub struct CodeSegment {
     pub end: u64,
     /// The position of its first byte in the file.
     pub file_offset: u64,
+}
+
+impl CodeSegment {
+    /// Returns the code between two addresses in the process (AVMAs), which begins at this position in the file.
+    #[must_use]
+    pub const fn new(start: u64, end: u64, file_offset: u64) -> Self {
+        Self { start, end, file_offset }
+    }
 }
 
 impl Module {
@@ -101,15 +109,6 @@ impl ModuleMap {
     pub fn new(mut modules: Vec<Module>) -> Self {
         modules.sort_by_key(|module| module.range.start);
         Self { modules }
-    }
-
-    /// What is loaded in this process now. Empty on platforms where that is not known: everywhere but Linux and Android.
-    ///
-    /// Takes the dynamic loader's lock for some microseconds, and allocates. Opens no file and reads no debug information:
-    /// build ids are read from memory. Never call it from code that the loader runs.
-    #[must_use]
-    pub fn of_this_process() -> Self {
-        Self::new(LoadedModules::now().modules.iter().filter_map(LoadedModule::to_module).collect())
     }
 
     /// The modules, by where they begin.

@@ -70,6 +70,7 @@ impl fmt::Display for InvalidTime {
 impl Error for InvalidTime {}
 
 /// A field with a time to the millisecond that may be absent, for `#[serde(with = "…")]`.
+#[cfg(feature = "file")]
 pub(crate) mod optional_milliseconds {
     use std::time::SystemTime;
 

@@ -27,7 +27,7 @@ const BYTES: u64 = 0x1_0000;
 impl Build {
     fn at(self, start: u64) -> Module {
         let module = Module::new(self.0, start..start + BYTES, start.wrapping_sub(self.2)).unwrap();
-        let code = CodeSegment { start: start + 0x100, end: start + 0x8000, file_offset: 0x80 };
+        let code = CodeSegment::new(start + 0x100, start + 0x8000, 0x80);
         module.with_build_id(self.1.map(|id| id.parse().unwrap())).with_code(vec![code])
     }
 }

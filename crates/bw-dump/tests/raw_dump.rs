@@ -37,8 +37,8 @@ fn everything() -> RawDumpFile<'static> {
     let modules = ModuleMap::new(vec![
         module("/lib/libc.so.6", 0x7f00_0000, 0x7eff_0000).with_build_id("00ff".parse().ok()),
         module("/srv/shop", 0x5000_0000, 0x5000_0000).with_build_id("c1d0ffee".parse().ok()).with_code(vec![
-            CodeSegment { start: 0x5000_0000, end: 0x5000_0800, file_offset: 0 },
-            CodeSegment { start: 0x5000_0a00, end: 0x5000_1000, file_offset: 0x900 },
+            CodeSegment::new(0x5000_0000, 0x5000_0800, 0),
+            CodeSegment::new(0x5000_0a00, 0x5000_1000, 0x900),
         ]),
         // Linked at the end of the address space.
         module("linux-vdso.so.1", 0x7fff_0000, 0x7fff_0000_u64.wrapping_sub(0xffff_ffff_ff70_0000)),

@@ -323,11 +323,11 @@ mod tests {
     const MINE: &str = "/home/me/app/src/main.rs";
 
     fn frame(path: &str, file: Option<&str>) -> Frame {
-        Frame {
-            function: Some(Function { name: path.into(), path: path.into() }),
-            location: file.map(|file| Location { file: file.into(), line: Some(1), column: None }),
-            inlined: false,
-        }
+        Frame::new(
+            Some(Function::new(path, path)),
+            file.map(|file| Location::new(file, Some(1), None)),
+            false,
+        )
     }
 
     /// In a tree that has a function of the program as well.
@@ -409,7 +409,7 @@ mod tests {
         );
         assert_eq!(class("app::run", None), Class::User);
         assert_eq!(class("__rust_try", None), Class::Glue);
-        let nameless = Frame { function: None, location: None, inlined: false };
+        let nameless = Frame::new(None, None, false);
         assert_eq!(Class::of(&nameless, &Homes::of([].into_iter())), Class::Nameless);
     }
 

@@ -258,7 +258,7 @@ impl<'a> Growing<'a> {
                 let key = Key::Inlined(path, frame.location.as_ref());
                 at = Some(self.enter(at, top, key, frame, physical));
             }
-            let nameless = Frame { function: None, location: None, inlined: false };
+            let nameless = Frame::new(None, None, false);
             let frame = physical.frames.first().unwrap_or(&nameless);
             at = Some(self.enter(at, top, Key::Call(physical.address.get()), frame, physical));
         }

@@ -439,7 +439,7 @@ const STD: &str = "/rustc/0123/library/std/src/thread.rs";
 
 fn in_libc() -> Arc<bw_symbolize::PhysicalFrame> {
     let mut frame = (*hand_built::physical(7, &[("clock_nanosleep", "clock_nanosleep", "", 0)])).clone();
-    frame.module = Some(bw_symbolize::ModuleOffset { path: "/usr/lib/libc.so.6".into(), offset: 7 });
+    frame.module = Some(bw_symbolize::ModuleOffset::new("/usr/lib/libc.so.6", 7));
     frame.frames[0].location = None;
     Arc::new(frame)
 }

@@ -129,7 +129,7 @@ fn dump(tasks: Vec<TaskRecord>) -> RawTaskDump {
 
 /// `app` has its code at 0x14 to 0x28 of its range, and another library is in front of it.
 fn modules() -> ModuleMap {
-    let code = CodeSegment { start: 0x14, end: 0x400, file_offset: 0x1014 };
+    let code = CodeSegment::new(0x14, 0x400, 0x1014);
     let app = Module::new("/usr/bin/app", 0x10..0x400, 0x10).unwrap().with_code(vec![code]);
     let lib = Module::new("/lib/a\u{1b}.so", 1..9, 1).unwrap();
     ModuleMap::new(vec![app.with_build_id("c1d0ffee".parse().ok()), lib])

@@ -24,24 +24,19 @@ const FILES: &[&str] =
 fn frames() -> impl Strategy<Value = Vec<Arc<PhysicalFrame>>> {
     proptest::collection::vec((1..40_usize, any::<Option<String>>()), 0..12).prop_map(|frames| {
         let physical = |(address, odd): (usize, Option<String>)| {
-            let frame = |n: usize| Frame {
-                function: (!n.is_multiple_of(7)).then(|| Function {
-                    name: odd.clone().unwrap_or_else(|| PATHS[n % PATHS.len()].into()).into(),
-                    path: PATHS[n % PATHS.len()].into(),
-                }),
-                location: (!n.is_multiple_of(5)).then(|| Location {
-                    file: FILES[n % FILES.len()].into(),
-                    line: Some(1),
-                    column: None,
-                }),
-                inlined: false,
+            let frame = |n: usize| {
+                let name = || odd.clone().unwrap_or_else(|| PATHS[n % PATHS.len()].into());
+                let function = (!n.is_multiple_of(7)).then(|| Function::new(name(), PATHS[n % PATHS.len()]));
+                let location =
+                    (!n.is_multiple_of(5)).then(|| Location::new(FILES[n % FILES.len()], Some(1), None));
+                Frame::new(function, location, false)
             };
             let address = ReturnAddress::new(address).unwrap();
-            Arc::new(PhysicalFrame {
+            Arc::new(PhysicalFrame::new(
                 address,
-                module: None,
-                frames: (0..address.get() % 4).map(|n| frame(address.get() + n)).collect(),
-            })
+                None,
+                (0..address.get() % 4).map(|n| frame(address.get() + n)).collect(),
+            ))
         };
         frames.into_iter().map(physical).collect()
     })
@@ -51,8 +46,8 @@ fn traces() -> impl Strategy<Value = SymbolizedTrace> {
     let flags = any::<(bool, bool, bool, bool)>().prop_map(|(truncated, foreign, is_yield, blocked)| {
         StackFlags { truncated, foreign, is_yield, blocked }
     });
-    let stack = (frames(), flags).prop_map(|(frames, flags)| SymbolizedStack { frames, flags });
-    proptest::collection::vec(stack, 0..12).prop_map(|stacks| SymbolizedTrace { stacks, dropped: 0 })
+    let stack = (frames(), flags).prop_map(|(frames, flags)| SymbolizedStack::new(frames, flags));
+    proptest::collection::vec(stack, 0..12).prop_map(|stacks| SymbolizedTrace::new(stacks, 0))
 }
 
 proptest! {

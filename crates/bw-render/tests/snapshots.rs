@@ -145,9 +145,9 @@ fn nothing_recorded_says_why() {
 
 #[test]
 fn dropped_stacks_are_told() {
-    let trace = SymbolizedTrace { stacks: vec![waits(&[user(10, "wide", 20)], 50)], dropped: 3 };
+    let trace = SymbolizedTrace::new(vec![waits(&[user(10, "wide", 20)], 50)], 3);
     assert_snapshot!(Tree::new(&trace));
-    assert_snapshot!(Tree::new(&SymbolizedTrace { stacks: vec![], dropped: 1 }));
+    assert_snapshot!(Tree::new(&SymbolizedTrace::new(vec![], 1)));
 }
 
 #[test]

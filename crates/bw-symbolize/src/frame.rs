@@ -9,6 +9,7 @@ use bw_core::ReturnAddress;
 ///
 /// Owns everything; no type of a DWARF or object library shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct PhysicalFrame {
     /// The address that was symbolized.
     pub address: ReturnAddress,
@@ -19,8 +20,17 @@ pub struct PhysicalFrame {
     pub frames: Vec<Frame>,
 }
 
+impl PhysicalFrame {
+    /// Returns the frame of a return address, with its functions, innermost first.
+    #[must_use]
+    pub fn new(address: ReturnAddress, module: Option<ModuleOffset>, frames: Vec<Frame>) -> Self {
+        Self { address, module, frames }
+    }
+}
+
 /// A place in a module, independent of where the module is loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct ModuleOffset {
     /// The module's path, as the loader gives it.
     pub path: Arc<str>,
@@ -28,8 +38,17 @@ pub struct ModuleOffset {
     pub offset: u64,
 }
 
+impl ModuleOffset {
+    /// Returns a place in a module: its path, and the address in its file.
+    #[must_use]
+    pub fn new(path: impl Into<Arc<str>>, offset: u64) -> Self {
+        Self { path: path.into(), offset }
+    }
+}
+
 /// One function at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Frame {
     /// The function, or `None` when nothing names it.
     pub function: Option<Function>,
@@ -39,8 +58,17 @@ pub struct Frame {
     pub inlined: bool,
 }
 
+impl Frame {
+    /// Returns a frame by hand.
+    #[must_use]
+    pub fn new(function: Option<Function>, location: Option<Location>, inlined: bool) -> Self {
+        Self { function, location, inlined }
+    }
+}
+
 /// A function's name, for people and for filters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Function {
     /// The name as people write it: `async fn app::bar`, `async block in app::run`, `closure in app::run`,
     /// `<app::Conn as app::Handler>::call`.
@@ -49,8 +77,17 @@ pub struct Function {
     pub path: Arc<str>,
 }
 
+impl Function {
+    /// Returns a function of this name for people, and this path as the debug information has it.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, path: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), path: path.into() }
+    }
+}
+
 /// A position in a source file. Lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Location {
     /// The path as the compiler was given it, absolute where the debug information tells.
     pub file: Arc<str>,
@@ -58,6 +95,14 @@ pub struct Location {
     pub line: Option<u32>,
     /// The column, when known.
     pub column: Option<u32>,
+}
+
+impl Location {
+    /// Returns a place in the source.
+    #[must_use]
+    pub fn new(file: impl Into<Arc<str>>, line: Option<u32>, column: Option<u32>) -> Self {
+        Self { file: file.into(), line, column }
+    }
 }
 
 impl fmt::Display for Location {

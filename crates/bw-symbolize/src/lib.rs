@@ -101,3 +101,19 @@ pub use problem::Problem;
 pub use symbol_sources::SymbolSources;
 pub use symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 pub use symbolizer::Symbolizer;
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    #[test]
+    fn public_types_have_the_traits_that_users_expect() {
+        fn shared<T: Debug + Send + Sync>() {}
+        fn data<T: Clone + Debug + Eq + Send + Sync>() {}
+        shared::<(Symbolizer, SymbolSources)>();
+        data::<(SymbolizedTrace, SymbolizedStack, Problem)>();
+        data::<(PhysicalFrame, Frame, Function, Location, ModuleOffset)>();
+    }
+}

@@ -13,7 +13,9 @@
 
 pub mod endpoints;
 pub mod environment;
+#[cfg(feature = "file")]
 mod process_description;
 pub mod sockets;
 
+#[cfg(feature = "file")]
 pub use process_description::{InvalidProcessDescription, ProcessDescription};

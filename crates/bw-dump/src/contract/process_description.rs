@@ -20,11 +20,12 @@ const FORMAT: &str = "backtrace-waker agent";
 /// | `format` | `"backtrace-waker agent"`, always |
 /// | `version` | [`VERSION`](Self::VERSION): kept as long as readers of that number read right what is written |
 /// | `package` | the version of the agent's package |
-/// | `pid` | the number of the process, as it sees itself |
+/// | `pid` | the number of the process, as it sees itself: in a container, the container's |
 /// | `executable` | the file it was started from |
-/// | `started_at`, `agent_started_at` | times as RFC 3339 |
+/// | `started_at` | when it started, as RFC 3339 in UTC; to about 10 ms |
 /// | `tasks` | how many traced tasks there are |
-/// | `tcp` | the address on which the agent also listens |
+/// | `agent_started_at` | when the agent started; `null` of a router in a server of the program |
+/// | `tcp` | the address and the port on which the agent listens on TCP, such as `"127.0.0.1:6669"`; `null` if it does not |
 ///
 /// Fields that are absent and fields that are `null` mean the same: not known, or does not apply. Readers ignore fields that they
 /// do not know. A reader must not trust what is in it: any program can answer.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::build_id::BuildId;
-use crate::module_map::{CodeSegment, Module};
+use crate::module_map::{CodeSegment, Module, ModuleMap};
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
 mod build_id_note;
@@ -114,6 +114,17 @@ impl LoadedModule {
             file_offset: segment.file_offset,
         });
         Some(module.with_code(code.collect()).with_build_id(self.build_id.clone()))
+    }
+}
+
+impl ModuleMap {
+    /// Returns what is loaded in this process now. Empty on platforms where that is not known: everywhere but Linux and Android.
+    ///
+    /// Takes the dynamic loader's lock for some microseconds, and allocates. Opens no file and reads no debug information:
+    /// build ids are read from memory. Never call it from code that the loader runs.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self::new(LoadedModules::now().modules.iter().filter_map(LoadedModule::to_module).collect())
     }
 }
 

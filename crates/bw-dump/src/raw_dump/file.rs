@@ -1,14 +1,20 @@
 //! A task dump with all that is needed to symbolize it elsewhere.
 
 use std::borrow::Cow;
+#[cfg(feature = "file")]
 use std::io;
 
 use bw_core::{RawTaskDump, TaskFilter};
+#[cfg(feature = "file")]
 use flate2::Compression;
+#[cfg(feature = "file")]
 use flate2::write::GzEncoder;
 
+#[cfg(feature = "file")]
 use super::error::RawDumpError;
+#[cfg(feature = "file")]
 use super::reader::RawDumpReader;
+#[cfg(feature = "file")]
 use super::writer;
 use crate::module_map::ModuleMap;
 use crate::process::Process;
@@ -17,6 +23,7 @@ use crate::process::Process;
 /// a raw dump file, and what is read from one. See [`raw_dump`](crate::raw_dump) for the format.
 ///
 /// ```
+/// # #[cfg(feature = "file")] {
 /// use bw_dump::RawDumpFile;
 ///
 /// let dump = bw_core::Registry::global().dump().blocking();
@@ -26,6 +33,7 @@ use crate::process::Process;
 /// let read = RawDumpFile::read(&*file)?;
 /// assert_eq!(read.process().pid, std::process::id());
 /// assert_eq!(read.dump().tasks(), dump.tasks());
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +84,11 @@ impl<'a> RawDumpFile<'a> {
     pub fn only(self, filter: &TaskFilter) -> Self {
         Self { dump: Cow::Owned(self.dump.into_owned().only(filter)), ..self }
     }
+}
 
+/// Writing: feature `file`.
+#[cfg(feature = "file")]
+impl RawDumpFile<'_> {
     /// Writes it. `out` need not be buffered, and is not flushed. About 130 bytes for each task and 15 for each frame of a
     /// distinct stack; 100,000 tasks take about 20 ms of processor time.
     ///
@@ -99,6 +111,8 @@ impl<'a> RawDumpFile<'a> {
     }
 }
 
+/// Reading: feature `file`.
+#[cfg(feature = "file")]
 impl RawDumpFile<'static> {
     /// Reads a raw dump file, compressed or not, of any version up to [`VERSION`](crate::raw_dump::VERSION).
     ///

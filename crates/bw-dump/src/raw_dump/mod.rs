@@ -97,17 +97,25 @@
 //! reader looks at `format` and `version` alone at first, wherever they stand, and then reads the rest as that version says. To a
 //! version it does not know it says so, and which one it knows.
 
+#[cfg(feature = "file")]
 pub(crate) mod error;
+#[cfg(feature = "file")]
 mod field_values;
 pub(crate) mod file;
+#[cfg(feature = "file")]
 mod line_formatter;
+#[cfg(feature = "file")]
 pub(crate) mod reader;
+#[cfg(feature = "file")]
 mod task_writer;
+#[cfg(feature = "file")]
 mod version_1;
+#[cfg(feature = "file")]
 mod writer;
 
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u32 = 1;
 
 /// What every file of this format says it is.
+#[cfg(feature = "file")]
 const FORMAT: &str = "backtrace-waker raw dump";

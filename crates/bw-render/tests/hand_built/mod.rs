@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use bw_core::ReturnAddress;
+use bw_core::{ReturnAddress, StackFlags};
 use bw_render::Tree;
 use bw_symbolize::{
     Frame, Function, Location, ModuleOffset, PhysicalFrame, SymbolizedStack, SymbolizedTrace,
@@ -18,16 +18,14 @@ pub(crate) const CORE: &str = "/rustc/0123/library/core/src";
 pub(crate) type Functions<'a> = &'a [(&'a str, &'a str, &'a str, u32)];
 
 pub(crate) fn physical(address: usize, functions: Functions<'_>) -> Arc<PhysicalFrame> {
-    let frame = |&(name, path, file, line): &(&str, &str, &str, u32)| Frame {
-        function: Some(Function { name: name.into(), path: path.into() }),
-        location: Some(Location { file: file.into(), line: Some(line), column: Some(5) }),
-        inlined: false,
+    let frame = |&(name, path, file, line): &(&str, &str, &str, u32)| {
+        Frame::new(Some(Function::new(name, path)), Some(Location::new(file, Some(line), Some(5))), false)
     };
-    Arc::new(PhysicalFrame {
-        address: ReturnAddress::new(address).unwrap(),
-        module: Some(ModuleOffset { path: "/usr/bin/app".into(), offset: address as u64 }),
-        frames: functions.iter().map(frame).collect(),
-    })
+    Arc::new(PhysicalFrame::new(
+        ReturnAddress::new(address).unwrap(),
+        Some(ModuleOffset::new("/usr/bin/app", address as u64)),
+        functions.iter().map(frame).collect(),
+    ))
 }
 
 pub(crate) fn user(address: usize, name: &str, line: u32) -> Arc<PhysicalFrame> {
@@ -56,7 +54,7 @@ pub(crate) fn clone(address: usize) -> [Arc<PhysicalFrame>; 2] {
 
 /// A stack from frames in the order of printing: root first.
 pub(crate) fn stack(frames: Vec<Arc<PhysicalFrame>>) -> SymbolizedStack {
-    SymbolizedStack { frames: frames.into_iter().rev().collect(), ..SymbolizedStack::default() }
+    SymbolizedStack::new(frames.into_iter().rev().collect(), StackFlags::default())
 }
 
 pub(crate) fn waits(at: &[Arc<PhysicalFrame>], clone_at: usize) -> SymbolizedStack {
@@ -64,5 +62,5 @@ pub(crate) fn waits(at: &[Arc<PhysicalFrame>], clone_at: usize) -> SymbolizedSta
 }
 
 pub(crate) fn tree(stacks: Vec<SymbolizedStack>) -> Tree {
-    Tree::new(&SymbolizedTrace { stacks, dropped: 0 })
+    Tree::new(&SymbolizedTrace::new(stacks, 0))
 }

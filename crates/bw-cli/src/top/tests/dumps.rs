@@ -125,10 +125,10 @@ impl Dump {
                 all.flat_map(|(trace, functions)| functions.iter().enumerate().map(move |it| (trace, it)));
             let (_, (_, (name, line))) =
                 levels.find(|(trace, (level, _))| address(*trace, *level) == frame.address.get()).unwrap();
-            let location = Location { file: "src/main.rs".into(), line: Some(*line), column: Some(5) };
-            let function = Function { name: (&**name).into(), path: (&**name).into() };
-            let frame_of_it = Frame { function: Some(function), location: Some(location), inlined: false };
-            PhysicalFrame { frames: vec![frame_of_it], ..frame.clone() }
+            let location = Location::new("src/main.rs", Some(*line), Some(5));
+            let function = Function::new(&**name, &**name);
+            let frame_of_it = Frame::new(Some(function), Some(location), false);
+            PhysicalFrame::new(frame.address, frame.module.clone(), vec![frame_of_it])
         };
         let named = |mut trace: SymbolizedTrace| {
             for frame in trace.stacks.iter_mut().flat_map(|stack| &mut stack.frames) {
