@@ -1,0 +1,213 @@
+//! The sockets of agents: where they are, and who is at the other end.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, socket};
+
+use super::http::Trouble;
+use super::process::Process;
+
+/// The folder of a user in `XDG_RUNTIME_DIR`.
+const FOLDER: &str = "backtrace-waker";
+/// What that of a user without is called in `/tmp`, in front of the user's number.
+const FOLDER_IN_TMP: &str = "backtrace-waker-";
+
+/// A connection to an agent.
+pub(super) type Stream = UnixStream;
+
+/// Who is at the other end, as the kernel says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) uid: u32,
+    /// As this process numbers processes; `None` if it cannot see that one, which is in another container.
+    pub(super) pid: Option<u32>,
+}
+
+/// Connects. While the queue of the other side is full, tries again, until the deadline.
+pub(super) fn connect(path: &Path, deadline: Instant) -> Result<(Stream, Peer), Trouble> {
+    let stream = loop {
+        match try_connect(path) {
+            Ok(stream) => break stream,
+            Err(Errno::EAGAIN | Errno::EINTR) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => return Err(Trouble::Timeout),
+            Err(error) => return Err(Trouble::Connect(error.into())),
+        }
+    };
+    let peer = peer(&stream).map_err(|error| Trouble::Connect(error.into()))?;
+    Ok((stream, peer))
+}
+
+/// Connects without waiting: a process that is stopped takes no more connections than its queue holds.
+fn try_connect(path: &Path) -> nix::Result<Stream> {
+    let address = UnixAddr::new(path)?;
+    let fd = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
+    let stream = UnixStream::from(fd);
+    let is_blocking = |blocking: bool| {
+        stream.set_nonblocking(!blocking).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+    };
+    is_blocking(false)?;
+    socket::connect(stream.as_raw_fd(), &address)?;
+    is_blocking(true)?;
+    Ok(stream)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn peer(stream: &Stream) -> nix::Result<Peer> {
+    let peer = socket::getsockopt(stream, socket::sockopt::PeerCredentials)?;
+    Ok(Peer { uid: peer.uid(), pid: u32::try_from(peer.pid()).ok().filter(|&pid| pid != 0) })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn peer(stream: &Stream) -> nix::Result<Peer> {
+    let (uid, _) = nix::unistd::getpeereid(stream)?;
+    #[cfg(target_vendor = "apple")]
+    let pid = socket::getsockopt(stream, socket::sockopt::LocalPeerPid).ok();
+    #[cfg(not(target_vendor = "apple"))]
+    let pid = None;
+    Ok(Peer { uid: uid.as_raw(), pid: pid.and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid != 0) })
+}
+
+/// Who this process acts as.
+fn own_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Whether an answer of that user is taken: of ourselves and of root, and root takes those of everybody.
+pub(super) fn is_trusted(uid: u32) -> bool {
+    let own = own_uid();
+    uid == own || uid == 0 || own == 0
+}
+
+/// Whether an agent of that user takes questions of ours: it takes those of its own user and of root.
+pub(super) fn is_trusted_by(uid: u32) -> bool {
+    let own = own_uid();
+    uid == own || own == 0
+}
+
+/// Where the socket of a process may be, the likeliest first; other processes may have theirs there as well.
+pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
+    let root = process.other_root();
+    let mut sockets = Vec::new();
+    if let Some(path) = named(process, root.as_deref()) {
+        sockets.push(path);
+    }
+    // Where there is no `/proc`, only what is ours is found.
+    let uid = process.uid().unwrap_or_else(own_uid);
+    let mut folders = match &root {
+        Some(root) => folders_below(root),
+        None => vec![format!("/run/user/{uid}/{FOLDER}").into(), format!("/tmp/{FOLDER_IN_TMP}{uid}").into()],
+    };
+    folders.extend(of_session(process, root.as_deref()));
+    let own_session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute());
+    folders.extend(own_session.map(|folder| below(root.as_deref(), &folder).join(FOLDER)));
+    let mut found: Vec<PathBuf> = folders.iter().flat_map(|folder| sockets_in(folder, uid)).collect();
+    // The name says which process it is of, unless that is in a container. It is a hint only.
+    let numbers = [Some(process.pid()), process.inner_pid()].map(|pid| pid.map(|pid| format!("{pid}.")));
+    let is_likely = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        numbers.iter().flatten().any(|number| name.starts_with(&**number))
+    };
+    found.sort_by_key(|path| !is_likely(path));
+    sockets.extend(found);
+    sockets
+}
+
+/// Every socket that this user may ask, each once, and whose it is: in the usual folders, and where variables of processes say.
+/// Nobody is sent to a socket by somebody else than its owner.
+pub(super) fn all() -> Vec<(PathBuf, u32)> {
+    let mut sockets = Vec::new();
+    let mut seen = HashSet::new();
+    // As root, of whoever owns the folder; of a process only if it is its user's.
+    let mut add_of = |folder: &Path, user: Option<u32>| {
+        let Ok(metadata) = fs::symlink_metadata(folder) else { return };
+        let owner = metadata.uid();
+        let may_be_asked = is_trusted_by(owner) && user.is_none_or(|user| user == owner);
+        if may_be_asked && seen.insert((metadata.dev(), metadata.ino())) {
+            sockets.extend(sockets_in(folder, owner).into_iter().map(|path| (path, owner)));
+        }
+    };
+    for folder in folders_below(Path::new("/")) {
+        add_of(&folder, None);
+    }
+    if let Some(folder) = std::env::var_os("XDG_RUNTIME_DIR").filter(|it| Path::new(it).is_absolute()) {
+        add_of(&Path::new(&folder).join(FOLDER), None);
+    }
+    let mut containers = HashSet::new();
+    for process in Process::all() {
+        let root = process.other_root();
+        if root.is_some() && process.mounts().is_some_and(|mounts| containers.insert(mounts)) {
+            let folders = folders_below(root.as_deref().unwrap_or(Path::new("/")));
+            folders.iter().for_each(|folder| add_of(folder, None));
+        }
+    }
+    let mut by_name = Vec::new();
+    for process in Process::all() {
+        let Some(uid) = process.uid().filter(|&uid| is_trusted_by(uid)) else { continue };
+        let root = process.other_root();
+        if let Some(folder) = of_session(&process, root.as_deref()) {
+            add_of(&folder, Some(uid));
+        }
+        by_name.extend(named(&process, root.as_deref()).map(|path| (path, uid)));
+    }
+    sockets.extend(by_name);
+    let mut known = HashSet::new();
+    sockets.retain(|(path, owner)| {
+        let is_of_owner = |it: &fs::Metadata| it.file_type().is_socket() && it.uid() == *owner;
+        let metadata = fs::symlink_metadata(path);
+        metadata.is_ok_and(|it| is_of_owner(&it) && known.insert((it.dev(), it.ino())))
+    });
+    sockets
+}
+
+/// The socket that the environment of a process names.
+fn named(process: &Process, root: Option<&Path>) -> Option<PathBuf> {
+    let path = PathBuf::from(process.variable("BACKTRACE_WAKER_SOCKET").filter(|path| !path.is_empty())?);
+    Some(if path.is_absolute() { below(root, &path) } else { process.working_folder().join(path) })
+}
+
+/// The folder for sockets in that which the environment of a process names for its session.
+fn of_session(process: &Process, root: Option<&Path>) -> Option<PathBuf> {
+    let folder = process.variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute())?;
+    Some(below(root, &folder).join(FOLDER))
+}
+
+/// An absolute path as a process sees it whose root that is.
+fn below(root: Option<&Path>, path: &Path) -> PathBuf {
+    match root {
+        Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+        None => path.to_owned(),
+    }
+}
+
+/// The folders of all users below a root.
+fn folders_below(root: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+    let is_ours = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(FOLDER_IN_TMP.as_bytes());
+    let in_run = entries("run/user").map(|user| user.path().join(FOLDER));
+    let in_tmp = entries("tmp").filter(|entry| is_ours(&entry.file_name())).map(|entry| entry.path());
+    in_run.chain(in_tmp).collect()
+}
+
+/// The sockets in a folder that a user, and nobody else, may write to. Sorted.
+fn sockets_in(folder: &Path, owner: u32) -> Vec<PathBuf> {
+    // Not through a link: somebody could have put it there to have others asked.
+    let metadata = fs::symlink_metadata(folder);
+    if !metadata.is_ok_and(|it| it.is_dir() && it.uid() == owner && it.mode() & 0o022 == 0) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sockets = entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_socket()));
+    let mut sockets: Vec<_> = sockets.map(|entry| entry.path()).collect();
+    sockets.retain(|path| path.extension().is_some_and(|end| end == "sock"));
+    sockets.sort();
+    sockets
+}
