@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bw_render::{Count, Escaped};
+use bw_dump::rfc3339;
+use bw_render::Count;
 use clap::Args;
 use serde::Serialize;
 
 use crate::options::duration;
 use crate::output::failure::Failure;
+use crate::output::truncated::truncated;
 use crate::output::{message, print};
 use crate::source::agent::all_agents::{self, Listed};
 use crate::source::agent::process::Process;
@@ -47,7 +49,7 @@ pub(super) struct Ps {
     json: bool,
 
     /// How long to wait for each of them, such as 500ms or 5s
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::up_to_a_minute)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::timeout)]
     timeout: Duration,
 }
 
@@ -95,9 +97,7 @@ fn row(listed: &Listed) -> [String; 5] {
         listed
             .uid
             .map_or_else(unknown, |uid| cell(&users::known_name(uid).unwrap_or_else(|| uid.to_string()))),
-        says.ok()
-            .and_then(|says| says.started_at.as_deref())
-            .map_or_else(unknown, |at| cell(&to_the_second(at))),
+        says.ok().and_then(|says| says.started_at).map_or_else(unknown, rfc3339::seconds),
         says.ok()
             .and_then(|says| says.tasks)
             .map_or_else(unknown, |tasks| Count(usize::try_from(tasks).unwrap_or(usize::MAX)).to_string()),
@@ -108,17 +108,8 @@ fn row(listed: &Listed) -> [String; 5] {
     ]
 }
 
-/// `2026-09-21T14:13:20.123Z` without its fraction. Whatever else it is stays as it is.
-fn to_the_second(time: &str) -> String {
-    match time.split_once('.') {
-        Some((seconds, fraction)) if fraction.ends_with('Z') => format!("{seconds}Z"),
-        _ => time.to_owned(),
-    }
-}
-
 fn cell(text: &str) -> String {
-    let kept: String = text.chars().take(MOST_CHARS).collect();
-    Escaped(&kept).to_string()
+    truncated(text, MOST_CHARS)
 }
 
 #[derive(Serialize)]
@@ -136,8 +127,8 @@ struct One<'a> {
     uid: Option<u32>,
     user: Option<String>,
     executable: Option<&'a str>,
-    started_at: Option<&'a str>,
-    agent_started_at: Option<&'a str>,
+    started_at: Option<String>,
+    agent_started_at: Option<String>,
     package: Option<&'a str>,
     tasks: Option<u64>,
     socket: String,
@@ -154,8 +145,8 @@ fn json(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
             uid: listed.uid,
             user: listed.uid.and_then(users::known_name),
             executable: says.and_then(|says| says.executable.as_deref()),
-            started_at: says.and_then(|says| says.started_at.as_deref()),
-            agent_started_at: says.and_then(|says| says.agent_started_at.as_deref()),
+            started_at: says.and_then(|says| says.started_at).map(rfc3339::milliseconds),
+            agent_started_at: says.and_then(|says| says.agent_started_at).map(rfc3339::milliseconds),
             package: says.and_then(|says| says.package.as_deref()),
             tasks: says.and_then(|says| says.tasks),
             socket: listed.socket.display().to_string(),

@@ -4,7 +4,8 @@ use std::num::NonZeroU64;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bw_render::{Count, DumpText, Moment, Span};
+use bw_dump::rfc3339;
+use bw_render::{Count, DumpText, Span};
 use clap::Args;
 
 use crate::options::target::Target;
@@ -93,7 +94,7 @@ fn print_first(first: &Snapshot, arguments: &Watch, settings: PrintSettings) -> 
     }
     let dump = first.file().dump();
     let text = DumpText::new(settings.text());
-    let (at, tasks) = (Moment::new(dump.taken_at()).seconds(), Count(dump.tasks().len()));
+    let (at, tasks) = (rfc3339::seconds(dump.taken_at()), Count(dump.tasks().len()));
     let (pid, interval) = (first.file().process().pid, Span(arguments.interval));
     let warnings = text.warnings(first.trees());
     print::to(None, |out| {
@@ -113,6 +114,6 @@ fn print_change(
     if arguments.json {
         return print::to(None, |out| writeln!(out, "{}", difference.to_json()));
     }
-    let at = Moment::new(now.file().dump().taken_at()).seconds();
+    let at = rfc3339::seconds(now.file().dump().taken_at());
     print::to(None, |out| writeln!(out, "\n{at}, {difference}"))
 }

@@ -1,9 +1,12 @@
 //! Spans of time, as people write them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use bw_dump::contract::endpoints::LONGEST_TIMEOUT;
+
 /// `500ms`, `1.5s`, `5m`, `1h`, or a number of seconds.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no time: write 500ms, 5s, 1m or 1h");
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -18,18 +21,19 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())
 }
 
-/// What agents take as the deadline of a dump.
-pub(crate) fn up_to_a_minute(text: &str) -> Result<Duration, String> {
-    let time = parse(text)?;
-    let allowed = Duration::from_millis(1)..=Duration::from_secs(60);
-    allowed.contains(&time).then_some(time).ok_or_else(|| format!("{text} is not from 1ms to 1m"))
+/// What agents take as the timeout of a dump.
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_millis(1)..=LONGEST_TIMEOUT, "1ms to 1m")
 }
 
 /// How often something is done: not so often that it keeps the process busy.
 pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_millis(10)..=Duration::from_secs(86_400), "10ms to 24h")
+}
+
+fn within(text: &str, allowed: RangeInclusive<Duration>, words: &str) -> Result<Duration, String> {
     let time = parse(text)?;
-    let allowed = Duration::from_millis(10)..=Duration::from_secs(86_400);
-    allowed.contains(&time).then_some(time).ok_or_else(|| format!("{text} is not from 10ms to 24h"))
+    allowed.contains(&time).then_some(time).ok_or_else(|| format!("{text} is not from {words}"))
 }
 
 #[cfg(test)]
@@ -69,9 +73,9 @@ mod tests {
 
     #[test]
     fn bounds_are_told() {
-        assert_eq!(up_to_a_minute("60s"), Ok(Duration::from_secs(60)));
-        assert!(up_to_a_minute("61s").unwrap_err().contains("1m"));
-        assert!(up_to_a_minute("0").unwrap_err().contains("1ms"));
+        assert_eq!(timeout("60s"), Ok(Duration::from_secs(60)));
+        assert!(timeout("61s").unwrap_err().contains("1m"));
+        assert!(timeout("0").unwrap_err().contains("1ms"));
         assert!(interval("0").unwrap_err().contains("10ms"));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bw_symbolize::RawDumpFile;
-use bw_symbolize::raw_dump::RawDumpReader;
+use bw_dump::contract::endpoints::{DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
+use bw_dump::{RawDumpFile, RawDumpReader};
 use clap::Args;
 
 use super::filter::Filter;
@@ -25,7 +25,7 @@ pub(crate) struct RequestOptions {
     /// How long tasks may take to answer, such as 500ms, 5s or 1m
     ///
     /// Those that do not are in the dump with what they are doing. The process itself is waited for a few seconds longer.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::up_to_a_minute)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::timeout)]
     pub(crate) timeout: Duration,
 
     /// What the agent at a URL wants to be told; better given in the variable BACKTRACE_WAKER_TOKEN
@@ -45,7 +45,7 @@ impl Default for RequestOptions {
     fn default() -> Self {
         Self {
             filters: Vec::new(),
-            timeout: Duration::from_secs(2),
+            timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
             token: None,
             most_bytes: RawDumpReader::MOST_BYTES,
         }
@@ -55,11 +55,13 @@ impl Default for RequestOptions {
 impl RequestOptions {
     /// What an agent is asked for.
     pub(crate) fn query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::for_suffix(String::from("dump?"), "dump?".len());
-        query.append_pair("format", "raw");
-        query.append_pair("timeout_ms", &self.timeout.as_millis().to_string());
+        let path = format!("{DUMP}?");
+        let before = path.len();
+        let mut query = form_urlencoded::Serializer::for_suffix(path, before);
+        query.append_pair(FORMAT, RAW);
+        query.append_pair(TIMEOUT_MS, &self.timeout.as_millis().to_string());
         for filter in &self.filters {
-            query.append_pair("filter", filter.as_str());
+            query.append_pair(FILTER, filter.as_str());
         }
         query.finish()
     }

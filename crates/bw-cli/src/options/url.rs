@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bw_dump::contract::endpoints::BASE;
 use ureq::http::Uri;
-
-/// Below what a server is mounted at, this is where an agent answers.
-pub(crate) const BASE: &str = "/debug/async/";
 
 /// Where an agent answers: scheme, host, port and the path up to `/debug/async/`, whichever part of that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +40,12 @@ impl FromStr for Url {
             return Err(wrong("its port is none"));
         }
         let path = uri.path();
-        let base = match path.find(BASE).or_else(|| path.ends_with("/debug/async").then(|| path.len() - 12)) {
-            Some(at) => format!("{}{BASE}", &path[..at]),
-            None => format!("{}{BASE}", path.trim_end_matches('/')),
+        // What a server has the agent mounted at.
+        let mount = match path.split_once(BASE) {
+            Some((mount, _)) => mount,
+            None => path.strip_suffix(BASE.trim_end_matches('/')).unwrap_or(path).trim_end_matches('/'),
         };
+        let base = format!("{mount}{BASE}");
         Ok(Self { is_https, authority: authority.as_str().to_owned(), base })
     }
 }

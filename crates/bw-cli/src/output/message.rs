@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use bw_render::Escaped;
+use super::truncated::truncated;
 
 /// Characters of a message that are printed: paths in it may come from a file that nobody has looked at.
 const MOST_CHARS: usize = 2_000;
@@ -21,9 +21,7 @@ pub(crate) fn note(message: &impl fmt::Display) {
 }
 
 fn say(kind: &str, message: &impl fmt::Display) {
-    let message = message.to_string();
-    let kept = message.char_indices().nth(MOST_CHARS).map_or(&*message, |(end, _)| &message[..end]);
-    let cut = if kept.len() < message.len() { "…" } else { "" };
+    let message = truncated(&message.to_string(), MOST_CHARS);
     // Nobody is left to be told when stderr is gone.
-    let _ = writeln!(io::stderr(), "backtrace-waker: {kind}: {}{cut}", Escaped(kept));
+    let _ = writeln!(io::stderr(), "backtrace-waker: {kind}: {message}");
 }

@@ -7,3 +7,4 @@ pub(crate) mod message;
 pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod snapshot;
+pub(crate) mod truncated;

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long something may take before anything is said.
-const PATIENCE: Duration = Duration::from_secs(1);
+const DELAY: Duration = Duration::from_secs(1);
 /// How often it is said again.
 const INTERVAL: Duration = Duration::from_millis(200);
 
@@ -28,7 +28,7 @@ impl Progress {
         let (stop, stopped) = mpsc::channel();
         let seen = Arc::clone(&done);
         let watch = move || {
-            let mut wait = PATIENCE;
+            let mut wait = DELAY;
             let mut said = false;
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 wait = INTERVAL;

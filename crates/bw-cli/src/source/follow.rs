@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bw_symbolize::RawDumpFile;
+use bw_dump::RawDumpFile;
 
 use super::Source;
 use crate::output::failure::Failure;

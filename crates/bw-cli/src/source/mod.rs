@@ -7,8 +7,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bw_symbolize::raw_dump::RawDumpReader;
-use bw_symbolize::{ModuleMap, RawDumpError, RawDumpFile, SymbolSources, Symbolizer};
+use bw_dump::contract::environment;
+use bw_dump::{ModuleMap, RawDumpError, RawDumpFile, RawDumpReader};
+use bw_symbolize::{SymbolSources, Symbolizer};
 
 use crate::options::SharedOptions;
 use crate::options::request::RequestOptions;
@@ -46,7 +47,7 @@ impl Source {
         symbols: SymbolSources,
     ) -> Result<Self, Failure> {
         let token = || {
-            let variable = || std::env::var("BACKTRACE_WAKER_TOKEN").ok().filter(|token| !token.is_empty());
+            let variable = || std::env::var(environment::TOKEN).ok().filter(|token| !token.is_empty());
             request.token.clone().or_else(variable)
         };
         let origin = match target {

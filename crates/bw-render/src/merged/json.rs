@@ -1,7 +1,7 @@
 //! Dumps of many processes as JSON. The schema stands at [`MergedTrees::to_json`].
 
 use bw_core::NoTrace;
-use bw_symbolize::BuildId;
+use bw_dump::BuildId;
 use serde::Serialize;
 
 use super::{MergedGroups, MergedPart, MergedTrees};

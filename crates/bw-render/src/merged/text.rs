@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use bw_symbolize::merge::Program;
+use bw_dump::MergedProgram;
 
 use super::{MergedGroups, MergedPart, MergedTrees};
 use crate::dump_text::{DumpText, NAME_BYTES, Plural, words};
@@ -24,7 +24,7 @@ impl DumpText {
     }
 
     /// `shop, build c1d0ffee`.
-    fn program(&self, f: &mut fmt::Formatter<'_>, program: &Program) -> fmt::Result {
+    fn program(&self, f: &mut fmt::Formatter<'_>, program: &MergedProgram) -> fmt::Result {
         let name = program.path().file_name().unwrap_or_default().to_string_lossy();
         let name = if name.is_empty() { "a program of unknown name".into() } else { name };
         write!(f, "{}", self.short(&name))?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use bw_dump::contract::endpoints::PROCESS;
+use bw_dump::contract::{InvalidProcessDescription, ProcessDescription};
 
 use super::http::{self, Answer, Bounds, Trouble};
 use super::process::Process;
@@ -20,8 +21,6 @@ const AT_ONCE: usize = 64;
 const FACTOR: u32 = 100;
 /// Bytes of an answer that are taken.
 const MOST_BYTES: usize = 64 * 1024;
-/// The version of what agents say that is known here.
-const VERSION: u64 = 1;
 
 /// An agent that was found.
 #[derive(Debug)]
@@ -31,21 +30,7 @@ pub(crate) struct Listed {
     pub(crate) process: Option<Process>,
     pub(crate) uid: Option<u32>,
     /// What it says, or why it does not.
-    pub(crate) says: Result<Says, String>,
-}
-
-/// What an agent says of its process. Nothing in it is to be trusted.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Says {
-    format: String,
-    version: u64,
-    pub(crate) package: Option<String>,
-    /// As the process numbers itself.
-    pub(crate) pid: Option<u32>,
-    pub(crate) executable: Option<String>,
-    pub(crate) started_at: Option<String>,
-    pub(crate) agent_started_at: Option<String>,
-    pub(crate) tasks: Option<u64>,
+    pub(crate) says: Result<ProcessDescription, String>,
 }
 
 /// Finds all agents that this user may ask, and asks each, for so long at most. By process. What is left of those that ended is
@@ -86,7 +71,7 @@ fn one(socket: PathBuf, owner: u32, timeout: Duration) -> Option<Listed> {
     };
     let says = says.map_err(|trouble| agent.explain(trouble, timeout)).and_then(|answer| agent.check(answer));
     let says = says.and_then(|body| read(&body));
-    let who = agent.who();
+    let who = agent.label();
     let short = |failure: Failure| {
         let message = failure.to_string();
         message
@@ -118,22 +103,17 @@ fn ask(
         return Err(Trouble::Own(format!("not asked: the socket is {owner}'s, and {peer} listens there")));
     }
     is_not_halted(agent.process.as_ref())?;
-    http::get_over_socket(stream, "process", bounds)
+    http::get_over_socket(stream, PROCESS, bounds)
 }
 
-fn read(body: &[u8]) -> Result<Says, Failure> {
-    let no_agent = || Failure::new("its answer is none of an agent's");
-    let says: Says = serde_json::from_slice(body).map_err(|_| no_agent())?;
-    if says.format != "backtrace-waker agent" {
-        return Err(no_agent());
-    }
-    if says.version > VERSION {
-        return Err(Failure::new(format!(
-            "its agent is newer (version {}) than this command (version {VERSION}): use a newer one",
-            says.version
-        )));
-    }
-    Ok(says)
+fn read(body: &[u8]) -> Result<ProcessDescription, Failure> {
+    ProcessDescription::from_json(body).map_err(|error| match error {
+        InvalidProcessDescription::NewerVersion(version) => Failure::new(format!(
+            "its agent is newer (version {version}) than this command (version {}): use a newer one",
+            ProcessDescription::VERSION
+        )),
+        _ => Failure::new("its answer is none of an agent's"),
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bw_symbolize::RawDumpError;
+use bw_dump::RawDumpError;
+use bw_dump::contract::environment::{self, parse_switch};
 
 use super::http::{Answer, Trouble};
 use super::process::Process;
@@ -33,8 +34,8 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
         let path = path.display();
         return Failure::new(format!("{who}: {path}: permission denied: run this as its user, or with sudo"));
     }
-    let off = process.variable("BACKTRACE_WAKER");
-    if off.is_some_and(|value| value == "off" || value == "0") {
+    let switch = process.variable(environment::SWITCH);
+    if switch.is_some_and(|value| value.to_str().and_then(parse_switch) == Some(false)) {
         return Failure::new(format!(
             "{who} was started with BACKTRACE_WAKER=off, so that its agent answers nobody: start it without"
         ));
@@ -53,11 +54,11 @@ fn belongs_to(uid: u32) -> String {
 }
 
 /// How long a process may take from closing its sockets to being gone.
-const LAST_BREATH: Duration = Duration::from_millis(500);
+const TIME_TO_END: Duration = Duration::from_millis(500);
 
 /// Waits for a process whose connection was lost: it may be about to end, and the kernel closes its sockets first.
 fn wait_for_the_end(process: &Process) {
-    let until = Instant::now() + LAST_BREATH;
+    let until = Instant::now() + TIME_TO_END;
     while process.is_alive() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -74,8 +75,8 @@ fn describe(process: &Process) -> String {
 }
 
 impl Agent {
-    /// What the process or place that was asked is called.
-    pub(super) fn who(&self) -> String {
+    /// Returns what messages call the process or place that was asked.
+    pub(super) fn label(&self) -> String {
         match (&self.process, &self.place) {
             (Some(process), _) => describe(process),
             (None, Place::Socket(path)) => path.display().to_string(),
@@ -100,7 +101,7 @@ impl Agent {
             let cut = if matches!(trouble, Trouble::Cut) { ", in the middle of its answer" } else { "" };
             return Failure::ended(format!("process {} has ended{cut}", process.pid()));
         }
-        let who = self.who();
+        let who = self.label();
         match trouble {
             Trouble::Connect(error) => self.no_connection(&error),
             Trouble::Timeout => Failure::silent(format!(
@@ -134,7 +135,7 @@ impl Agent {
     }
 
     fn no_connection(&self, error: &io::Error) -> Failure {
-        let who = self.who();
+        let who = self.label();
         let is_gone = matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
         if let (Some(_), Place::Socket(path), true) = (&self.process, &self.place, is_gone) {
             // The process is there: it was looked at before.
@@ -167,7 +168,7 @@ impl Agent {
 
     /// The body of an answer, if it is one that an agent gives.
     pub(super) fn check(&self, answer: Answer) -> Result<Vec<u8>, Failure> {
-        let who = self.who();
+        let who = self.label();
         let says = || first_line(&answer.body);
         let is_html = answer.content_type.to_ascii_lowercase().starts_with("text/html");
         Err(match answer.status {
@@ -195,7 +196,7 @@ impl Agent {
 
     /// Why an answer could not be read as a raw dump.
     pub(crate) fn not_a_dump(&self, error: &RawDumpError) -> Failure {
-        let who = self.who();
+        let who = self.label();
         if error.is_too_large() {
             return Failure::new(format!(
                 "{who}: its answer {error}: ask for fewer tasks with --filter, or take more with --max-bytes"

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use bw_dump::contract::endpoints::{BASE, BEARER};
 use ureq::Error;
 use ureq::config::ConfigBuilder;
 use ureq::http::HeaderValue;
@@ -15,7 +16,7 @@ use ureq::typestate::AgentScope;
 
 use super::socket_transport;
 use super::sockets::Stream;
-use crate::options::url::{BASE, Url};
+use crate::options::url::Url;
 
 const USER_AGENT: &str = concat!("backtrace-waker/", env!("CARGO_PKG_VERSION"));
 
@@ -132,7 +133,7 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// The header that has a token. It is not in debug prints.
 fn bearer(token: &str) -> Result<HeaderValue, Trouble> {
-    let value = HeaderValue::try_from(format!("Bearer {token}"));
+    let value = HeaderValue::try_from(format!("{BEARER}{token}"));
     let mut value =
         value.map_err(|_| Trouble::Own("the token has characters that no HTTP header may have".into()))?;
     value.set_sensitive(true);

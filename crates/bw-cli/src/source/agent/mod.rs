@@ -13,6 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bw_dump::contract::sockets::SocketName;
+
 use crate::options::url::Url;
 use crate::output::failure::Failure;
 use http::{Answer, Bounds, Trouble};
@@ -57,9 +59,7 @@ impl Agent {
                     denied = Some(path);
                 }
                 // Whose it is cannot be told, but its name does; what is wrong, asking it will tell.
-                Err(Trouble::Timeout)
-                    if path.file_stem().is_some_and(|it| it == pid.to_string().as_str()) =>
-                {
+                Err(Trouble::Timeout) if sockets::name_of(&path) == Some(SocketName::new(pid, 0)) => {
                     return Ok(Self { place: Place::Socket(path), token: None, process: Some(process) });
                 }
                 _ => {}

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use bw_dump::contract::sockets::SocketName;
+
 use super::http::Trouble;
 use super::process::Process;
 
@@ -26,6 +28,10 @@ pub(super) fn is_trusted(_: u32) -> bool {
 
 pub(super) fn is_trusted_by(_: u32) -> bool {
     false
+}
+
+pub(super) fn name_of(_: &Path) -> Option<SocketName> {
+    None
 }
 
 pub(super) fn of_process(_: &Process) -> Vec<PathBuf> {

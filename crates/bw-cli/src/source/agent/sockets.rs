@@ -2,22 +2,19 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
+use bw_dump::contract::environment;
+use bw_dump::contract::sockets::{SocketName, folder_in_session, folder_in_tmp, uid_of_folder_in_tmp};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, socket};
 
 use super::http::Trouble;
 use super::process::Process;
-
-/// The folder of a user in `XDG_RUNTIME_DIR`.
-const FOLDER: &str = "backtrace-waker";
-/// What that of a user without is called in `/tmp`, in front of the user's number.
-const FOLDER_IN_TMP: &str = "backtrace-waker-";
 
 /// A connection to an agent.
 pub(super) type Stream = UnixStream;
@@ -32,32 +29,27 @@ pub(super) struct Peer {
 
 /// Connects. While the queue of the other side is full, tries again, until the deadline.
 pub(super) fn connect(path: &Path, deadline: Instant) -> Result<(Stream, Peer), Trouble> {
-    let stream = loop {
+    loop {
         match try_connect(path) {
-            Ok(stream) => break stream,
-            Err(Errno::EAGAIN | Errno::EINTR) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(10));
+            Ok(connected) => return Ok(connected),
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Err(Trouble::Connect(error));
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => return Err(Trouble::Timeout),
-            Err(error) => return Err(Trouble::Connect(error.into())),
+            Err(_) if Instant::now() >= deadline => return Err(Trouble::Timeout),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
-    };
-    let peer = peer(&stream).map_err(|error| Trouble::Connect(error.into()))?;
-    Ok((stream, peer))
+    }
 }
 
 /// Connects without waiting: a process that is stopped takes no more connections than its queue holds.
-fn try_connect(path: &Path) -> nix::Result<Stream> {
+fn try_connect(path: &Path) -> io::Result<(Stream, Peer)> {
     let address = UnixAddr::new(path)?;
-    let fd = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
-    let stream = UnixStream::from(fd);
-    let is_blocking = |blocking: bool| {
-        stream.set_nonblocking(!blocking).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
-    };
-    is_blocking(false)?;
+    let stream = UnixStream::from(socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?);
+    stream.set_nonblocking(true)?;
     socket::connect(stream.as_raw_fd(), &address)?;
-    is_blocking(true)?;
-    Ok(stream)
+    stream.set_nonblocking(false)?;
+    let peer = peer(&stream)?;
+    Ok((stream, peer))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -93,6 +85,11 @@ pub(super) fn is_trusted_by(uid: u32) -> bool {
     uid == own || own == 0
 }
 
+/// What the name of a socket says.
+pub(super) fn name_of(socket: &Path) -> Option<SocketName> {
+    socket.file_name()?.to_str()?.parse().ok()
+}
+
 /// Where the socket of a process may be, the likeliest first; other processes may have theirs there as well.
 pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
     let root = process.other_root();
@@ -104,18 +101,18 @@ pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
     let uid = process.uid().unwrap_or_else(own_uid);
     let mut folders = match &root {
         Some(root) => folders_below(root),
-        None => vec![format!("/run/user/{uid}/{FOLDER}").into(), format!("/tmp/{FOLDER_IN_TMP}{uid}").into()],
+        None => {
+            vec![folder_in_session(Path::new(&format!("/run/user/{uid}"))), folder_in_tmp(uid)]
+        }
     };
     folders.extend(of_session(process, root.as_deref()));
-    let own_session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute());
-    folders.extend(own_session.map(|folder| below(root.as_deref(), &folder).join(FOLDER)));
+    let own_session =
+        std::env::var_os(environment::RUNTIME_DIR).map(PathBuf::from).filter(|it| it.is_absolute());
+    folders.extend(own_session.map(|folder| folder_in_session(&below(root.as_deref(), &folder))));
     let mut found: Vec<PathBuf> = folders.iter().flat_map(|folder| sockets_in(folder, uid)).collect();
     // The name says which process it is of, unless that is in a container. It is a hint only.
-    let numbers = [Some(process.pid()), process.inner_pid()].map(|pid| pid.map(|pid| format!("{pid}.")));
-    let is_likely = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        numbers.iter().flatten().any(|number| name.starts_with(&**number))
-    };
+    let pids = [Some(process.pid()), process.inner_pid()];
+    let is_likely = |path: &PathBuf| name_of(path).is_some_and(|name| pids.contains(&Some(name.pid)));
     found.sort_by_key(|path| !is_likely(path));
     sockets.extend(found);
     sockets
@@ -138,8 +135,9 @@ pub(super) fn all() -> Vec<(PathBuf, u32)> {
     for folder in folders_below(Path::new("/")) {
         add_of(&folder, None);
     }
-    if let Some(folder) = std::env::var_os("XDG_RUNTIME_DIR").filter(|it| Path::new(it).is_absolute()) {
-        add_of(&Path::new(&folder).join(FOLDER), None);
+    if let Some(folder) = std::env::var_os(environment::RUNTIME_DIR).filter(|it| Path::new(it).is_absolute())
+    {
+        add_of(&folder_in_session(Path::new(&folder)), None);
     }
     let mut containers = HashSet::new();
     for process in Process::all() {
@@ -170,14 +168,15 @@ pub(super) fn all() -> Vec<(PathBuf, u32)> {
 
 /// The socket that the environment of a process names.
 fn named(process: &Process, root: Option<&Path>) -> Option<PathBuf> {
-    let path = PathBuf::from(process.variable("BACKTRACE_WAKER_SOCKET").filter(|path| !path.is_empty())?);
+    let path = PathBuf::from(process.variable(environment::SOCKET).filter(|path| !path.is_empty())?);
     Some(if path.is_absolute() { below(root, &path) } else { process.working_folder().join(path) })
 }
 
 /// The folder for sockets in that which the environment of a process names for its session.
 fn of_session(process: &Process, root: Option<&Path>) -> Option<PathBuf> {
-    let folder = process.variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute())?;
-    Some(below(root, &folder).join(FOLDER))
+    let folder =
+        process.variable(environment::RUNTIME_DIR).map(PathBuf::from).filter(|it| it.is_absolute())?;
+    Some(folder_in_session(&below(root, &folder)))
 }
 
 /// An absolute path as a process sees it whose root that is.
@@ -191,8 +190,8 @@ fn below(root: Option<&Path>, path: &Path) -> PathBuf {
 /// The folders of all users below a root.
 fn folders_below(root: &Path) -> Vec<PathBuf> {
     let entries = |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
-    let is_ours = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(FOLDER_IN_TMP.as_bytes());
-    let in_run = entries("run/user").map(|user| user.path().join(FOLDER));
+    let is_ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|it| uid_of_folder_in_tmp(it).is_some());
+    let in_run = entries("run/user").map(|user| folder_in_session(&user.path()));
     let in_tmp = entries("tmp").filter(|entry| is_ours(&entry.file_name())).map(|entry| entry.path());
     in_run.chain(in_tmp).collect()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bw_core::{TaskId, TaskState};
-use bw_render::{Detail, DumpText, Escaped, Palette, Text};
+use bw_render::{Detail, DumpText, Palette, Text};
 use ratatui::style::Style;
 use ratatui::text::Line;
 
@@ -17,6 +17,7 @@ use super::styled_line::{self, plain};
 use super::task_state::State;
 use super::task_tree::TaskTree;
 use crate::output::snapshot::Snapshot;
+use crate::output::truncated::truncated;
 
 /// What one dump shows. Everything in it is escaped.
 #[derive(Debug)]
@@ -131,10 +132,7 @@ fn width(name: &str) -> u16 {
 /// Text of the other side, of a length that somebody reads.
 fn shown(text: &str) -> String {
     const MOST_CHARS: usize = 200;
-    match text.char_indices().nth(MOST_CHARS) {
-        Some((end, _)) => format!("{}…", Escaped(&text[..end])),
-        None => Escaped(text).to_string(),
-    }
+    truncated(text, MOST_CHARS)
 }
 
 impl DumpSummary {

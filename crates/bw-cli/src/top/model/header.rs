@@ -1,6 +1,7 @@
 //! What is said above the list.
 
-use bw_render::{Count, Moment, Span as Elapsed};
+use bw_dump::rfc3339;
+use bw_render::{Count, Span as Elapsed};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
@@ -87,9 +88,9 @@ fn process(model: &Model) -> HeaderLine {
         (false, None) => "r asks again".into(),
     };
     /// Said when it takes long, so that lines do not flicker.
-    const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+    const DELAY: std::time::Duration = std::time::Duration::from_millis(500);
     let asking = model.asking.map(|since| model.now.saturating_sub(since));
-    if let Some(time) = asking.filter(|time| *time >= PATIENCE) {
+    if let Some(time) = asking.filter(|time| *time >= DELAY) {
         right.spans.insert(0, format!("asking for {}; ", Elapsed(time)).into());
     }
     HeaderLine { left, right, loudness: Loudness::Plain }
@@ -107,7 +108,7 @@ fn states(model: &Model, summary: &DumpSummary) -> HeaderLine {
             separator = ", ";
         }
     }
-    let time = Moment::new(summary.taken_at).seconds();
+    let time = rfc3339::seconds(summary.taken_at);
     // A file may be of any day.
     let is_today = model.interval.is_some();
     let time = time.split_once('T').filter(|_| is_today).map_or(&*time, |(_, time)| time);

@@ -33,7 +33,7 @@ static IS_OURS: AtomicBool = AtomicBool::new(false);
 /// Whether any thread panicked.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 /// Held while a panic says why.
-static LAST_WORDS: Mutex<()> = Mutex::new(());
+static PANIC_MESSAGE: Mutex<()> = Mutex::new(());
 
 /// What the view waits for.
 #[derive(Debug)]
@@ -49,25 +49,25 @@ enum ViewEvent {
 /// Shows the view until somebody quits it.
 pub(crate) fn run(source: Source, interval: Duration, has_colours: bool) -> Result<(), Failure> {
     let interval = source.is_live().then_some(interval.max(AT_LEAST));
-    let (happen, events) = mpsc::channel();
-    let to_news = happen.clone();
+    let (sender, events) = mpsc::channel();
+    let to_updates = sender.clone();
     let refresher =
-        Refresher::start(source, interval, move |news| to_news.send(ViewEvent::Update(news)).is_ok())
+        Refresher::start(source, interval, move |update| to_updates.send(ViewEvent::Update(update)).is_ok())
             .map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
     give_back_on_panic();
     let screen = Screen::enter().map_err(broken)?;
-    signals(happen.clone()).map_err(broken)?;
-    read_keys(happen).map_err(broken)?;
+    signals(sender.clone()).map_err(broken)?;
+    read_keys(sender).map_err(broken)?;
     let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(broken)?;
     let model = Model::new(interval, has_colours);
     let began = Instant::now();
-    let mut live = Live { model, refresher, screen, terminal, suspended: None };
+    let mut live = LiveView { model, refresher, screen, terminal, suspended: None };
     loop {
         live.model.now = began.elapsed();
         // Ordering: Relaxed; the lock that is taken then makes sure of the rest.
         if PANICKED.load(Ordering::Relaxed) {
             // The terminal is given back already; who panicked is heard out.
-            let _heard = LAST_WORDS.lock();
+            let _message = PANIC_MESSAGE.lock();
             return Err(Failure::new("a part of this command panicked; please report what is said above"));
         }
         live.show().map_err(broken)?;
@@ -92,7 +92,7 @@ fn broken(error: io::Error) -> Failure {
 }
 
 /// The view on its terminal. Dropping it gives the terminal back.
-struct Live {
+struct LiveView {
     model: Model,
     refresher: Refresher,
     terminal: Terminal<CrosstermBackend<Stdout>>,
@@ -102,7 +102,7 @@ struct Live {
     screen: Screen,
 }
 
-impl Live {
+impl LiveView {
     /// Something happened. Breaks when that ends the view.
     fn happens(&mut self, event: ViewEvent) -> Result<ControlFlow<()>, Failure> {
         match event {
@@ -226,7 +226,7 @@ fn give_back() {
 fn give_back_on_panic() {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        let _last_words = LAST_WORDS.lock();
+        let _message = PANIC_MESSAGE.lock();
         // Ordering: Relaxed; see where it is loaded.
         PANICKED.store(true, Ordering::Relaxed);
         give_back();
@@ -235,7 +235,7 @@ fn give_back_on_panic() {
 }
 
 /// Reads what the terminal says, on a thread of its own that ends with the process.
-fn read_keys(happen: Sender<ViewEvent>) -> io::Result<()> {
+fn read_keys(sender: Sender<ViewEvent>) -> io::Result<()> {
     let read = move || {
         loop {
             let event = match event::read() {
@@ -243,7 +243,7 @@ fn read_keys(happen: Sender<ViewEvent>) -> io::Result<()> {
                 Err(error) => ViewEvent::End(Some(error)),
             };
             let is_end = matches!(event, ViewEvent::End(_));
-            if happen.send(event).is_err() || is_end {
+            if sender.send(event).is_err() || is_end {
                 return;
             }
         }
@@ -253,7 +253,7 @@ fn read_keys(happen: Sender<ViewEvent>) -> io::Result<()> {
 
 /// Ends the view, and so gives the terminal back, when the process is told to end; and says when it goes on after a stop.
 #[cfg(unix)]
-fn signals(happen: Sender<ViewEvent>) -> io::Result<()> {
+fn signals(sender: Sender<ViewEvent>) -> io::Result<()> {
     use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     use signal_hook::iterator::Signals;
 
@@ -262,7 +262,7 @@ fn signals(happen: Sender<ViewEvent>) -> io::Result<()> {
         for signal in signals.forever() {
             let event = if signal == SIGCONT { ViewEvent::Continue } else { ViewEvent::End(None) };
             let is_end = matches!(event, ViewEvent::End(_));
-            if happen.send(event).is_err() || is_end {
+            if sender.send(event).is_err() || is_end {
                 return;
             }
         }

@@ -35,14 +35,14 @@ pub(crate) struct Refresher {
 }
 
 impl Refresher {
-    /// Starts. What comes of it is told to `tell`, until that says that nobody listens.
+    /// Starts. Calls `send` with each update, until that says that nobody listens.
     pub(crate) fn start(
         source: Source,
         interval: Option<Duration>,
-        tell: impl FnMut(Update) -> bool + Send + 'static,
+        send: impl FnMut(Update) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (requests, wanted) = mpsc::channel();
-        let work = move || run(source, Schedule::new(interval), &wanted, tell);
+        let work = move || run(source, Schedule::new(interval), &wanted, send);
         std::thread::Builder::new().name("backtrace-waker asks".into()).spawn(work)?;
         Ok(Self { requests })
     }
@@ -70,17 +70,17 @@ fn run(
     mut source: Source,
     mut schedule: Schedule,
     wanted: &Receiver<Request>,
-    mut tell: impl FnMut(Update) -> bool,
+    mut send: impl FnMut(Update) -> bool,
 ) {
     let mut before = None;
     loop {
         let request = match schedule.next(Instant::now()) {
             Next::Ask => {
-                if !tell(Update::Asking) {
+                if !send(Update::Asking) {
                     return;
                 }
                 let began = Instant::now();
-                let news = match source.take() {
+                let update = match source.take() {
                     Ok(snapshot) => {
                         let summary = DumpSummary::new(snapshot, began, before.as_ref());
                         before = Some(summary.before());
@@ -94,7 +94,7 @@ fn run(
                     schedule.request(request);
                 }
                 schedule.answered(Instant::now());
-                if !tell(news) {
+                if !send(update) {
                     return;
                 }
                 continue;
@@ -134,16 +134,16 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps").join(file);
         let source = Source::open(&Target::File(path), &RequestOptions::default(), SymbolSources::new());
         let source = source.unwrap().quiet();
-        let (tell, told) = mpsc::channel();
-        (Refresher::start(source, None, move |news| tell.send(news).is_ok()).unwrap(), told)
+        let (sender, updates) = mpsc::channel();
+        (Refresher::start(source, None, move |update| sender.send(update).is_ok()).unwrap(), updates)
     }
 
     #[test]
     fn it_asks_when_somebody_says_so_and_ends_with_who_started_it() {
-        let (refresher, told) = start("nowhere.json");
+        let (refresher, updates) = start("nowhere.json");
         for again in [false, true] {
-            assert!(matches!(told.recv(), Ok(Update::Asking)));
-            let Ok(Update::Summary(summary)) = told.recv() else { panic!("no summary") };
+            assert!(matches!(updates.recv(), Ok(Update::Asking)));
+            let Ok(Update::Summary(summary)) = updates.recv() else { panic!("no summary") };
             assert_eq!(summary.tasks.len(), 7);
             // It remembers the one before.
             assert!(summary.groups.iter().all(|group| group.change == again.then_some(0)));
@@ -151,15 +151,15 @@ mod tests {
             refresher.ask();
         }
         drop(refresher);
-        while told.recv().is_ok() {}
+        while updates.recv().is_ok() {}
     }
 
     #[test]
     fn a_failure_is_told_and_asking_goes_on() {
-        let (refresher, told) = start("missing.json");
+        let (refresher, updates) = start("missing.json");
         for _ in 0..2 {
-            assert!(matches!(told.recv(), Ok(Update::Asking)));
-            let Ok(Update::Failed(failure)) = told.recv() else { panic!("no failure") };
+            assert!(matches!(updates.recv(), Ok(Update::Asking)));
+            let Ok(Update::Failed(failure)) = updates.recv() else { panic!("no failure") };
             assert!(failure.to_string().contains("missing.json"), "{failure}");
             refresher.ask();
         }
