@@ -98,7 +98,7 @@ pub use bw_core::{
     CaptureError, InvalidTaskFilter, NoTrace, PollingThread, RawTaskDump, RawTrace, Registry, SpawnedAt,
     TaskFilter, TaskId, TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask, Tracer,
 };
-pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, Pprof, TaskTrees, Text, Tree};
+pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, Paths, Pprof, TaskTrees, Text, Tree};
 pub use bw_symbolize::{RawDumpFile, SymbolizedTrace, Symbolizer};
 pub use {bw_core, bw_render, bw_symbolize};
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use bw_render::{Detail, DumpText, Html, Palette, Pprof, Text};
+use bw_render::{Detail, DumpText, Html, Palette, Paths, Pprof, Text};
 use bw_symbolize::ModuleMap;
 use bw_symbolize::raw_dump::Process;
 
@@ -32,25 +32,30 @@ impl Look {
 
     /// As the dump prints itself in its own process: see `TaskDump` of `backtrace-waker`.
     pub(crate) fn text(self) -> Text {
-        let text = self.in_this_folder(Text::new().detail(self.detail()), Text::relative_to);
-        if is_colored(self.color) { text.palette(Palette::colored()) } else { text }
+        let text = Text::new().detail(self.detail()).paths(self.paths());
+        text.palette(self.palette())
+    }
+
+    /// The colors of text.
+    pub(crate) fn palette(self) -> Palette {
+        if is_colored(self.color) { Palette::colored() } else { Palette::default() }
     }
 
     /// A profile of that process with these modules. With everything, paths are whole: `go tool pprof -list` finds the sources by them.
     pub(crate) fn pprof<'a>(self, process: &'a Process, modules: &'a ModuleMap) -> Pprof<'a> {
-        let settings = Pprof::new(process, modules).detail(self.detail()).whole_paths(self.full);
-        self.in_this_folder(settings, Pprof::relative_to)
+        let paths = if self.full { Paths::full() } else { self.paths() };
+        Pprof::new(process, modules).detail(self.detail()).paths(paths)
     }
 }
 
 impl Look {
-    /// Settings with paths relative to where this runs, unless everything is asked for.
-    fn in_this_folder<T>(self, settings: T, relative_to: impl FnOnce(T, String) -> T) -> T {
+    /// Paths relative to where this runs, unless everything is asked for.
+    fn paths(self) -> Paths {
         match std::env::current_dir() {
             Ok(folder) if !self.full && folder.to_str().is_some() => {
-                relative_to(settings, folder.to_string_lossy().into_owned())
+                Paths::default().relative_to(folder.to_string_lossy())
             }
-            _ => settings,
+            _ => Paths::default(),
         }
     }
 }
@@ -141,7 +146,7 @@ fn write(snapshot: &Snapshot, format: Format, look: Look, out: &mut dyn Write) -
             let name = process.executable.as_deref().and_then(Path::file_name);
             let name = name.map(|name| format!("{}, ", name.to_string_lossy())).unwrap_or_default();
             let page = Html::new().subject(format!("{name}pid {}", process.pid));
-            write!(out, "{}", look.in_this_folder(page, Html::relative_to).render(trees))
+            write!(out, "{}", page.paths(look.paths()).render(trees))
         }
         Format::Flamegraph => {
             let folded = trees.folded(look.detail()).to_string();

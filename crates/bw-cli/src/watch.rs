@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bw_render::{Count, DumpText, Moment, Span};
+use bw_render::{Count, DumpText, Elapsed, Moment};
 
 use crate::args::Watch;
 use crate::failure::Failure;
@@ -51,8 +51,9 @@ fn begin(first: &Snapshot, arguments: &Watch, look: Look) -> Result<bool, Failur
     let dump = first.file().dump();
     let text = DumpText::new(look.text());
     let (at, tasks) = (Moment::new(dump.taken_at()).seconds(), Count(dump.tasks().len()));
-    let (pid, interval) = (first.file().process().pid, Span(arguments.interval));
+    let (pid, interval) = (first.file().process().pid, Elapsed(arguments.interval));
     let warnings = text.warnings(first.trees());
+    let warnings = look.palette().paint(&warnings).to_string();
     print::to(None, |out| {
         writeln!(out, "{at}: process {pid}, tasks: {tasks}; asked again every {interval}")?;
         if warnings.is_empty() { Ok(()) } else { writeln!(out, "{warnings}") }

@@ -12,7 +12,7 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
-use bw_render::{Detail, DumpText, MergedTrees, Text, Tree};
+use bw_render::{Detail, DumpText, MergedTrees, Paths, Text, Tree};
 use bw_symbolize::raw_dump::Process;
 use bw_symbolize::{Merge, MergedDump, Module, ModuleMap, RawDumpFile};
 use hand_built::{user, waits};
@@ -76,7 +76,7 @@ fn trees(dump: &MergedDump) -> Vec<Tree> {
 }
 
 fn text() -> DumpText {
-    DumpText::new(Text::new().relative_to("/home/me/app"))
+    DumpText::new(Text::new().paths(Paths::default().relative_to("/home/me/app")))
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn a_process_that_has_tasks_in_two_traces_that_print_the_same_is_counted_once() 
     let dump = all();
     let trees = trees(&dump);
     let groups = MergedTrees::new(&dump, &trees).groups(&Text::new());
-    let reads = groups
-        .iter()
-        .find(|part| groups.print(part).is_some_and(|print| print.contains("read")) && part.tasks() > 1);
+    let reads = groups.iter().find(|part| {
+        groups.tree_of(part).is_ok_and(|tree| tree.to_string().contains("read")) && part.tasks() > 1
+    });
     assert_eq!((reads.unwrap().tasks(), reads.unwrap().processes()), (6, 2));
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bw_render::{Count, Detail, Span};
+use bw_render::{Count, Detail, Elapsed};
 
 use super::columns::rate;
 use super::ink;
@@ -110,7 +110,7 @@ fn of_group(picture: &Picture, group: &Group, detail: Detail) -> String {
     let _ = write!(text, "\u{1b}[1m{}\u{1b}[0m ", tasks(count));
     text += group.state.words();
     if let (Some(youngest), Some(oldest)) = (group.youngest, group.oldest) {
-        let (youngest, oldest) = (Span(youngest).to_string(), Span(oldest).to_string());
+        let (youngest, oldest) = (Elapsed(youngest).to_string(), Elapsed(oldest).to_string());
         let from = if youngest == oldest { String::new() } else { format!("{youngest} to ") };
         let _ = write!(text, " for {from}{oldest}");
     }
@@ -150,7 +150,7 @@ fn of_task(picture: &Picture, at: usize, detail: Detail) -> String {
     let task = &picture.tasks[at];
     let _ = write!(text, "\u{1b}[1mtask {}\u{1b}[0m: {}", titled(task), task.state.words());
     if let Some(time) = task.in_state {
-        let _ = write!(text, " for {}", Span(time));
+        let _ = write!(text, " for {}", Elapsed(time));
     }
     if let Some(thread) = &task.thread {
         let _ = write!(text, " on {thread}");
@@ -161,7 +161,7 @@ fn of_task(picture: &Picture, at: usize, detail: Detail) -> String {
         let _ = write!(text, ", {} in a second", rate(task.rate));
     }
     if let Some(age) = task.age {
-        let _ = write!(text, ", {} old", Span(age));
+        let _ = write!(text, ", {} old", Elapsed(age));
     }
     let _ = write!(text, ", spawned at {}", picture.places[task.place as usize]);
     if let Some(parent) = picture.family.parent(at) {
@@ -212,7 +212,7 @@ fn name_some(text: &mut String, picture: &Picture, tasks: &[u32]) {
         if task.state == State::Polling
             && let Some(time) = task.in_state
         {
-            let _ = write!(text, " (for {})", Span(time));
+            let _ = write!(text, " (for {})", Elapsed(time));
         }
     }
     if tasks.len() > MOST_NAMED {

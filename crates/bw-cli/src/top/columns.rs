@@ -1,6 +1,6 @@
 //! The columns of the lists.
 
-use bw_render::{Count, Span};
+use bw_render::{Count, Elapsed};
 use std::time::Duration;
 
 use super::close_up::titled;
@@ -215,7 +215,7 @@ fn branches(model: &Model, picture: &Picture, row: TreeLine) -> String {
 }
 
 fn span(time: Option<Duration>) -> String {
-    time.map_or_else(|| "?".to_owned(), |time| Span(time).to_string())
+    time.map_or_else(|| "?".to_owned(), |time| Elapsed(time).to_string())
 }
 
 pub(super) fn rate(rate: Option<f32>) -> String {

@@ -1,6 +1,6 @@
 //! What is said above the list.
 
-use bw_render::{Count, Moment, Span};
+use bw_render::{Count, Elapsed, Moment};
 
 use super::model::Model;
 use super::picture::{Picture, Stuck};
@@ -37,7 +37,7 @@ pub(super) fn lines(model: &Model) -> Vec<HeaderLine> {
     if let Some(error) = &model.error {
         let mut text = format!("NO ANSWER: {error}");
         if model.picture.is_some() {
-            let age = Span(model.now.saturating_sub(model.picture_at));
+            let age = Elapsed(model.now.saturating_sub(model.picture_at));
             text += &format!("; below is what was there {age} ago");
         }
         lines.push(HeaderLine::new(Loudness::Alarm, text));
@@ -76,18 +76,18 @@ fn process(model: &Model) -> HeaderLine {
         None => "\u{1b}[1mbacktrace-waker top\u{1b}[0m".to_owned(),
     };
     if let Some(uptime) = model.picture.as_ref().and_then(|picture| picture.uptime) {
-        left += &format!("  up {}", Span(uptime));
+        left += &format!("  up {}", Elapsed(uptime));
     }
     let mut right = match (model.is_paused, model.interval) {
         (true, _) => "\u{1b}[33mPAUSED\u{1b}[0m: p goes on".to_owned(),
-        (false, Some(interval)) => format!("every {}", Span(interval)),
+        (false, Some(interval)) => format!("every {}", Elapsed(interval)),
         (false, None) => "r asks again".to_owned(),
     };
     /// Said when it takes long, so that lines do not flicker.
     const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
     let asking = model.asking.map(|since| model.now.saturating_sub(since));
     if let Some(time) = asking.filter(|time| *time >= PATIENCE) {
-        right = format!("asking for {}; {right}", Span(time));
+        right = format!("asking for {}; {right}", Elapsed(time));
     }
     HeaderLine { left, right, loudness: Loudness::Plain }
 }
@@ -120,7 +120,7 @@ fn states(model: &Model, picture: &Picture) -> HeaderLine {
     let is_today = model.interval.is_some();
     let time = time.split_once('T').filter(|_| is_today).map_or(&*time, |(_, time)| time);
     let ago = match model.now.saturating_sub(model.picture_at) {
-        age if is_today && age.as_secs() >= 10 => format!(", {} ago", Span(age)),
+        age if is_today && age.as_secs() >= 10 => format!(", {} ago", Elapsed(age)),
         _ => String::new(),
     };
     let (took, here) = (picture.took.as_millis(), picture.asked_for.as_millis());

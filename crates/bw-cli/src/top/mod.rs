@@ -4,7 +4,6 @@
 //! a state becomes a screen ([`view`]); and the [`terminal`] is the edge, with a thread that asks the process ([`refresher`]) and
 //! makes pictures of what it says ([`picture`]). So all but the edge is tested without a terminal, a process, or time.
 
-mod brief;
 mod close_up;
 mod columns;
 mod family;

@@ -7,13 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bw_render::{Count, Detail, DumpText, Escaped, Palette, Span, Text};
+use bw_render::{Count, Detail, DumpText, Elapsed, Escaped, Palette, Paths, Text};
 
-use super::brief::brief;
 use super::family::Family;
 use super::ink;
 use super::state::State;
-use super::styled::without_colours;
 use crate::snapshot::Snapshot;
 
 /// A task that is polled, or was woken and is not polled, for so long is said loudly: its thread blocks, or its executor does.
@@ -112,13 +110,18 @@ pub(super) struct Before {
 
 /// How trees are printed here.
 pub(super) fn text() -> Text {
-    let text = Text::new().palette(Palette::colored());
+    Text::new().palette(Palette::colored()).paths(paths())
+}
+
+/// Short paths, relative to where this runs.
+fn paths() -> Paths {
+    let paths = Paths::short();
     match std::env::current_dir() {
         Ok(folder) => match folder.to_str() {
-            Some(folder) => text.relative_to(folder),
-            None => text,
+            Some(folder) => paths.relative_to(folder),
+            None => paths,
         },
-        Err(_) => text,
+        Err(_) => paths,
     }
 }
 
@@ -147,10 +150,15 @@ impl Picture {
         let age = |at: SystemTime| dump.taken_at().duration_since(at).ok();
         // Another process may have come in its place, and has other tasks of the same ids.
         let before = before.filter(|it| it.is_of(process.pid, process.started_at));
-        let text = text();
+        let (text, paths) = (text(), paths());
         let settings = DumpText::new(text.clone());
         let with_trees = snapshot.trees();
-        let warnings = settings.warnings(with_trees).lines().map(str::to_owned).collect();
+        let warnings = Palette::colored()
+            .paint(&settings.warnings(with_trees))
+            .to_string()
+            .lines()
+            .map(str::to_owned)
+            .collect();
 
         let mut places = Vec::new();
         let mut place_of = HashMap::new();
@@ -159,7 +167,7 @@ impl Picture {
         for task in dump.tasks() {
             let (status, at) = (task.status(), task.spawned_at());
             let place = *place_of.entry(at).or_insert_with(|| {
-                let file = text.short_path(at.file());
+                let file = paths.shorten(at.file());
                 places.push(format!("{}:{}:{}", shown(file), at.line(), at.column()));
                 u32::try_from(places.len() - 1).unwrap_or(0)
             });
@@ -195,14 +203,15 @@ impl Picture {
                 tasks[at as usize].group = u32::try_from(number).unwrap_or(0);
             }
             let Some(first) = group.indices().first() else { continue };
-            let (first, body) = (&tasks[*first], settings.body(&found, group));
+            let (first, body) =
+                (&tasks[*first], Palette::colored().paint(&settings.body(&found, group)).to_string());
             let key = key_of(first, &body, group.no_trace().is_some(), &places);
             let waits_at = match (&first.thread, group.no_trace()) {
                 (Some(thread), Some(_)) if is_stuck(first.state, first.in_state) => {
                     format!("blocks or computes on {thread}")
                 }
                 (Some(thread), Some(_)) => format!("on {thread}"),
-                _ => brief(&without_colours(&body)),
+                _ => settings.brief(&found, group).to_string(),
             };
             groups.push(Group {
                 key,
@@ -386,7 +395,7 @@ fn stuck(tasks: &[Task], groups: &[Group]) -> Option<Stuck> {
             more => format!("; {} more threads are blocked", Count(more - 1)),
         };
         let name = task.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-        let (time, thread) = (Span(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
+        let (time, thread) = (Elapsed(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
         let what = match group(task) {
             Some(group) if group.has_tree => format!(" on {thread}, at {}", group.waits_at),
             _ => format!(": it blocks or computes on {thread}"),
@@ -402,7 +411,7 @@ fn stuck(tasks: &[Task], groups: &[Group]) -> Option<Stuck> {
     };
     let text = format!(
         "NOT POLLED: {tasks} woken up to {} ago; is every thread of their executor blocked, or does it not run?",
-        Span(task.in_state?)
+        Elapsed(task.in_state?)
     );
     Some(Stuck { text, tasks: woken.iter().map(|(at, _)| *at).collect() })
 }
