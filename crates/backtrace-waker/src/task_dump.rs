@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bw_core::{Dump, RawTaskDump, Registry, TaskFilter};
 use bw_dump::RawDumpFile;
-use bw_render::{Detail, Difference, DumpText, Html, Pprof, TaskTrees, Text, Tree};
+use bw_render::{Detail, Difference, DumpText, Html, Paths, Pprof, TaskTrees, Text, Tree};
 
 use crate::trace::{symbolizer, user_text, working_folder};
 
@@ -96,7 +96,7 @@ impl TaskDump {
         let file = RawDumpFile::of_this_process(&self.raw);
         let mut profile = Pprof::new(file.process(), file.modules());
         if let Some(folder) = working_folder() {
-            profile = profile.relative_to(folder);
+            profile = profile.paths(Paths::default().relative_to(folder));
         }
         self.trees().to_pprof(&profile)
     }
@@ -105,7 +105,8 @@ impl TaskDump {
     /// Symbolizes as [`trees`](Self::trees) does; allocates.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let page = working_folder().map_or_else(Html::new, |folder| Html::new().relative_to(folder));
+        let page = working_folder()
+            .map_or_else(Html::new, |folder| Html::new().paths(Paths::default().relative_to(folder)));
         page.render(self.trees())
     }
 

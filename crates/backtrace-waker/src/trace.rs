@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{LazyLock, OnceLock};
 
 use bw_core::RawTrace;
-use bw_render::{Detail, Text, Tree};
+use bw_render::{Detail, Paths, Text, Tree};
 use bw_symbolize::{SymbolizedTrace, Symbolizer};
 
 /// Where a task waits, and how it got there.
@@ -89,7 +89,7 @@ impl Trace {
 
 /// What `{}` prints with.
 pub(crate) fn user_text() -> Text {
-    working_folder().map_or_else(Text::new, |folder| Text::new().relative_to(folder))
+    working_folder().map_or_else(Text::new, |folder| Text::new().paths(Paths::default().relative_to(folder)))
 }
 
 /// What paths are relative to that are shown.

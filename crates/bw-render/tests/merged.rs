@@ -13,7 +13,7 @@ use bw_core::{
     TaskStatus,
 };
 use bw_dump::{Merge, MergedDump, Module, ModuleMap, Process, RawDumpFile};
-use bw_render::{Detail, DumpText, MergedTrees, Text, Tree};
+use bw_render::{Detail, DumpText, MergedTrees, Paths, Text, Tree};
 use hand_built::{user, waits};
 use insta::assert_snapshot;
 
@@ -75,7 +75,7 @@ fn trees(dump: &MergedDump) -> Vec<Tree> {
 }
 
 fn text() -> DumpText {
-    DumpText::new(Text::new().relative_to("/home/me/app"))
+    DumpText::new(Text::new().paths(Paths::default().relative_to("/home/me/app")))
 }
 
 #[test]
@@ -116,9 +116,9 @@ fn a_process_that_has_tasks_in_two_traces_that_print_the_same_is_counted_once() 
     let dump = all();
     let trees = trees(&dump);
     let groups = MergedTrees::new(&dump, &trees).groups(&Text::new());
-    let reads = groups
-        .iter()
-        .find(|part| groups.print(part).is_some_and(|print| print.contains("read")) && part.tasks() > 1);
+    let reads = groups.iter().find(|part| {
+        groups.tree_of(part).is_ok_and(|tree| tree.to_string().contains("read")) && part.tasks() > 1
+    });
     assert_eq!((reads.unwrap().tasks(), reads.unwrap().processes()), (6, 2));
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bw_dump::rfc3339;
-use bw_render::{Count, DumpText, Span};
+use bw_render::{Count, DumpText, Elapsed};
 use clap::Args;
 
 use crate::options::target::Target;
@@ -95,8 +95,8 @@ fn print_first(first: &Snapshot, arguments: &Watch, settings: PrintSettings) -> 
     let dump = first.file().dump();
     let text = DumpText::new(settings.text());
     let (at, tasks) = (rfc3339::seconds(dump.taken_at()), Count(dump.tasks().len()));
-    let (pid, interval) = (first.file().process().pid, Span(arguments.interval));
-    let warnings = text.warnings(first.trees());
+    let (pid, interval) = (first.file().process().pid, Elapsed(arguments.interval));
+    let warnings = settings.palette().paint(&text.warnings(first.trees())).to_string();
     print::to(None, |out| {
         writeln!(out, "{at}: process {pid}, tasks: {tasks}; asked again every {interval}")?;
         if warnings.is_empty() { Ok(()) } else { writeln!(out, "{warnings}") }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use bw_dump::{ModuleMap, Process};
-use bw_render::{Detail, DumpText, Html, Palette, Pprof, Text};
+use bw_render::{Detail, DumpText, Html, Palette, Paths, Pprof, Text};
 
 use super::failure::Failure;
 use super::flamegraph;
@@ -31,24 +31,32 @@ impl PrintSettings {
 
     /// As the dump prints itself in its own process: see `TaskDump` of `backtrace-waker`.
     pub(crate) fn text(self) -> Text {
-        let text = self.in_this_folder(Text::new().detail(self.detail()), Text::relative_to);
-        if is_colored(self.color) { text.palette(Palette::colored()) } else { text }
+        let text = Text::new().detail(self.detail()).paths(self.paths());
+        text.palette(self.palette())
+    }
+
+    /// The colors of text.
+    pub(crate) fn palette(self) -> Palette {
+        if is_colored(self.color) { Palette::colored() } else { Palette::default() }
     }
 
     /// A profile of that process with these modules. With everything, paths are whole: `go tool pprof -list` finds the sources by them.
     pub(crate) fn pprof<'a>(self, process: &'a Process, modules: &'a ModuleMap) -> Pprof<'a> {
-        let pprof = Pprof::new(process, modules).detail(self.detail()).whole_paths(self.full);
-        self.in_this_folder(pprof, Pprof::relative_to)
+        let paths = if self.full { Paths::full() } else { self.paths() };
+        Pprof::new(process, modules).detail(self.detail()).paths(paths)
     }
 
-    /// Settings with paths relative to where this runs, unless everything is asked for.
-    fn in_this_folder<T>(self, settings: T, relative_to: impl FnOnce(T, String) -> T) -> T {
-        match std::env::current_dir() {
-            Ok(folder) if !self.full && folder.to_str().is_some() => {
-                relative_to(settings, folder.to_string_lossy().into_owned())
-            }
-            _ => settings,
-        }
+    /// Paths relative to where this runs, unless everything is asked for.
+    fn paths(self) -> Paths {
+        if self.full { Paths::default() } else { relative_to_here(Paths::default()) }
+    }
+}
+
+/// The paths relative to the folder that this runs in.
+pub(crate) fn relative_to_here(paths: Paths) -> Paths {
+    match std::env::current_dir().ok().as_deref().and_then(Path::to_str) {
+        Some(folder) => paths.relative_to(folder),
+        None => paths,
     }
 }
 
@@ -143,7 +151,7 @@ fn write(
             let name = process.executable.as_deref().and_then(Path::file_name);
             let name = name.map(|name| format!("{}, ", name.to_string_lossy())).unwrap_or_default();
             let page = Html::new().subject(format!("{name}pid {}", process.pid));
-            write!(out, "{}", settings.in_this_folder(page, Html::relative_to).render(trees))
+            write!(out, "{}", page.paths(settings.paths()).render(trees))
         }
         Format::Flamegraph => {
             let folded = trees.folded(settings.detail()).to_string();

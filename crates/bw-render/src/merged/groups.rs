@@ -8,8 +8,9 @@ use bw_core::{NoTrace, SpawnedAt, TaskState};
 use bw_dump::{MergedGroup, MergedTask};
 
 use super::MergedTrees;
-use crate::prints::Prints;
+use crate::dump::shown_trees::ShownTrees;
 use crate::text::Text;
+use crate::tree::Tree;
 
 /// The tasks of many dumps in groups, the one with the task that has been longest where it is first.
 ///
@@ -20,7 +21,7 @@ use crate::text::Text;
 pub struct MergedGroups<'a> {
     pub(super) trees: MergedTrees<'a>,
     pub(super) parts: Vec<MergedPart<'a>>,
-    pub(super) prints: Prints,
+    pub(super) shown: ShownTrees,
 }
 
 /// Tasks of many processes that look alike.
@@ -42,12 +43,11 @@ struct Key<'a> {
 
 impl<'a> MergedGroups<'a> {
     pub(super) fn new(trees: MergedTrees<'a>, text: &Text) -> Self {
-        let prints = Prints::new(trees.all_trees(), text);
+        let shown = ShownTrees::new(trees.all_trees(), text);
         let mut known: HashMap<Key<'_>, usize> = HashMap::new();
         let mut parts: Vec<MergedPart<'a>> = Vec::new();
         for (at, group) in trees.dump().groups().iter().enumerate() {
-            let print =
-                group.trace().and_then(|trace| prints.of.get(trace).copied().ok_or(NoTrace::NotAsked));
+            let print = shown.number(group.trace());
             let key = Key {
                 state: group.state().name(),
                 program: (!trees.across_builds).then(|| group.program()),
@@ -65,7 +65,7 @@ impl<'a> MergedGroups<'a> {
         }
         // The oldest first, then the largest; groups that are alike in both stay in the order of the dump.
         parts.sort_by_key(|part| (Reverse(part.oldest()), Reverse(part.tasks())));
-        Self { trees, parts, prints }
+        Self { trees, parts, shown }
     }
 
     /// The groups, in order.
@@ -74,10 +74,13 @@ impl<'a> MergedGroups<'a> {
         self.parts.iter()
     }
 
-    /// What their trees print, or `None` for tasks without.
-    #[must_use]
-    pub fn print(&self, part: &MergedPart<'_>) -> Option<&str> {
-        part.print.ok().map(|print| &*self.prints.texts[print])
+    /// The tree of the tasks of a group, filtered as the groups are shown, or why they have none.
+    ///
+    /// # Errors
+    ///
+    /// The reason that all tasks of the group have in common.
+    pub fn tree_of(&self, part: &MergedPart<'_>) -> Result<&Tree, NoTrace> {
+        part.print.map(|number| &self.shown.distinct[number])
     }
 }
 

@@ -5,10 +5,11 @@ use bw_dump::BuildId;
 use serde::Serialize;
 
 use super::{MergedGroups, MergedPart, MergedTrees};
-use crate::escape::escaped_json;
-use crate::json::{Paths, Trace, VERSION, seconds};
-use crate::moment::Moment;
+use crate::format::json::{Trace, VERSION, seconds};
 use crate::text::Text;
+use crate::text::escape::escaped_json;
+use crate::text::moment::Moment;
+use crate::text::paths::Paths;
 
 /// Tasks of a group that are told.
 const SAMPLES: usize = 10;

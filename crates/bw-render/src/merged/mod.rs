@@ -7,11 +7,11 @@ mod text;
 use bw_core::NoTrace;
 use bw_dump::MergedDump;
 
-use crate::filter::Detail;
-use crate::folded::Folded;
-use crate::pprof::Pprof;
+use crate::format::folded::Folded;
+use crate::format::pprof::Pprof;
 use crate::text::Text;
 use crate::tree::Tree;
+use crate::tree::filter::Detail;
 
 pub use self::groups::{MergedGroups, MergedPart};
 
@@ -86,7 +86,7 @@ impl<'a> MergedTrees<'a> {
     #[must_use]
     pub fn to_pprof(&self, settings: &Pprof<'_>) -> Vec<u8> {
         // It is written to memory, which takes all there is.
-        crate::pprof::write_merged(*self, settings).unwrap_or_default()
+        crate::format::pprof::write_merged(*self, settings).unwrap_or_default()
     }
 
     pub(crate) fn all_trees(&self) -> &'a [Tree] {

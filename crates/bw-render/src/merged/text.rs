@@ -6,10 +6,10 @@ use std::fmt::{self, Write as _};
 use bw_dump::MergedProgram;
 
 use super::{MergedGroups, MergedPart, MergedTrees};
-use crate::dump_text::{DumpText, NAME_BYTES, Plural, words};
-use crate::escape::Shortened;
-use crate::moment::Moment;
-use crate::span::Count;
+use crate::dump::dump_text::{DumpText, WRAP_TASKS, no_trace, words};
+use crate::text::count::{Count, Plural};
+use crate::text::moment::Moment;
+use crate::text::styled::{SpanStyle, StyledWrite};
 
 impl DumpText {
     /// Tasks of many processes that look alike once, with how many they are, in how many processes, for how long, and a few
@@ -19,12 +19,8 @@ impl DumpText {
         Merged { settings: self, groups: trees.groups(self.text()) }
     }
 
-    fn short<'a>(&self, text: &'a str) -> Shortened<'a> {
-        Shortened { text, most: NAME_BYTES, ellipsis: self.text().ellipsis() }
-    }
-
     /// `shop, build c1d0ffee`.
-    fn program(&self, f: &mut fmt::Formatter<'_>, program: &MergedProgram) -> fmt::Result {
+    fn program(&self, f: &mut impl fmt::Write, program: &MergedProgram) -> fmt::Result {
         let name = program.path().file_name().unwrap_or_default().to_string_lossy();
         let name = if name.is_empty() { "a program of unknown name".into() } else { name };
         write!(f, "{}", self.short(&name))?;
@@ -42,18 +38,19 @@ struct Merged<'a> {
 
 impl fmt::Display for Merged<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.summary(f)?;
+        let out = &mut self.settings.text().painter(f);
+        self.summary(out)?;
         for part in self.groups.iter() {
-            f.write_str("\n\n")?;
-            self.part(f, part)?;
+            out.write_str("\n\n")?;
+            self.part(out, part)?;
         }
-        self.groups.prints.footer(f, self.settings.text())
+        self.groups.shown.footer(out)
     }
 }
 
 impl Merged<'_> {
-    fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (dump, note) = (self.groups.trees.dump(), self.settings.text().colors().note);
+    fn summary(&self, f: &mut impl StyledWrite) -> fmt::Result {
+        let dump = self.groups.trees.dump();
         write!(f, "{}, {}", Plural(dump.dumps(), "dump"), Plural(dump.tasks(), "task"))?;
         // By what a state is called; most tasks first.
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -83,28 +80,33 @@ impl Merged<'_> {
             self.settings.program(f, program)?;
         }
         if dump.tasks() == 0 && dump.dumps() > 0 {
-            write!(
-                f,
-                "\n{note}NO TASK IS TRACED: wrap what you spawn in traced(…), or spawn it with .traced(){note:#}"
-            )?;
+            f.write_str("\n")?;
+            f.styled(SpanStyle::Note, format_args!("NO TASK IS TRACED: {WRAP_TASKS}"))?;
         }
         if dump.partial() > 0 {
             let partial = Plural(dump.partial(), "dump");
-            write!(f, "\n{note}partial: in {partial} the deadline passed before all tasks answered{note:#}")?;
+            f.write_str("\n")?;
+            f.styled(
+                SpanStyle::Note,
+                format_args!("partial: in {partial} the deadline passed before all tasks answered"),
+            )?;
         }
         if dump.guessed() > 0 {
             let guessed = Plural(dump.guessed(), "dump");
-            write!(
-                f,
-                "\n{note}{guessed} of programs without a build id: those of one path and size are taken for one build{note:#}"
+            f.write_str("\n")?;
+            f.styled(
+                SpanStyle::Note,
+                format_args!(
+                    "{guessed} of programs without a build id: those of one path and size are taken for one build"
+                ),
             )?;
         }
         Ok(())
     }
 
-    fn part(&self, f: &mut fmt::Formatter<'_>, part: &MergedPart<'_>) -> fmt::Result {
-        let (settings, function) = (self.settings, self.settings.text().colors().function);
-        write!(f, "{function}{}{function:#}", Plural(part.tasks(), "task"))?;
+    fn part(&self, f: &mut impl StyledWrite, part: &MergedPart<'_>) -> fmt::Result {
+        let settings = self.settings;
+        f.styled(SpanStyle::Heading, format_args!("{}", Plural(part.tasks(), "task")))?;
         write!(
             f,
             " in {} ",
@@ -143,10 +145,9 @@ impl Merged<'_> {
             f.write_str(if others { ", and elsewhere" } else { "" })?;
         }
         f.write_char('\n')?;
-        match (self.groups.print(part), part.no_trace()) {
-            (Some(print), _) => f.write_str(print),
-            (None, Some(reason)) => settings.no_trace(f, reason, part.state()),
-            (None, None) => Ok(()),
+        match self.groups.tree_of(part) {
+            Ok(tree) => settings.text().write_filtered(f, tree),
+            Err(reason) => no_trace(f, reason, part.state()),
         }
     }
 }

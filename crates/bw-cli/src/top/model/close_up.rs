@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bw_render::{Count, Detail, Span as Elapsed};
+use bw_render::{Count, Detail, Elapsed};
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 

@@ -6,16 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bw_core::{TaskId, TaskState};
-use bw_render::{Detail, DumpText, Palette, Text};
-use ratatui::style::Style;
+use bw_render::{Detail, DumpText, Paths, SpanStyle, StyledLine, StyledText, Text};
 use ratatui::text::Line;
 
-use super::brief::brief;
 use super::stuck::{Stuck, is_stuck, stuck};
-use super::styled;
-use super::styled_line::{self, plain};
+use super::styled_line::{self, line, lines};
 use super::task_state::State;
 use super::task_tree::TaskTree;
+use crate::output::print::relative_to_here;
 use crate::output::snapshot::Snapshot;
 use crate::output::truncated::truncated;
 
@@ -111,16 +109,9 @@ pub(crate) struct Previous {
     counts: HashMap<u64, usize>,
 }
 
-/// How trees are printed here.
-pub(crate) fn text() -> Text {
-    let text = Text::new().palette(Palette::colored());
-    match std::env::current_dir() {
-        Ok(folder) => match folder.to_str() {
-            Some(folder) => text.relative_to(folder),
-            None => text,
-        },
-        Err(_) => text,
-    }
+/// Short paths, relative to where this runs.
+fn paths() -> Paths {
+    relative_to_here(Paths::short())
 }
 
 /// Columns of a name, as far as they are ever shown.
@@ -145,13 +136,16 @@ impl DumpSummary {
         let age = |at: SystemTime| dump.taken_at().duration_since(at).ok();
         // Another process may have come in its place, and has other tasks of the same ids.
         let before = before.filter(|it| it.is_of(process.pid, process.started_at));
-        let text = text();
+        let paths = paths();
+        let text = Text::new().paths(paths.clone());
         let settings = DumpText::new(text.clone());
         let with_trees = snapshot.trees();
-        let warnings = styled::lines(&settings.warnings(with_trees))
-            .into_iter()
-            .map(|line| Warning { is_loud: line.iter().any(|span| span.style != Style::default()), line })
-            .collect();
+        let warnings = settings.warnings(with_trees);
+        let warning = |warning: &StyledLine| Warning {
+            line: line(warning),
+            is_loud: warning.spans().any(|span| span.style != SpanStyle::Plain),
+        };
+        let warnings = warnings.lines().iter().map(warning).collect();
 
         let mut places = Vec::new();
         let mut place_of = HashMap::new();
@@ -160,7 +154,7 @@ impl DumpSummary {
         for task in dump.tasks() {
             let (status, at) = (task.status(), task.spawned_at());
             let place = *place_of.entry(at).or_insert_with(|| {
-                let file = text.short_path(at.file());
+                let file = paths.shorten(at.file());
                 places.push(format!("{}:{}:{}", shown(file), at.line(), at.column()));
                 u32::try_from(places.len() - 1).unwrap_or(0)
             });
@@ -198,15 +192,14 @@ impl DumpSummary {
                 tasks[at as usize].group = u32::try_from(number).unwrap_or(0);
             }
             let Some(first) = group.indices().first() else { continue };
-            let (first, body) = (&tasks[*first], styled::lines(&settings.body(&found, group)));
-            let body_text = body.iter().map(plain).collect::<Vec<_>>().join("\n");
-            let key = key_of(first, &body_text, group.no_trace().is_some(), &places);
+            let (first, body) = (&tasks[*first], settings.body(&found, group));
+            let key = key_of(first, &body, group.no_trace().is_some(), &places);
             let waits_at = match (&first.thread, group.no_trace()) {
                 (Some(thread), Some(_)) if is_stuck(first.state, first.in_state) => {
                     format!("blocks or computes on {thread}")
                 }
                 (Some(thread), Some(_)) => format!("on {thread}"),
-                _ => brief(&body_text),
+                _ => settings.brief(&found, group).to_string(),
             };
             groups.push(Group {
                 key,
@@ -220,8 +213,8 @@ impl DumpSummary {
                 names: names(members.iter().map(|&at| &tasks[at as usize])),
                 tasks: members,
                 waits_at,
-                body,
-                body_text,
+                body_text: body.to_string(),
+                body: lines(&body),
                 has_tree: group.no_trace().is_none(),
             });
         }
@@ -282,7 +275,7 @@ impl DumpSummary {
         let first = *group.tasks.first().filter(|_| group.has_tree)? as usize;
         let trees = self.snapshot.trees();
         let tree = trees.tree_of(trees.dump().tasks().get(first)?)?;
-        Some(styled::lines(&text().detail(detail).render(tree).to_string()))
+        Some(lines(&Text::new().paths(paths()).detail(detail).styled(tree)))
     }
 
     pub(crate) fn group_of(&self, task: &Task) -> Option<&Group> {
@@ -323,7 +316,7 @@ impl Previous {
 }
 
 /// What is the same of a group in each summary.
-fn key_of(first: &Task, body: &str, has_no_trace: bool, places: &[String]) -> u64 {
+fn key_of(first: &Task, body: &StyledText, has_no_trace: bool, places: &[String]) -> u64 {
     let mut hasher = DefaultHasher::new();
     (first.state, body).hash(&mut hasher);
     if has_no_trace {

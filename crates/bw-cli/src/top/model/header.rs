@@ -1,7 +1,7 @@
 //! What is said above the list.
 
 use bw_dump::rfc3339;
-use bw_render::{Count, Span as Elapsed};
+use bw_render::{Count, Elapsed};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 

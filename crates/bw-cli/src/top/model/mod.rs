@@ -1,6 +1,5 @@
 //! The state of the view: summaries and keys in, what to draw out. Pure: it asks nobody for anything.
 
-mod brief;
 pub(crate) mod close_up;
 pub(crate) mod dump_summary;
 pub(crate) mod header;
@@ -11,7 +10,6 @@ pub(crate) mod pattern;
 pub(crate) mod quantity;
 pub(crate) mod sorting;
 pub(crate) mod stuck;
-mod styled;
 pub(crate) mod styled_line;
 pub(crate) mod task_state;
 pub(crate) mod task_tree;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bw_render::{Count, Span};
+use bw_render::{Count, Elapsed};
 
 use super::dump_summary::{Group, Task};
 use super::task_state::State;
@@ -54,7 +54,7 @@ pub(crate) fn stuck(tasks: &[Task], groups: &[Group]) -> Option<Stuck> {
             more => format!("; {} more threads are blocked", Count(more - 1)),
         };
         let name = task.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-        let (time, thread) = (Span(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
+        let (time, thread) = (Elapsed(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
         let what = match group(task) {
             Some(group) if group.has_tree => format!(" on {thread}, at {}", group.waits_at),
             _ => format!(": it blocks or computes on {thread}"),
@@ -70,7 +70,7 @@ pub(crate) fn stuck(tasks: &[Task], groups: &[Group]) -> Option<Stuck> {
     };
     let text = format!(
         "NOT POLLED: {tasks} woken up to {} ago; is every thread of their executor blocked, or does it not run?",
-        Span(task.in_state?)
+        Elapsed(task.in_state?)
     );
     Some(Stuck { text, tasks: woken.iter().map(|(at, _)| *at).collect() })
 }

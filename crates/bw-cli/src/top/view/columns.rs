@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bw_render::{Count, Span};
+use bw_render::{Count, Elapsed};
 
 use crate::top::model::close_up::titled;
 use crate::top::model::dump_summary::{DumpSummary, Group, Task};
@@ -217,7 +217,7 @@ fn branches(model: &Model, summary: &DumpSummary, row: TreeRow) -> String {
 }
 
 fn span(time: Option<Duration>) -> String {
-    time.map_or_else(|| "?".to_owned(), |time| Span(time).to_string())
+    time.map_or_else(|| "?".to_owned(), |time| Elapsed(time).to_string())
 }
 
 /// In at most nine columns.
