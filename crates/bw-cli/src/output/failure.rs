@@ -6,6 +6,8 @@ use std::fmt;
 /// where it is printed.
 #[derive(Debug)]
 pub(crate) struct Failure {
+    /// What the message is about, with what stands between the two.
+    subject: Option<String>,
     message: String,
     kind: Kind,
 }
@@ -19,17 +21,32 @@ enum Kind {
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: Kind::Plain }
+        Self { subject: None, message: message.into(), kind: Kind::Plain }
     }
 
     /// The process that was asked is there no more.
     pub(crate) fn ended(message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: Kind::Ended }
+        Self { subject: None, message: message.into(), kind: Kind::Ended }
     }
 
     /// The process that was asked is there, and did not answer in time: it may do so later.
     pub(crate) fn silent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: Kind::Silent }
+        Self { subject: None, message: message.into(), kind: Kind::Silent }
+    }
+
+    /// Puts a subject in front of the message, for a message that goes on as a sentence.
+    pub(crate) fn about(self, subject: &str) -> Self {
+        Self { subject: Some(format!("{subject} ")), ..self }
+    }
+
+    /// Puts a subject and a colon in front of the message.
+    pub(crate) fn at(self, subject: &str) -> Self {
+        Self { subject: Some(format!("{subject}: ")), ..self }
+    }
+
+    /// Returns the message without its subject, for where that is known.
+    pub(crate) fn without_subject(self) -> String {
+        self.message
     }
 
     /// Whether the process that was asked is there no more.
@@ -45,6 +62,6 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        write!(f, "{}{}", self.subject.as_deref().unwrap_or(""), self.message)
     }
 }

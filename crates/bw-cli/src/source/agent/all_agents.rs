@@ -71,15 +71,7 @@ fn one(socket: PathBuf, owner: u32, timeout: Duration) -> Option<Listed> {
     };
     let says = says.map_err(|trouble| agent.explain(trouble, timeout)).and_then(|answer| agent.check(answer));
     let says = says.and_then(|body| read(&body));
-    let who = agent.label();
-    let short = |failure: Failure| {
-        let message = failure.to_string();
-        message
-            .strip_prefix(&*who)
-            .map(|rest| rest.trim_start_matches([':', ' ']).to_owned())
-            .unwrap_or(message)
-    };
-    let says = says.map_err(short);
+    let says = says.map_err(Failure::without_subject);
     Some(Listed { socket, process: agent.process, uid, says })
 }
 

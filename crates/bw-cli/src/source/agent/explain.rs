@@ -101,46 +101,45 @@ impl Agent {
             let cut = if matches!(trouble, Trouble::Cut) { ", in the middle of its answer" } else { "" };
             return Failure::ended(format!("process {} has ended{cut}", process.pid()));
         }
-        let who = self.label();
-        match trouble {
-            Trouble::Connect(error) => self.no_connection(&error),
+        let failure = match trouble {
+            Trouble::Connect(error) => return self.no_connection(&error),
+            Trouble::Own(message) => return Failure::new(message),
             Trouble::Timeout => Failure::silent(format!(
-                "{who} did not answer within {:.1} s: {}",
+                "did not answer within {:.1} s: {}",
                 timeout.as_secs_f64(),
                 self.process.as_ref().and_then(Process::stopped).unwrap_or(
                     "it is stopped, or the machine is very busy, or it has very many tasks: wait longer with \
                      --timeout, or ask for fewer with --filter"
                 )
             )),
-            Trouble::Halted(why) => Failure::silent(format!("{who} does not answer: {why}")),
-            Trouble::Closed => Failure::new(format!(
-                "{who} closed the connection without an answer: it just ended, it is no agent, or it does not let you ask"
-            )),
-            Trouble::Cut => Failure::silent(format!(
-                "{who} closed the connection in the middle of its answer: it ended, or what is between here and there did \
-                 so; ask again"
-            )),
-            Trouble::NotHttp => Failure::new(format!(
-                "{who} does not speak HTTP, so it is no agent (of https only https:// speaks): is this the right one?"
-            )),
-            Trouble::TooLarge => Failure::new(format!(
-                "{who} answers with more bytes than are taken: ask for fewer tasks with --filter, or take more with \
-                 --max-bytes"
-            )),
-            Trouble::Replaced(pid) => Failure::ended(format!(
-                "{who} does not listen there any more; process {pid} has taken its place"
-            )),
-            Trouble::Own(message) => Failure::new(message),
-        }
+            Trouble::Halted(why) => Failure::silent(format!("does not answer: {why}")),
+            Trouble::Closed => Failure::new(
+                "closed the connection without an answer: it just ended, it is no agent, or it does not let you ask",
+            ),
+            Trouble::Cut => Failure::silent(
+                "closed the connection in the middle of its answer: it ended, or what is between here and there did \
+                 so; ask again",
+            ),
+            Trouble::NotHttp => Failure::new(
+                "does not speak HTTP, so it is no agent (of https only https:// speaks): is this the right one?",
+            ),
+            Trouble::TooLarge => Failure::new(
+                "answers with more bytes than are taken: ask for fewer tasks with --filter, or take more with \
+                 --max-bytes",
+            ),
+            Trouble::Replaced(pid) => {
+                Failure::ended(format!("does not listen there any more; process {pid} has taken its place"))
+            }
+        };
+        failure.about(&self.label())
     }
 
     fn no_connection(&self, error: &io::Error) -> Failure {
-        let who = self.label();
         let is_gone = matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
         if let (Some(_), Place::Socket(path), true) = (&self.process, &self.place, is_gone) {
             // The process is there: it was looked at before.
-            let path = path.display();
-            return Failure::ended(format!("{who} has stopped its agent: nobody listens at {path} any more"));
+            let message = format!("has stopped its agent: nobody listens at {} any more", path.display());
+            return Failure::ended(message).about(&self.label());
         }
         let advice = match (&self.place, error.kind()) {
             (Place::Socket(_), io::ErrorKind::ConnectionRefused) => {
@@ -157,57 +156,55 @@ impl Agent {
             (Place::Url(_), _) => "is the name right, and can that host be reached from here?",
             _ => "is the path right?",
         };
-        let message = format!("{who}: {error}: {advice}");
+        let message = format!("{error}: {advice}");
         // Only of a connection that there was before does it mean an end, which who watches knows.
-        if error.kind() == io::ErrorKind::ConnectionRefused {
-            Failure::ended(message)
-        } else {
-            Failure::new(message)
-        }
+        let failure = match error.kind() {
+            io::ErrorKind::ConnectionRefused => Failure::ended(message),
+            _ => Failure::new(message),
+        };
+        failure.at(&self.label())
     }
 
     /// The body of an answer, if it is one that an agent gives.
     pub(super) fn check(&self, answer: Answer) -> Result<Vec<u8>, Failure> {
-        let who = self.label();
         let says = || first_line(&answer.body);
         let is_html = answer.content_type.to_ascii_lowercase().starts_with("text/html");
-        Err(match answer.status {
-            200 if is_html => Failure::new(format!(
-                "{who} answers with a web page, so it is no agent: is this the right address?"
-            )),
+        let failure = match answer.status {
+            200 if is_html => {
+                Failure::new("answers with a web page, so it is no agent: is this the right address?")
+            }
             200 => return Ok(answer.body),
             401 => Failure::new(format!(
-                "{who} wants a token, and {}: give it with --token, or in the variable BACKTRACE_WAKER_TOKEN",
+                "wants a token, and {}: give it with --token, or in the variable BACKTRACE_WAKER_TOKEN",
                 if self.has_token() { "another one than was given" } else { "none was given" }
             )),
-            403 => Failure::new(format!("{who} refuses to answer: {}", says())),
-            404 => Failure::new(format!(
-                "{who} has no agent there (404 Not Found): is the path right? It ends in front of /debug/async/"
-            )),
-            503 => Failure::silent(format!("{who} cannot answer now: {}", says())),
+            403 => Failure::new(format!("refuses to answer: {}", says())),
+            404 => Failure::new(
+                "has no agent there (404 Not Found): is the path right? It ends in front of /debug/async/",
+            ),
+            503 => Failure::silent(format!("cannot answer now: {}", says())),
             status @ 300..=399 => Failure::new(format!(
-                "{who} answers {status}, with a redirection to {:?}, which is not followed: name that address, if it is \
+                "answers {status}, with a redirection to {:?}, which is not followed: name that address, if it is \
                  the right one",
                 first_line(answer.location.as_bytes())
             )),
-            status => Failure::new(format!("{who} answers {status}: {}", says())),
-        })
+            status => Failure::new(format!("answers {status}: {}", says())),
+        };
+        Err(failure.about(&self.label()))
     }
 
     /// Why an answer could not be read as a raw dump.
     pub(crate) fn not_a_dump(&self, error: &RawDumpError) -> Failure {
-        let who = self.label();
+        let label = self.label();
         if error.is_too_large() {
-            return Failure::new(format!(
-                "{who}: its answer {error}: ask for fewer tasks with --filter, or take more with --max-bytes"
-            ));
+            let advice = "ask for fewer tasks with --filter, or take more with --max-bytes";
+            return Failure::new(format!("its answer {error}: {advice}")).at(&label);
         }
         if error.is_newer_version() {
-            return Failure::new(format!(
-                "{who} has a newer agent than this command knows: its answer {error}"
-            ));
+            let message = format!("has a newer agent than this command knows: its answer {error}");
+            return Failure::new(message).about(&label);
         }
-        Failure::new(format!("{who}: its answer {error}; is it an agent?"))
+        Failure::new(format!("its answer {error}; is it an agent?")).at(&label)
     }
 
     fn has_token(&self) -> bool {
