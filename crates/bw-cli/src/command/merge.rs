@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bw_dump::{Process, RawDumpFile};
-use bw_render::{DumpText, MergedTrees, TaskTrees};
+use bw_render::{DumpText, MergedTrees};
 use bw_symbolize::Symbolizer;
 use clap::{Args, ValueEnum};
 
@@ -15,7 +15,7 @@ use crate::output::failure::Failure;
 use crate::output::format::Color;
 use crate::output::print::{self, PrintSettings};
 use crate::output::progress::Progress;
-use crate::output::{flamegraph, message};
+use crate::output::{flamegraph, message, snapshot};
 use crate::source;
 
 const LONG_ABOUT: &str = "\
@@ -132,14 +132,7 @@ pub(super) fn run(arguments: &Merge) -> Result<ExitCode, Failure> {
     }
     let dump = merge.finish();
     let symbolizer = Symbolizer::for_modules(dump.modules().clone(), sources);
-    let progress = Progress::new("reading debug information", dump.traces().len(), "traces");
-    let symbolized = dump.traces().iter().map(|trace| {
-        let symbolized = symbolizer.symbolize(trace);
-        progress.advance();
-        symbolized
-    });
-    let trees = TaskTrees::trees(&symbolized.collect::<Vec<_>>());
-    drop(progress);
+    let trees = snapshot::trees(&symbolizer, dump.traces(), false);
     let trees = MergedTrees::new(&dump, &trees).across_builds(arguments.across_builds);
     let settings = PrintSettings::new(arguments.full, arguments.color);
     let printed =

@@ -89,19 +89,20 @@ fn row(listed: &Listed) -> [String; 5] {
     let unknown = || "-".to_owned();
     let of_process = || listed.process.as_ref().and_then(Process::executable);
     let program = of_process().map(|path| path.display().to_string());
-    let says = listed.says.as_ref();
-    let program = program.or_else(|| says.ok()?.executable.clone());
+    let description = listed.description.as_ref();
+    let program = program.or_else(|| description.ok()?.executable.clone());
     let program = program.map_or_else(unknown, |program| cell(&program));
     [
         listed.process.as_ref().map_or_else(unknown, |process| process.pid().to_string()),
         listed
             .uid
             .map_or_else(unknown, |uid| cell(&users::known_name(uid).unwrap_or_else(|| uid.to_string()))),
-        says.ok().and_then(|says| says.started_at).map_or_else(unknown, rfc3339::seconds),
-        says.ok()
-            .and_then(|says| says.tasks)
+        description.ok().and_then(|it| it.started_at).map_or_else(unknown, rfc3339::seconds),
+        description
+            .ok()
+            .and_then(|it| it.tasks)
             .map_or_else(unknown, |tasks| Count(usize::try_from(tasks).unwrap_or(usize::MAX)).to_string()),
-        match says {
+        match description {
             Ok(_) => program,
             Err(reason) => format!("{program}: {}", cell(reason)),
         },
@@ -138,19 +139,19 @@ struct One<'a> {
 
 fn json(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
     let processes = listed.iter().map(|listed| {
-        let says = listed.says.as_ref().ok();
+        let description = listed.description.as_ref().ok();
         One {
             pid: listed.process.as_ref().map(Process::pid),
-            inner_pid: says.and_then(|says| says.pid),
+            inner_pid: description.and_then(|it| it.pid),
             uid: listed.uid,
             user: listed.uid.and_then(users::known_name),
-            executable: says.and_then(|says| says.executable.as_deref()),
-            started_at: says.and_then(|says| says.started_at).map(rfc3339::milliseconds),
-            agent_started_at: says.and_then(|says| says.agent_started_at).map(rfc3339::milliseconds),
-            package: says.and_then(|says| says.package.as_deref()),
-            tasks: says.and_then(|says| says.tasks),
+            executable: description.and_then(|it| it.executable.as_deref()),
+            started_at: description.and_then(|it| it.started_at).map(rfc3339::milliseconds),
+            agent_started_at: description.and_then(|it| it.agent_started_at).map(rfc3339::milliseconds),
+            package: description.and_then(|it| it.package.as_deref()),
+            tasks: description.and_then(|it| it.tasks),
             socket: listed.socket.display().to_string(),
-            error: listed.says.as_ref().err().map(String::as_str),
+            error: listed.description.as_ref().err().map(String::as_str),
         }
     });
     let list = Json { format: "backtrace-waker processes", version: VERSION, processes: processes.collect() };

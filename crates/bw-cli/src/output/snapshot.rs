@@ -1,8 +1,9 @@
 //! What a process said at one moment.
 
+use bw_core::RawTrace;
 use bw_dump::RawDumpFile;
 use bw_render::{TaskTrees, Tree};
-use bw_symbolize::{Problem, SymbolizedTrace, Symbolizer};
+use bw_symbolize::{Problem, Symbolizer};
 
 use super::progress::Progress;
 
@@ -18,8 +19,7 @@ impl Snapshot {
     /// Symbolizes the traces of a dump, each once. Opens files, and may ask servers: takes from milliseconds to seconds, of
     /// which a terminal is told unless `is_quiet`.
     pub(crate) fn new(file: RawDumpFile<'static>, symbolizer: &Symbolizer, is_quiet: bool) -> Self {
-        let traces = symbolize(symbolizer, &file, is_quiet);
-        let trees = TaskTrees::trees(&traces);
+        let trees = trees(symbolizer, file.dump().traces(), is_quiet);
         Self { file, trees, problems: symbolizer.problems() }
     }
 
@@ -50,8 +50,8 @@ impl Snapshot {
     }
 }
 
-fn symbolize(symbolizer: &Symbolizer, file: &RawDumpFile<'_>, is_quiet: bool) -> Vec<SymbolizedTrace> {
-    let traces = file.dump().traces();
+/// Returns the trees of traces, each of which is symbolized once. A terminal is told how far that is, unless `is_quiet`.
+pub(crate) fn trees(symbolizer: &Symbolizer, traces: &[RawTrace], is_quiet: bool) -> Vec<Tree> {
     let progress = (!is_quiet).then(|| Progress::new("reading debug information", traces.len(), "traces"));
     let symbolize = |trace| {
         let symbolized = symbolizer.symbolize(trace);
@@ -60,5 +60,5 @@ fn symbolize(symbolizer: &Symbolizer, file: &RawDumpFile<'_>, is_quiet: bool) ->
         }
         symbolized
     };
-    traces.iter().map(symbolize).collect()
+    TaskTrees::trees(&traces.iter().map(symbolize).collect::<Vec<_>>())
 }

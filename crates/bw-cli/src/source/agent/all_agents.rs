@@ -1,4 +1,4 @@
-//! All agents that can be found, and what each says of its process.
+//! All agents that can be found, and how each describes its process.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bw_dump::contract::endpoints::PROCESS;
 use bw_dump::contract::{InvalidProcessDescription, ProcessDescription};
 
-use super::http::{self, Answer, Bounds, Trouble};
+use super::http::{self, Answer, Bounds, NoAnswer};
 use super::process::Process;
 use super::sockets::{self, Peer};
 use super::{Agent, Place, is_not_halted, users};
@@ -30,7 +30,7 @@ pub(crate) struct Listed {
     pub(crate) process: Option<Process>,
     pub(crate) uid: Option<u32>,
     /// What it says, or why it does not.
-    pub(crate) says: Result<ProcessDescription, String>,
+    pub(crate) description: Result<ProcessDescription, String>,
 }
 
 /// Finds all agents that this user may ask, and asks each, for so long at most. By process. What is left of those that ended is
@@ -46,7 +46,7 @@ pub(crate) fn list(timeout: Duration) -> Result<Vec<Listed>, Failure> {
         let asked: io::Result<Vec<_>> = thread::scope(|scope| {
             let ask = |(path, owner): &(PathBuf, u32)| {
                 let (path, owner) = (path.clone(), *owner);
-                thread::Builder::new().spawn_scoped(scope, move || one(path, owner, timeout))
+                thread::Builder::new().spawn_scoped(scope, move || ask_one(path, owner, timeout))
             };
             let threads: io::Result<Vec<_>> = some.iter().map(ask).collect();
             let asked =
@@ -61,18 +61,17 @@ pub(crate) fn list(timeout: Duration) -> Result<Vec<Listed>, Failure> {
 }
 
 /// `None` where nobody listens any more.
-fn one(socket: PathBuf, owner: u32, timeout: Duration) -> Option<Listed> {
+fn ask_one(socket: PathBuf, owner: u32, timeout: Duration) -> Option<Listed> {
     let mut agent = Agent { place: Place::Socket(socket.clone()), token: None, process: None };
     let mut uid = None;
     let bounds = Bounds { deadline: http::deadline(timeout), most_bytes: MOST_BYTES };
-    let says = match ask(&socket, owner, &mut agent, &mut uid, bounds) {
-        Err(Trouble::Connect(error)) if is_gone(&error) => return None,
-        answer => answer,
+    let answer = match ask(&socket, owner, &mut agent, &mut uid, bounds) {
+        Err(NoAnswer::Connect(error)) if is_gone(&error) => return None,
+        answer => answer.map_err(|no_answer| agent.explain(no_answer, timeout)),
     };
-    let says = says.map_err(|trouble| agent.explain(trouble, timeout)).and_then(|answer| agent.check(answer));
-    let says = says.and_then(|body| read(&body));
-    let says = says.map_err(Failure::without_subject);
-    Some(Listed { socket, process: agent.process, uid, says })
+    let description = answer.and_then(|answer| agent.check(answer)).and_then(|body| read(&body));
+    let description = description.map_err(Failure::without_subject);
+    Some(Listed { socket, process: agent.process, uid, description })
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -85,14 +84,14 @@ fn ask(
     agent: &mut Agent,
     uid: &mut Option<u32>,
     bounds: Bounds,
-) -> Result<Answer, Trouble> {
+) -> Result<Answer, NoAnswer> {
     let (stream, Peer { uid: peer, pid }) = sockets::connect(path, bounds.deadline)?;
     *uid = Some(peer);
     agent.process = pid.map(Process::new);
     // Root asks everybody's, and nobody may have it ask somebody else's.
     if peer != owner {
         let (peer, owner) = (users::name(peer), users::name(owner));
-        return Err(Trouble::Own(format!("not asked: the socket is {owner}'s, and {peer} listens there")));
+        return Err(NoAnswer::Own(format!("not asked: the socket is {owner}'s, and {peer} listens there")));
     }
     is_not_halted(agent.process.as_ref())?;
     http::get_over_socket(stream, PROCESS, bounds)
@@ -114,9 +113,9 @@ mod tests {
 
     #[test]
     fn what_an_agent_says_is_read_and_what_others_say_is_not() {
-        let says =
+        let description =
             read(br#"{"format":"backtrace-waker agent","version":1,"pid":7,"tasks":3,"more":[]}"#).unwrap();
-        assert_eq!((says.pid, says.tasks, says.executable), (Some(7), Some(3), None));
+        assert_eq!((description.pid, description.tasks, description.executable), (Some(7), Some(3), None));
         for (body, message) in [
             (&br#"{"format":"backtrace-waker agent","version":2}"#[..], "newer (version 2)"),
             (br#"{"format":"something","version":1}"#, "none of an agent's"),

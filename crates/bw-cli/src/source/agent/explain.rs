@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bw_dump::RawDumpError;
 use bw_dump::contract::environment::{self, parse_switch};
 
-use super::http::{Answer, Trouble};
+use super::http::{Answer, NoAnswer};
 use super::process::Process;
 use super::{Agent, Place, sockets, users};
 use crate::output::failure::Failure;
@@ -85,26 +85,26 @@ impl Agent {
     }
 
     /// Says what to do about there being no answer. Waits a moment for a process that may be about to end.
-    pub(super) fn failure(&self, trouble: Trouble, timeout: Duration) -> Failure {
-        if let (Some(process), Trouble::Connect(_) | Trouble::Closed | Trouble::Cut) =
-            (&self.process, &trouble)
+    pub(super) fn failure(&self, no_answer: NoAnswer, timeout: Duration) -> Failure {
+        if let (Some(process), NoAnswer::Connect(_) | NoAnswer::Closed | NoAnswer::Cut) =
+            (&self.process, &no_answer)
         {
             wait_for_the_end(process);
         }
-        self.explain(trouble, timeout)
+        self.explain(no_answer, timeout)
     }
 
     /// Says what to do about there being no answer, as things are.
-    pub(super) fn explain(&self, trouble: Trouble, timeout: Duration) -> Failure {
+    pub(super) fn explain(&self, no_answer: NoAnswer, timeout: Duration) -> Failure {
         // What else could be said of a process that is there no more is misleading.
         if let Some(process) = self.process.as_ref().filter(|process| !process.is_alive()) {
-            let cut = if matches!(trouble, Trouble::Cut) { ", in the middle of its answer" } else { "" };
+            let cut = if matches!(no_answer, NoAnswer::Cut) { ", in the middle of its answer" } else { "" };
             return Failure::ended(format!("process {} has ended{cut}", process.pid()));
         }
-        let failure = match trouble {
-            Trouble::Connect(error) => return self.no_connection(&error),
-            Trouble::Own(message) => return Failure::new(message),
-            Trouble::Timeout => Failure::silent(format!(
+        let failure = match no_answer {
+            NoAnswer::Connect(error) => return self.no_connection(&error),
+            NoAnswer::Own(message) => return Failure::new(message),
+            NoAnswer::Timeout => Failure::silent(format!(
                 "did not answer within {:.1} s: {}",
                 timeout.as_secs_f64(),
                 self.process.as_ref().and_then(Process::stopped).unwrap_or(
@@ -112,22 +112,22 @@ impl Agent {
                      --timeout, or ask for fewer with --filter"
                 )
             )),
-            Trouble::Halted(why) => Failure::silent(format!("does not answer: {why}")),
-            Trouble::Closed => Failure::new(
+            NoAnswer::Halted(why) => Failure::silent(format!("does not answer: {why}")),
+            NoAnswer::Closed => Failure::new(
                 "closed the connection without an answer: it just ended, it is no agent, or it does not let you ask",
             ),
-            Trouble::Cut => Failure::silent(
+            NoAnswer::Cut => Failure::silent(
                 "closed the connection in the middle of its answer: it ended, or what is between here and there did \
                  so; ask again",
             ),
-            Trouble::NotHttp => Failure::new(
+            NoAnswer::NotHttp => Failure::new(
                 "does not speak HTTP, so it is no agent (of https only https:// speaks): is this the right one?",
             ),
-            Trouble::TooLarge => Failure::new(
+            NoAnswer::TooLarge => Failure::new(
                 "answers with more bytes than are taken: ask for fewer tasks with --filter, or take more with \
                  --max-bytes",
             ),
-            Trouble::Replaced(pid) => {
+            NoAnswer::Replaced(pid) => {
                 Failure::ended(format!("does not listen there any more; process {pid} has taken its place"))
             }
         };

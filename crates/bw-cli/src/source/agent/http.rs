@@ -39,7 +39,7 @@ pub(super) struct Answer {
 
 /// Why there was no answer.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum NoAnswer {
     /// Nobody took the connection.
     Connect(io::Error),
     /// The answer, or a part of it, did not come in time.
@@ -61,22 +61,23 @@ pub(super) enum Trouble {
 }
 
 /// Asks an agent for what it has at `name`, such as `dump?format=raw`, over a connection to its socket. Blocks.
-pub(super) fn get_over_socket(stream: Stream, name: &str, bounds: Bounds) -> Result<Answer, Trouble> {
+pub(super) fn get_over_socket(stream: Stream, name: &str, bounds: Bounds) -> Result<Answer, NoAnswer> {
     // Nobody but the agent is meant, whatever proxy the environment names.
     let config = config(bounds).proxy(None).build();
     let agent = socket_transport::agent(config, stream);
     // Whatever goes wrong with a connection that was there before is an end of that connection.
-    let trouble = |error| match error {
-        Error::Io(_) => Trouble::Closed,
-        error => trouble(error, &"the socket"),
-    };
-    answer(agent.get(format!("http://localhost{BASE}{name}")).call().map_err(trouble)?, bounds)
+    let response = agent.get(format!("http://localhost{BASE}{name}")).call();
+    let response = response.map_err(|error| match error {
+        Error::Io(_) => NoAnswer::Closed,
+        error => no_answer(error, &"the socket"),
+    });
+    answer(response?, bounds)
 }
 
 /// Asks the agent at a URL for what it has at `name`. Blocks.
-pub(super) fn get(url: &Url, name: &str, token: Option<&str>, bounds: Bounds) -> Result<Answer, Trouble> {
+pub(super) fn get(url: &Url, name: &str, token: Option<&str>, bounds: Bounds) -> Result<Answer, NoAnswer> {
     if url.is_https && cfg!(not(feature = "https")) {
-        return Err(Trouble::Own(format!(
+        return Err(NoAnswer::Own(format!(
             "{url}: this command was built without the feature `https`: build it with, or ask through a tunnel (ssh -L)"
         )));
     }
@@ -86,12 +87,12 @@ pub(super) fn get(url: &Url, name: &str, token: Option<&str>, bounds: Bounds) ->
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, bearer(token)?);
     }
-    let trouble = |error| match error {
+    let response = request.call().map_err(|error| match error {
         // What a TLS stream calls whatever it does not understand or accept.
         Error::Io(error) if url.is_https && error.kind() == io::ErrorKind::InvalidData => no_tls(url, &error),
-        error => trouble(error, url),
-    };
-    answer(request.call().map_err(trouble)?, bounds)
+        error => no_answer(error, url),
+    });
+    answer(response?, bounds)
 }
 
 fn config(bounds: Bounds) -> ConfigBuilder<AgentScope> {
@@ -103,7 +104,7 @@ fn config(bounds: Bounds) -> ConfigBuilder<AgentScope> {
         .user_agent(USER_AGENT)
 }
 
-fn answer(response: ureq::http::Response<ureq::Body>, bounds: Bounds) -> Result<Answer, Trouble> {
+fn answer(response: ureq::http::Response<ureq::Body>, bounds: Bounds) -> Result<Answer, NoAnswer> {
     let header = |name| {
         let value = response.headers().get(name);
         value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
@@ -113,14 +114,14 @@ fn answer(response: ureq::http::Response<ureq::Body>, bounds: Bounds) -> Result<
     let most = bounds.most_bytes as u64;
     let body = response.into_body();
     if body.content_length().is_some_and(|length| length > most) {
-        return Err(Trouble::TooLarge);
+        return Err(NoAnswer::TooLarge);
     }
     let mut bytes = Vec::new();
     // One byte more than is allowed tells that there are more.
     let read = body.into_reader().take(most.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|error| if is_timeout(&error) { Trouble::Timeout } else { Trouble::Cut })?;
+    read.map_err(|error| if is_timeout(&error) { NoAnswer::Timeout } else { NoAnswer::Cut })?;
     if bytes.len() > bounds.most_bytes {
-        return Err(Trouble::TooLarge);
+        return Err(NoAnswer::TooLarge);
     }
     Ok(Answer { status, content_type, location, body: bytes })
 }
@@ -132,36 +133,36 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// The header that has a token. It is not in debug prints.
-fn bearer(token: &str) -> Result<HeaderValue, Trouble> {
+fn bearer(token: &str) -> Result<HeaderValue, NoAnswer> {
     let value = HeaderValue::try_from(format!("{BEARER}{token}"));
     let mut value =
-        value.map_err(|_| Trouble::Own("the token has characters that no HTTP header may have".into()))?;
+        value.map_err(|_| NoAnswer::Own("the token has characters that no HTTP header may have".into()))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn trouble(error: Error, place: &dyn fmt::Display) -> Trouble {
+fn no_answer(error: Error, place: &dyn fmt::Display) -> NoAnswer {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotFound, TimedOut, UnexpectedEof};
 
     match error {
-        Error::Timeout(_) => Trouble::Timeout,
-        Error::HostNotFound => Trouble::Connect(io::Error::new(NotFound, "the host has no address")),
-        Error::ConnectionFailed => Trouble::Connect(io::ErrorKind::ConnectionRefused.into()),
+        Error::Timeout(_) => NoAnswer::Timeout,
+        Error::HostNotFound => NoAnswer::Connect(io::Error::new(NotFound, "the host has no address")),
+        Error::ConnectionFailed => NoAnswer::Connect(io::ErrorKind::ConnectionRefused.into()),
         Error::Io(error) => match error.kind() {
-            TimedOut => Trouble::Timeout,
-            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => Trouble::Closed,
-            _ => Trouble::Connect(error),
+            TimedOut => NoAnswer::Timeout,
+            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => NoAnswer::Closed,
+            _ => NoAnswer::Connect(error),
         },
-        Error::Protocol(_) | Error::LargeResponseHeader(..) => Trouble::NotHttp,
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => NoAnswer::NotHttp,
         Error::Tls(reason) => no_tls(place, &reason),
         #[cfg(feature = "https")]
         Error::Rustls(error) => no_tls(place, &error),
-        error => Trouble::Own(format!("{place}: {error}")),
+        error => NoAnswer::Own(format!("{place}: {error}")),
     }
 }
 
-fn no_tls(place: &dyn fmt::Display, reason: &dyn fmt::Display) -> Trouble {
-    Trouble::Own(format!(
+fn no_tls(place: &dyn fmt::Display, reason: &dyn fmt::Display) -> NoAnswer {
+    NoAnswer::Own(format!(
         "{place}: no TLS with that server: {reason}; if it speaks plain HTTP, write http://, and if its certificate is of an \
          authority of your own, ask through a tunnel (ssh -L)"
     ))
@@ -192,7 +193,7 @@ mod tests {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         theirs.write_all(BEGINNING).unwrap();
         let answer = get_over_socket(ours, "process", bounds());
-        assert!(matches!(answer, Err(Trouble::Timeout)), "{answer:?}");
+        assert!(matches!(answer, Err(NoAnswer::Timeout)), "{answer:?}");
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -202,7 +203,7 @@ mod tests {
             stream
         });
         let answer = get(&url, "process", None, bounds());
-        assert!(matches!(answer, Err(Trouble::Timeout)), "{answer:?}");
+        assert!(matches!(answer, Err(NoAnswer::Timeout)), "{answer:?}");
         drop(server.join().unwrap());
     }
 
@@ -210,7 +211,7 @@ mod tests {
     fn a_deadline_that_has_passed_asks_nobody() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let passed = Bounds { deadline: Instant::now(), most_bytes: 1_000 };
-        assert!(matches!(get_over_socket(ours, "process", passed), Err(Trouble::Timeout)));
+        assert!(matches!(get_over_socket(ours, "process", passed), Err(NoAnswer::Timeout)));
         theirs.set_nonblocking(true).unwrap();
         let mut sent = Vec::new();
         (&theirs).read_to_end(&mut sent).unwrap();

@@ -17,7 +17,7 @@ use bw_dump::contract::sockets::SocketName;
 
 use crate::options::url::Url;
 use crate::output::failure::Failure;
-use http::{Answer, Bounds, Trouble};
+use http::{Answer, Bounds, NoAnswer};
 use process::Process;
 use sockets::Peer;
 
@@ -55,11 +55,11 @@ impl Agent {
                 Ok((_, peer)) if peer.pid == Some(pid) => {
                     return Ok(Self { place: Place::Socket(path), token: None, process: Some(process) });
                 }
-                Err(Trouble::Connect(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(NoAnswer::Connect(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
                     denied = Some(path);
                 }
                 // Whose it is cannot be told, but its name does; what is wrong, asking it will tell.
-                Err(Trouble::Timeout) if sockets::name_of(&path) == Some(SocketName::new(pid, 0)) => {
+                Err(NoAnswer::Timeout) if sockets::name_of(&path) == Some(SocketName::new(pid, 0)) => {
                     return Ok(Self { place: Place::Socket(path), token: None, process: Some(process) });
                 }
                 _ => {}
@@ -72,7 +72,7 @@ impl Agent {
     pub(crate) fn at_socket(path: &Path, timeout: Duration) -> Result<Self, Failure> {
         let mut agent = Self { place: Place::Socket(path.to_owned()), token: None, process: None };
         let connected = sockets::connect(path, http::deadline(timeout));
-        let (_, peer) = connected.map_err(|trouble| agent.failure(trouble, timeout))?;
+        let (_, peer) = connected.map_err(|no_answer| agent.failure(no_answer, timeout))?;
         agent.process = peer.pid.map(Process::new);
         Ok(agent)
     }
@@ -94,15 +94,15 @@ impl Agent {
             Place::Socket(path) => self.ask_at_socket(path, name, bounds),
             Place::Url(url) => http::get(url, name, self.token.as_deref(), bounds),
         };
-        let answer = answer.map_err(|trouble| self.failure(trouble, timeout))?;
+        let answer = answer.map_err(|no_answer| self.failure(no_answer, timeout))?;
         self.check(answer)
     }
 
-    fn ask_at_socket(&self, path: &Path, name: &str, bounds: Bounds) -> Result<Answer, Trouble> {
+    fn ask_at_socket(&self, path: &Path, name: &str, bounds: Bounds) -> Result<Answer, NoAnswer> {
         is_not_halted(self.process.as_ref())?;
         let (stream, Peer { uid, pid }) = sockets::connect(path, bounds.deadline)?;
         if !sockets::is_trusted(uid) {
-            return Err(Trouble::Own(format!(
+            return Err(NoAnswer::Own(format!(
                 "{path} belongs to {user}, whose answers are not taken: run this as {user}, or with sudo",
                 path = path.display(),
                 user = users::name(uid),
@@ -111,13 +111,13 @@ impl Agent {
         if let (Some(process), Some(pid)) = (&self.process, pid)
             && process.pid() != pid
         {
-            return Err(Trouble::Replaced(pid));
+            return Err(NoAnswer::Replaced(pid));
         }
         http::get_over_socket(stream, name, bounds)
     }
 }
 
 /// Said before anybody waits for an answer: the kernel takes connections for a process that is stopped.
-fn is_not_halted(process: Option<&Process>) -> Result<(), Trouble> {
-    process.and_then(Process::halted).map_or(Ok(()), |why| Err(Trouble::Halted(why)))
+fn is_not_halted(process: Option<&Process>) -> Result<(), NoAnswer> {
+    process.and_then(Process::halted).map_or(Ok(()), |why| Err(NoAnswer::Halted(why)))
 }

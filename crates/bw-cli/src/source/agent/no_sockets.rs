@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bw_dump::contract::sockets::SocketName;
 
-use super::http::Trouble;
+use super::http::NoAnswer;
 use super::process::Process;
 
 pub(super) type Stream = TcpStream;
@@ -18,8 +18,8 @@ pub(super) struct Peer {
     pub(super) pid: Option<u32>,
 }
 
-pub(super) fn connect(_: &Path, _: Instant) -> Result<(Stream, Peer), Trouble> {
-    Err(Trouble::Connect(io::ErrorKind::Unsupported.into()))
+pub(super) fn connect(_: &Path, _: Instant) -> Result<(Stream, Peer), NoAnswer> {
+    Err(NoAnswer::Connect(io::ErrorKind::Unsupported.into()))
 }
 
 pub(super) fn is_trusted(_: u32) -> bool {

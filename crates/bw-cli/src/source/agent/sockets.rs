@@ -13,7 +13,7 @@ use bw_dump::contract::environment;
 use bw_dump::contract::sockets::{SocketName, folder_in_session, folder_in_tmp, uid_of_folder_in_tmp};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, socket};
 
-use super::http::Trouble;
+use super::http::NoAnswer;
 use super::process::Process;
 
 /// A connection to an agent.
@@ -28,14 +28,14 @@ pub(super) struct Peer {
 }
 
 /// Connects. While the queue of the other side is full, tries again, until the deadline.
-pub(super) fn connect(path: &Path, deadline: Instant) -> Result<(Stream, Peer), Trouble> {
+pub(super) fn connect(path: &Path, deadline: Instant) -> Result<(Stream, Peer), NoAnswer> {
     loop {
         match try_connect(path) {
             Ok(connected) => return Ok(connected),
             Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Err(Trouble::Connect(error));
+                return Err(NoAnswer::Connect(error));
             }
-            Err(_) if Instant::now() >= deadline => return Err(Trouble::Timeout),
+            Err(_) if Instant::now() >= deadline => return Err(NoAnswer::Timeout),
             Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
     }

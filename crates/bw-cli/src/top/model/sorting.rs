@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use super::View;
 use super::dump_summary::{Group, Task};
 
 /// By what a list is sorted. What is largest comes first, but of names and ids the smallest.
@@ -20,6 +21,23 @@ pub(crate) enum Order {
     Count,
     /// By how many tasks a group grew.
     Change,
+}
+
+impl Order {
+    /// What the list of a view is sorted by, in words.
+    pub(crate) fn words(self, view: View) -> &'static str {
+        match (self, view) {
+            (Self::InState, _) => "time in state",
+            (Self::Age, _) => "age",
+            (Self::Rate, _) => "polls a second",
+            (Self::Polls, _) => "polls",
+            (Self::Name, View::Groups) => "where they wait",
+            (Self::Name, _) => "name",
+            (Self::Id, _) => "id",
+            (Self::Count, _) => "tasks",
+            (Self::Change, _) => "change",
+        }
+    }
 }
 
 /// By what a list is sorted now.

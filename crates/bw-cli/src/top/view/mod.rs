@@ -135,7 +135,7 @@ impl Drawing<'_> {
                 put(&mut self.painter, &format!(" {} ", view.title()), style);
                 put(&mut self.painter, " ", Style::new());
             }
-            put(&mut self.painter, &format!(" by {}", words(model)), DIM);
+            put(&mut self.painter, &format!(" by {}", model.sorting().by().words(model.view)), DIM);
             let yellow = Style::new().fg(Color::Yellow);
             if let Some(state) = model.only_state {
                 put(&mut self.painter, &format!("  only {}", state.words()), yellow);
@@ -298,20 +298,5 @@ impl Drawing<'_> {
             }
         };
         self.painter.put(spot, hints, DIM);
-    }
-}
-
-/// What the list is sorted by, in words.
-fn words(model: &Model) -> &'static str {
-    match (model.sorting().by(), model.view) {
-        (Order::InState, _) => "time in state",
-        (Order::Age, _) => "age",
-        (Order::Rate, _) => "polls a second",
-        (Order::Polls, _) => "polls",
-        (Order::Name, View::Groups) => "where they wait",
-        (Order::Name, _) => "name",
-        (Order::Id, _) => "id",
-        (Order::Count, _) => "tasks",
-        (Order::Change, _) => "change",
     }
 }
