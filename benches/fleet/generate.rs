@@ -7,8 +7,7 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
-use bw_symbolize::raw_dump::Process;
-use bw_symbolize::{CodeSegment, Module, ModuleMap, RawDumpFile};
+use bw_dump::{CodeSegment, Module, ModuleMap, Process, RawDumpFile};
 
 /// Traces that few tasks have, each made of a real one.
 const RARE: usize = 50;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use backtrace_waker::bw_render::{DumpText, MergedTrees, Pprof, TaskTrees, Text};
 use benches::measure::memory::peak_of;
-use bw_symbolize::{Merge, RawDumpFile, SymbolSources, Symbolizer};
+use bw_dump::{Merge, RawDumpFile};
+use bw_symbolize::{SymbolSources, Symbolizer};
 
 use crate::generate::Template;
 use crate::kinds;
@@ -80,10 +81,7 @@ fn timed(files: &[PathBuf]) -> io::Result<String> {
     let text = DumpText::new(Text::new()).merged(MergedTrees::new(&dump, &trees)).to_string();
     let printing = start.elapsed();
     assert!(text.contains("async fn fleet::kinds::handle"), "names of the build that is here");
-    assert_eq!(
-        dump.groups().iter().map(bw_symbolize::merge::MergedGroup::tasks).sum::<usize>(),
-        dump.tasks()
-    );
+    assert_eq!(dump.groups().iter().map(bw_dump::MergedGroup::tasks).sum::<usize>(), dump.tasks());
     Ok(format!(
         "{:>5} {:>11} {:>7} {:>7} {:>7.2} {:>6.2} {:>10.1} {:>13.1} {:>8.1}",
         dump.dumps(),

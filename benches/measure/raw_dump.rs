@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bw_core::{RawTaskDump, Registry, TaskState, TraceHandle, TracedTask};
-use bw_symbolize::RawDumpFile;
+use bw_dump::RawDumpFile;
 
 use crate::Sampler;
 

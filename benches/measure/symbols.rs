@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use bw_core::ReturnAddress;
-use bw_symbolize::{ModuleMap, Symbolizer};
+use bw_dump::ModuleMap;
+use bw_symbolize::Symbolizer;
 
 use crate::figure::{Figure, Measure, Target};
 use crate::measure::name;

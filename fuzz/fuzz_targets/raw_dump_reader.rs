@@ -6,9 +6,9 @@
 
 use std::fmt::{self, Write};
 
+use bw_dump::{RawDumpFile, RawDumpReader};
 use bw_render::{Detail, DumpText, Glyphs, TaskTrees, Text};
-use bw_symbolize::raw_dump::RawDumpReader;
-use bw_symbolize::{RawDumpFile, SymbolSources, Symbolizer};
+use bw_symbolize::{SymbolSources, Symbolizer};
 use libfuzzer_sys::fuzz_target;
 
 /// Takes text, keeps none of it, and looks at every character.

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use bw_symbolize::{ModuleMap, SymbolSources, Symbolizer};
+use bw_dump::{ModuleMap};
+use bw_symbolize::{SymbolSources, Symbolizer};
 
 type Callback = extern "C" fn(*mut c_void);
 type Through = extern "C" fn(Callback, *mut c_void);

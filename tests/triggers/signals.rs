@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-use bw_symbolize::RawDumpFile;
+use bw_dump::RawDumpFile;
 
 use crate::child::{Folder, Reports};
 

@@ -79,6 +79,7 @@
 //! | crate | for |
 //! |---|---|
 //! | [`bw_core`] | capture: raw addresses, and nothing else. Useful alone |
+//! | [`bw_dump`] | raw dump files: written without symbolizing, read and merged elsewhere |
 //! | [`bw_symbolize`] | addresses to functions, files and lines |
 //! | [`bw_render`] | the tree, and how it is printed |
 
@@ -98,9 +99,10 @@ pub use bw_core::{
     CaptureError, InvalidTaskFilter, NoTrace, PollingThread, RawTaskDump, RawTrace, Registry, SpawnedAt,
     TaskFilter, TaskId, TaskRecord, TaskState, TaskStatus, TracedExt, TracedTask, Tracer,
 };
+pub use bw_dump::RawDumpFile;
 pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, Paths, Pprof, TaskTrees, Text, Tree};
-pub use bw_symbolize::{RawDumpFile, SymbolizedTrace, Symbolizer};
-pub use {bw_core, bw_render, bw_symbolize};
+pub use bw_symbolize::{SymbolizedTrace, Symbolizer};
+pub use {bw_core, bw_dump, bw_render, bw_symbolize};
 
 #[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]
 pub use executor::TracedExecutor;

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bw_core::{Dump, RawTaskDump, Registry, TaskFilter};
+use bw_dump::RawDumpFile;
 use bw_render::{Detail, Difference, DumpText, Html, Paths, Pprof, TaskTrees, Text, Tree};
-use bw_symbolize::RawDumpFile;
 
 use crate::trace::{symbolizer, user_text, working_folder};
 

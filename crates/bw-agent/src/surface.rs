@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use backtrace_waker::{DumpRequest, TaskDump, TaskFilter};
-use bw_symbolize::raw_dump::Process;
+use bw_dump::Process;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 

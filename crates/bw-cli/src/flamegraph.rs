@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use bw_render::{Count, Escaped, Moment};
-use bw_symbolize::{MergedDump, RawDumpFile};
+use bw_dump::rfc3339;
+use bw_dump::{MergedDump, RawDumpFile};
+use bw_render::{Count, Escaped};
 use inferno::flamegraph::{self, Options};
 
 /// What stands above the flame graph of a dump.
@@ -13,7 +14,7 @@ pub(crate) fn title(file: &RawDumpFile<'_>) -> String {
     let program = process.executable.as_deref().and_then(Path::file_name);
     let program = program.map_or_else(|| "?".into(), |name| name.to_string_lossy());
     let tasks = file.dump().tasks().len();
-    let (pid, at) = (process.pid, Moment::new(file.dump().taken_at()).seconds());
+    let (pid, at) = (process.pid, rfc3339::seconds(file.dump().taken_at()));
     format!("Where {} wait: {program} (process {pid}), {at}", tasks_of(tasks))
 }
 
@@ -21,7 +22,7 @@ pub(crate) fn title(file: &RawDumpFile<'_>) -> String {
 pub(crate) fn title_of_many(dump: &MergedDump) -> String {
     let mut title = format!("Where {} wait: {}", tasks_of(dump.tasks()), plural(dump.dumps(), "dump"));
     if let Some((first, last)) = dump.taken() {
-        let (first, last) = (Moment::new(first).seconds(), Moment::new(last).seconds());
+        let (first, last) = (rfc3339::seconds(first), rfc3339::seconds(last));
         title += &format!(", {first}");
         if first != last {
             title += &format!(" to {last}");

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bw_symbolize::RawDumpFile;
+use bw_dump::RawDumpFile;
 
 use crate::diff::is_same_process;
 use crate::failure::Failure;

@@ -5,9 +5,9 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use bw_dump::{Process, RawDumpFile};
 use bw_render::{DumpText, MergedTrees, TaskTrees};
-use bw_symbolize::raw_dump::Process;
-use bw_symbolize::{RawDumpFile, Symbolizer};
+use bw_symbolize::Symbolizer;
 
 use crate::args::{Merge, MergedFormat};
 use crate::failure::Failure;
@@ -107,8 +107,8 @@ fn path(name: &[u8]) -> PathBuf {
 }
 
 /// Reads one after the other; of those that cannot be read it says why. How many those are comes with it.
-fn read(files: &[PathBuf]) -> (bw_symbolize::Merge, usize) {
-    let mut merge = bw_symbolize::Merge::new();
+fn read(files: &[PathBuf]) -> (bw_dump::Merge, usize) {
+    let mut merge = bw_dump::Merge::new();
     let progress = Progress::new("reading dumps", files.len(), "files");
     let mut skipped = 0;
     for path in files {

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
+use bw_dump::{ModuleMap, Process};
 use bw_render::{Detail, DumpText, Html, Palette, Paths, Pprof, Text};
-use bw_symbolize::ModuleMap;
-use bw_symbolize::raw_dump::Process;
 
 use crate::args::{Color, Format};
 use crate::failure::Failure;

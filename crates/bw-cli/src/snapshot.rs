@@ -1,7 +1,8 @@
 //! What a process said at one moment.
 
+use bw_dump::RawDumpFile;
 use bw_render::{TaskTrees, Tree};
-use bw_symbolize::{Problem, RawDumpFile, SymbolizedTrace, Symbolizer};
+use bw_symbolize::{Problem, SymbolizedTrace, Symbolizer};
 
 use crate::progress::Progress;
 

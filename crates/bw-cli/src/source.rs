@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bw_symbolize::raw_dump::RawDumpReader;
-use bw_symbolize::{ModuleMap, RawDumpError, RawDumpFile, SymbolSources, Symbolizer};
+use bw_dump::{ModuleMap, RawDumpError, RawDumpFile, RawDumpReader};
+use bw_symbolize::{SymbolSources, Symbolizer};
 
 use crate::args::{Ask, Common};
 use crate::attach::{Agent, Process, without_deleted};

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use bw_render::{Count, DumpText, Elapsed, Moment};
+use bw_dump::rfc3339;
+use bw_render::{Count, DumpText, Elapsed};
 
 use crate::args::Watch;
 use crate::failure::Failure;
@@ -50,7 +51,7 @@ fn begin(first: &Snapshot, arguments: &Watch, look: Look) -> Result<bool, Failur
     }
     let dump = first.file().dump();
     let text = DumpText::new(look.text());
-    let (at, tasks) = (Moment::new(dump.taken_at()).seconds(), Count(dump.tasks().len()));
+    let (at, tasks) = (rfc3339::seconds(dump.taken_at()), Count(dump.tasks().len()));
     let (pid, interval) = (first.file().process().pid, Elapsed(arguments.interval));
     let warnings = text.warnings(first.trees());
     let warnings = look.palette().paint(&warnings).to_string();
@@ -66,6 +67,6 @@ fn step(before: &Snapshot, now: &Snapshot, arguments: &Watch, look: Look) -> Res
     if arguments.json {
         return print::to(None, |out| writeln!(out, "{}", difference.to_json()));
     }
-    let at = Moment::new(now.file().dump().taken_at()).seconds();
+    let at = rfc3339::seconds(now.file().dump().taken_at());
     print::to(None, |out| writeln!(out, "\n{at}, {difference}"))
 }

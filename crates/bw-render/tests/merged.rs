@@ -12,9 +12,8 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
+use bw_dump::{Merge, MergedDump, Module, ModuleMap, Process, RawDumpFile};
 use bw_render::{Detail, DumpText, MergedTrees, Paths, Text, Tree};
-use bw_symbolize::raw_dump::Process;
-use bw_symbolize::{Merge, MergedDump, Module, ModuleMap, RawDumpFile};
 use hand_built::{user, waits};
 use insta::assert_snapshot;
 

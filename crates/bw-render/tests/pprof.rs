@@ -17,9 +17,9 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
+use bw_dump::{CodeSegment, Module, ModuleMap, Process};
 use bw_render::{Detail, Paths, Pprof, TaskTrees, Tree};
-use bw_symbolize::raw_dump::Process;
-use bw_symbolize::{CodeSegment, Module, ModuleMap, PhysicalFrame};
+use bw_symbolize::PhysicalFrame;
 use flate2::read::GzDecoder;
 use hand_built::{physical, user, waits};
 use proptest::prelude::*;
@@ -414,7 +414,7 @@ proptest! {
 
 #[test]
 fn of_many_processes_a_group_is_a_sample_with_as_many_tasks() {
-    let mut merge = bw_symbolize::Merge::new();
+    let mut merge = bw_dump::Merge::new();
     for start in [0x5000_0000_usize, 0x6000_0000] {
         let module = Module::new("/srv/shop", start as u64..start as u64 + 0x1000, start as u64).unwrap();
         let modules = ModuleMap::new(vec![module.with_build_id("c1d0ffee".parse().ok())]);
@@ -427,7 +427,7 @@ fn of_many_processes_a_group_is_a_sample_with_as_many_tasks() {
         let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, traces);
         let mut process = Process::new(7);
         process.executable = Some("/srv/shop".into());
-        merge.add("a", &bw_symbolize::RawDumpFile::new(process, modules, std::borrow::Cow::Owned(dump)));
+        merge.add("a", &bw_dump::RawDumpFile::new(process, modules, std::borrow::Cow::Owned(dump)));
     }
     let dump = merge.finish();
     let process = Process::default();

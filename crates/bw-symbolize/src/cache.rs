@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bw_core::ReturnAddress;
+use bw_dump::loaded::LoadGeneration;
 
 use crate::frame::{Frame, PhysicalFrame};
-use crate::resolver::Generation;
 
 /// Frames by address. When it is full, all of it goes: simple, rare, and everything can be found again.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Cache {
     /// How many they take, about.
     bytes: usize,
     /// Every frame here holds for this generation.
-    generation: Generation,
+    generation: LoadGeneration,
     frames: HashMap<ReturnAddress, Arc<PhysicalFrame>>,
 }
 
@@ -25,11 +25,15 @@ impl Cache {
     ///
     /// A large program has a few thousand places where a task can wait or call, of about a kilobyte each.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, bytes: 0, generation: Generation::default(), frames: HashMap::new() }
+        Self { limit, bytes: 0, generation: LoadGeneration::default(), frames: HashMap::new() }
     }
 
     /// The frame of an address, if it is known and the modules did not change since.
-    pub(crate) fn get(&self, address: ReturnAddress, generation: Generation) -> Option<Arc<PhysicalFrame>> {
+    pub(crate) fn get(
+        &self,
+        address: ReturnAddress,
+        generation: LoadGeneration,
+    ) -> Option<Arc<PhysicalFrame>> {
         if self.generation != generation {
             return None;
         }
@@ -39,8 +43,8 @@ impl Cache {
     /// Moves to a later generation; frames that `outlives(frame, then, now)` denies are dropped.
     pub(crate) fn advance(
         &mut self,
-        now: Generation,
-        outlives: impl Fn(&PhysicalFrame, Generation, Generation) -> bool,
+        now: LoadGeneration,
+        outlives: impl Fn(&PhysicalFrame, LoadGeneration, LoadGeneration) -> bool,
     ) {
         if now <= self.generation {
             return;
@@ -56,7 +60,7 @@ impl Cache {
 
     /// Remembers a frame found in `generation`. Returns the one to use: of two threads that found the same
     /// address at once, both get the first one's.
-    pub(crate) fn insert(&mut self, frame: PhysicalFrame, generation: Generation) -> Arc<PhysicalFrame> {
+    pub(crate) fn insert(&mut self, frame: PhysicalFrame, generation: LoadGeneration) -> Arc<PhysicalFrame> {
         if generation != self.generation {
             return Arc::new(frame);
         }
@@ -106,8 +110,8 @@ mod tests {
     use super::*;
     use crate::frame::Function;
 
-    const FIRST: Generation = Generation { loads: 0, unloads: 0 };
-    const LATER: Generation = Generation { loads: 1, unloads: 1 };
+    const FIRST: LoadGeneration = LoadGeneration::new(0, 0);
+    const LATER: LoadGeneration = LoadGeneration::new(1, 1);
 
     fn frame(address: usize) -> PhysicalFrame {
         PhysicalFrame { address: ReturnAddress::new(address).unwrap(), module: None, frames: Vec::new() }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::build_id::BuildId;
+use bw_dump::BuildId;
 
 /// Servers that have debug files of builds, and where what they sent is kept.
 ///

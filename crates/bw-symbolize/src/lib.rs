@@ -80,36 +80,24 @@
 //!
 //! # Unsafe code
 //!
-//! In two files, each with its reasons: `resolver/elf/loaded.rs` asks the dynamic loader for its modules,
-//! `resolver/elf/file_bytes.rs` maps files. Everything else denies it.
+//! `resolver/elf/file_bytes.rs` maps files. Everything else denies unsafe code.
 #![deny(unsafe_code)]
 
-mod build_id;
 mod cache;
 #[cfg(feature = "debuginfod")]
 mod debuginfod;
 mod frame;
-pub mod merge;
-mod module_map;
 mod name;
 mod problem;
-pub mod raw_dump;
 mod resolver;
 mod symbol_sources;
 mod symbolized_trace;
 mod symbolizer;
 
-// So that who reads dump files needs no other crate of ours to leave tasks out.
-pub use build_id::{BuildId, InvalidBuildId};
-#[doc(no_inline)]
-pub use bw_core::{InvalidTaskFilter, TaskFilter};
 #[cfg(feature = "debuginfod")]
 pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
-pub use merge::{Merge, MergedDump};
-pub use module_map::{CodeSegment, Module, ModuleMap};
 pub use problem::Problem;
-pub use raw_dump::{RawDumpError, RawDumpFile};
 pub use symbol_sources::SymbolSources;
 pub use symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 pub use symbolizer::Symbolizer;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::build_id::BuildId;
+use bw_dump::BuildId;
 
 /// Why names or lines of a module are missing, and what to do about it.
 ///

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use bw_core::{RawTaskDump, RawTrace, ReturnAddress};
+use bw_dump::ModuleMap;
+use bw_dump::loaded::LoadGeneration;
 use parking_lot::RwLock;
 
 use crate::cache::Cache;
 use crate::frame::PhysicalFrame;
-use crate::module_map::ModuleMap;
 use crate::problem::Problem;
-use crate::resolver::{Backend, Budget, Generation, Recorded, Resolver};
+use crate::resolver::{Backend, Budget, RecordedProcess, ThisProcess};
 use crate::symbol_sources::SymbolSources;
 use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 
@@ -101,9 +102,9 @@ impl Symbolizer {
         let for_frames = memory_limit / 4;
         let budget = Budget::new(memory_limit - for_frames);
         let backend = match &process {
-            Process::This => Backend::ThisProcess(Resolver::new(sources.clone(), budget)),
+            Process::This => Backend::ThisProcess(ThisProcess::new(sources.clone(), budget)),
             Process::Recorded(modules) => {
-                Backend::Recorded(Recorded::new(modules.clone(), sources.clone(), budget))
+                Backend::Recorded(RecordedProcess::new(modules.clone(), sources.clone(), budget))
             }
         };
         Self { cache: RwLock::new(Cache::new(for_frames)), backend, process, sources }
@@ -164,13 +165,13 @@ impl Symbolizer {
         self.backend.clear();
     }
 
-    fn frame(&self, address: ReturnAddress, generation: Generation) -> Arc<PhysicalFrame> {
+    fn frame(&self, address: ReturnAddress, generation: LoadGeneration) -> Arc<PhysicalFrame> {
         let cached = self.cache.read().get(address, generation);
         cached.unwrap_or_else(|| self.resolve(address, generation))
     }
 
     #[cold]
-    fn resolve(&self, address: ReturnAddress, generation: Generation) -> Arc<PhysicalFrame> {
+    fn resolve(&self, address: ReturnAddress, generation: LoadGeneration) -> Arc<PhysicalFrame> {
         self.advance(generation);
         // Asked again: the frame may have outlived a change of modules, or another thread may have found it.
         let cached = self.cache.read().get(address, generation);
@@ -182,7 +183,7 @@ impl Symbolizer {
         })
     }
 
-    fn advance(&self, now: Generation) {
+    fn advance(&self, now: LoadGeneration) {
         self.cache.write().advance(now, |frame, then, now| self.backend.outlives(frame, then, now));
     }
 }

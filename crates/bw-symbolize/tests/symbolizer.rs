@@ -100,7 +100,8 @@ fn the_same_address_gives_the_same_frame() {
 #[test]
 #[cfg(all(target_os = "linux", not(bw_portable)))]
 fn a_recorded_process_is_symbolized_like_this_one() {
-    use bw_symbolize::{ModuleMap, SymbolSources};
+    use bw_dump::ModuleMap;
+    use bw_symbolize::SymbolSources;
 
     let captured = call(|| capture(here!()));
     let recorded = Symbolizer::for_modules(ModuleMap::of_this_process(), SymbolSources::new());

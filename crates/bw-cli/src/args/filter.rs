@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use bw_symbolize::{InvalidTaskFilter, TaskFilter};
+use bw_dump::{InvalidTaskFilter, TaskFilter};
 
 /// A filter of tasks, checked, and as it was written: an agent is sent the text.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bw_symbolize::raw_dump::RawDumpReader;
+use bw_dump::RawDumpReader;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use diff::Diff;

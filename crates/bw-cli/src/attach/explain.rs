@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bw_symbolize::RawDumpError;
+use bw_dump::RawDumpError;
 
 use super::agent::{Agent, Place};
 use super::http::{Answer, Trouble};

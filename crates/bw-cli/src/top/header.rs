@@ -1,6 +1,7 @@
 //! What is said above the list.
 
-use bw_render::{Count, Elapsed, Moment};
+use bw_dump::rfc3339;
+use bw_render::{Count, Elapsed};
 
 use super::model::Model;
 use super::picture::{Picture, Stuck};
@@ -115,7 +116,7 @@ fn states(model: &Model, picture: &Picture) -> HeaderLine {
             separator = ", ";
         }
     }
-    let time = Moment::new(picture.taken_at).seconds();
+    let time = rfc3339::seconds(picture.taken_at);
     // A file may be of any day.
     let is_today = model.interval.is_some();
     let time = time.split_once('T').filter(|_| is_today).map_or(&*time, |(_, time)| time);

@@ -7,8 +7,8 @@ use super::{Difference, Grown};
 use crate::format::json::task_record::TaskJson;
 use crate::format::json::{SpawnedAt, Trace, VERSION, seconds};
 use crate::text::escape::escaped_json;
-use crate::text::moment::Moment;
 use crate::text::paths::Paths;
+use bw_dump::rfc3339;
 
 /// Tasks that are named by their ids, of those that were not polled.
 const SAMPLES: usize = 10;
@@ -77,8 +77,8 @@ impl Difference {
         let json = Json {
             format: "backtrace-waker difference",
             version: VERSION,
-            from: Moment::new(self.from).millis(),
-            to: Moment::new(self.to).millis(),
+            from: rfc3339::milliseconds(self.from),
+            to: rfc3339::milliseconds(self.to),
             between_s: seconds(self.between()),
             tasks: self.tasks,
             new: self.new_tasks().iter().map(task).collect(),

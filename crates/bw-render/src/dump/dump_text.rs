@@ -13,9 +13,9 @@ use crate::text::brief::Brief;
 use crate::text::count::{Count, Plural};
 use crate::text::elapsed::Elapsed;
 use crate::text::escape::Shortened;
-use crate::text::moment::Moment;
 use crate::text::styled::{SpanStyle, StyledText, StyledWrite};
 use crate::tree::Tree;
+use bw_dump::rfc3339;
 
 /// How to print a task dump. Data; the trees of its tasks are printed with its [`Text`].
 ///
@@ -101,7 +101,7 @@ impl DumpText {
     /// The line that sums up, and those that warn.
     pub(crate) fn summary(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
         Self::counts(out, dump)?;
-        let taken_at = Moment::new(dump.taken_at()).seconds();
+        let taken_at = rfc3339::seconds(dump.taken_at());
         write!(out, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
         warn(out, dump)
     }

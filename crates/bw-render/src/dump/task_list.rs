@@ -9,7 +9,7 @@ use crate::dump::dump_text::DumpText;
 use crate::format::json::SpawnedAt;
 use crate::format::json::task_record::TaskJson;
 use crate::text::escape::escaped_json;
-use crate::text::moment::Moment;
+use bw_dump::rfc3339;
 
 /// The version of the JSON that is written.
 const VERSION: u32 = 1;
@@ -39,7 +39,7 @@ impl DumpText {
         let list = Json {
             format: "backtrace-waker task list",
             version: VERSION,
-            taken_at: Moment::new(dump.taken_at()).millis(),
+            taken_at: rfc3339::milliseconds(dump.taken_at()),
             tasks_alive: dump.alive(),
             tasks_registered: dump.registered(),
             tasks: dump.tasks().iter().map(|task| self.json(task)).collect(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bw_core::{NoTrace, SpawnedAt, TaskState};
-use bw_symbolize::merge::{MergedGroup, MergedTask};
+use bw_dump::{MergedGroup, MergedTask};
 
 use super::MergedTrees;
 use crate::dump::shown_trees::ShownTrees;

@@ -1,15 +1,15 @@
 //! Dumps of many processes as JSON. The schema stands at [`MergedTrees::to_json`].
 
 use bw_core::NoTrace;
-use bw_symbolize::BuildId;
+use bw_dump::BuildId;
 use serde::Serialize;
 
 use super::{MergedGroups, MergedPart, MergedTrees};
 use crate::format::json::{Trace, VERSION, seconds};
 use crate::text::Text;
 use crate::text::escape::escaped_json;
-use crate::text::moment::Moment;
 use crate::text::paths::Paths;
+use bw_dump::rfc3339;
 
 /// Tasks of a group that are told.
 const SAMPLES: usize = 10;
@@ -98,8 +98,8 @@ impl<'a> Dumps<'a> {
             version: VERSION,
             dumps: dump.dumps(),
             tasks: dump.tasks(),
-            taken_first: dump.taken().map(|(first, _)| Moment::new(first).millis()),
-            taken_last: dump.taken().map(|(_, last)| Moment::new(last).millis()),
+            taken_first: dump.taken().map(|(first, _)| rfc3339::milliseconds(first)),
+            taken_last: dump.taken().map(|(_, last)| rfc3339::milliseconds(last)),
             partial_dumps: dump.partial(),
             programs: programs.collect(),
             groups: groups.collect(),

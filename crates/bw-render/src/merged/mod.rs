@@ -5,7 +5,7 @@ mod json;
 mod text;
 
 use bw_core::NoTrace;
-use bw_symbolize::MergedDump;
+use bw_dump::MergedDump;
 
 use crate::format::folded::Folded;
 use crate::format::pprof::Pprof;

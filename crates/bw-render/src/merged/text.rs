@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use bw_symbolize::merge::Program;
+use bw_dump::MergedProgram;
 
 use super::{MergedGroups, MergedPart, MergedTrees};
 use crate::dump::dump_text::{DumpText, WRAP_TASKS, no_trace, words};
 use crate::text::count::{Count, Plural};
-use crate::text::moment::Moment;
 use crate::text::styled::{SpanStyle, StyledWrite};
+use bw_dump::rfc3339;
 
 impl DumpText {
     /// Tasks of many processes that look alike once, with how many they are, in how many processes, for how long, and a few
@@ -20,7 +20,7 @@ impl DumpText {
     }
 
     /// `shop, build c1d0ffee`.
-    fn program(&self, f: &mut impl fmt::Write, program: &Program) -> fmt::Result {
+    fn program(&self, f: &mut impl fmt::Write, program: &MergedProgram) -> fmt::Result {
         let name = program.path().file_name().unwrap_or_default().to_string_lossy();
         let name = if name.is_empty() { "a program of unknown name".into() } else { name };
         write!(f, "{}", self.short(&name))?;
@@ -63,7 +63,7 @@ impl Merged<'_> {
             write!(f, "{} {} {state}", if at == 0 { ":" } else { "," }, Count(*count))?;
         }
         if let Some((first, last)) = dump.taken() {
-            let (first, last) = (Moment::new(first).seconds(), Moment::new(last).seconds());
+            let (first, last) = (rfc3339::seconds(first), rfc3339::seconds(last));
             write!(f, "; taken at {first}")?;
             if first != last {
                 write!(f, " to {last}")?;

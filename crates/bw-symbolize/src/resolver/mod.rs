@@ -2,60 +2,60 @@
 //!
 //! The contract of a backend, all of it callable from any number of threads:
 //!
-//! * `Resolver::new(sources, budget)` opens nothing. The backend may look for debug information only where `sources`
+//! * `ThisProcess::new(sources, budget)` opens nothing. The backend may look for debug information only where `sources`
 //!   say, and keeps no more of it in memory than the budget.
-//! * `generation()` says which modules are loaded, as a [`Generation`], cheaply enough to ask at every use of a
+//! * `generation()` says which modules are loaded, as a [`LoadGeneration`], cheaply enough to ask at every use of a
 //!   cached frame.
 //! * `resolve(address, generation)` finds the frames of one address, and says for which generation they hold.
 //!   It may open files, block, and take long. It never fails: what is not known is left out.
 //! * `outlives(frame, then, now)` says whether a frame found in one generation still holds in a later one.
 //! * `problems()` says why names or lines are missing.
 //! * `clear()` gives memory back.
-//! * `modules_of_this_process()`, a function of its own, lists what is loaded.
 
 use bw_core::ReturnAddress;
+use bw_dump::loaded::LoadGeneration;
 
 use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
 
 mod elf;
-pub(crate) use elf::{Budget, Recorded};
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
-pub(crate) use elf::{Resolver, modules_of_this_process};
+pub(crate) use elf::ThisProcess;
+pub(crate) use elf::{Budget, RecordedProcess};
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))))]
 mod portable;
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))))]
-pub(crate) use portable::{Resolver, modules_of_this_process};
+pub(crate) use portable::ThisProcess;
 
 /// The process whose addresses are asked for.
 pub(crate) enum Backend {
     /// This one, as it is now.
-    ThisProcess(Resolver),
+    ThisProcess(ThisProcess),
     /// Another, as it was.
-    Recorded(Recorded),
+    Recorded(RecordedProcess),
 }
 
 impl Backend {
-    pub(crate) fn generation(&self) -> Generation {
+    pub(crate) fn generation(&self) -> LoadGeneration {
         match self {
             Self::ThisProcess(resolver) => resolver.generation(),
-            Self::Recorded(_) => Generation::default(),
+            Self::Recorded(_) => LoadGeneration::default(),
         }
     }
 
     pub(crate) fn resolve(
         &self,
         address: ReturnAddress,
-        generation: Generation,
-    ) -> (Generation, PhysicalFrame) {
+        generation: LoadGeneration,
+    ) -> (LoadGeneration, PhysicalFrame) {
         match self {
             Self::ThisProcess(resolver) => resolver.resolve(address, generation),
             Self::Recorded(recorded) => (generation, recorded.resolve(address)),
         }
     }
 
-    pub(crate) fn outlives(&self, frame: &PhysicalFrame, then: Generation, now: Generation) -> bool {
+    pub(crate) fn outlives(&self, frame: &PhysicalFrame, then: LoadGeneration, now: LoadGeneration) -> bool {
         match self {
             Self::ThisProcess(resolver) => resolver.outlives(frame, then, now),
             Self::Recorded(_) => true,
@@ -75,13 +75,4 @@ impl Backend {
             Self::Recorded(recorded) => recorded.clear(),
         }
     }
-}
-
-/// How often modules were loaded and unloaded in this process. Later is greater.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Generation {
-    /// Modules loaded since the process started.
-    pub(crate) loads: u64,
-    /// Modules unloaded since the process started.
-    pub(crate) unloads: u64,
 }

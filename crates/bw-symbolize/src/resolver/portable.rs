@@ -8,19 +8,19 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use bw_core::ReturnAddress;
+use bw_dump::loaded::LoadGeneration;
 
 use crate::frame::{Frame, Function, Location, PhysicalFrame};
-use crate::module_map::Module;
 use crate::name;
 use crate::problem::Problem;
-use crate::resolver::{Budget, Generation};
+use crate::resolver::Budget;
 use crate::symbol_sources::SymbolSources;
 
 /// See the contract in [`super`].
 #[derive(Debug)]
-pub(crate) struct Resolver;
+pub(crate) struct ThisProcess;
 
-impl Resolver {
+impl ThisProcess {
     /// The `backtrace` crate looks where it looks.
     pub(crate) fn new(_: SymbolSources, _: Budget) -> Self {
         Self
@@ -32,15 +32,15 @@ impl Resolver {
     }
 
     /// Always the same: unloaded modules go unnoticed here.
-    pub(crate) fn generation(&self) -> Generation {
-        Generation::default()
+    pub(crate) fn generation(&self) -> LoadGeneration {
+        LoadGeneration::default()
     }
 
     pub(crate) fn resolve(
         &self,
         address: ReturnAddress,
-        generation: Generation,
-    ) -> (Generation, PhysicalFrame) {
+        generation: LoadGeneration,
+    ) -> (LoadGeneration, PhysicalFrame) {
         let mut frames = Vec::new();
         // `resolve` takes a return address and steps back into the call itself, so it gets the address as it is.
         let pointer = std::ptr::without_provenance_mut::<c_void>(address.get());
@@ -54,17 +54,12 @@ impl Resolver {
         (generation, PhysicalFrame { address, module: None, frames })
     }
 
-    pub(crate) fn outlives(&self, _: &PhysicalFrame, _: Generation, _: Generation) -> bool {
+    pub(crate) fn outlives(&self, _: &PhysicalFrame, _: LoadGeneration, _: LoadGeneration) -> bool {
         true
     }
 
     /// Frees nothing: what the `backtrace` crate caches belongs to the whole process.
     pub(crate) fn clear(&self) {}
-}
-
-/// None: this backend does not know them.
-pub(crate) fn modules_of_this_process() -> Vec<Module> {
-    Vec::new()
 }
 
 fn function(symbol: &backtrace::Symbol) -> Option<Function> {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use bw_core::ReturnAddress;
-use bw_symbolize::{BuildId, Module, ModuleMap, PhysicalFrame, SymbolSources, Symbolizer};
+use bw_dump::{BuildId, Module, ModuleMap};
+use bw_symbolize::{PhysicalFrame, SymbolSources, Symbolizer};
 use object::{Object, ObjectSegment, ObjectSymbol};
 
 /// Addresses asked about at most: what a file costs is bounded for each of them.

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bw_dump::{ModuleMap, RawDumpFile};
 use bw_render::{TaskTrees, Tree};
-use bw_symbolize::{
-    Frame, Function, Location, ModuleMap, PhysicalFrame, RawDumpFile, SymbolSources, SymbolizedTrace,
-    Symbolizer,
-};
+use bw_symbolize::{Frame, Function, Location, PhysicalFrame, SymbolSources, SymbolizedTrace, Symbolizer};
 use serde_json::{Value, json};
 
 use crate::snapshot::Snapshot;

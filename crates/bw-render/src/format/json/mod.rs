@@ -63,13 +63,13 @@ use serde::Serialize;
 use crate::dump::TaskTrees;
 use crate::dump::groups::Groups;
 use crate::text::escape::escaped_json;
-use crate::text::moment::Moment;
 use crate::text::paths::Paths;
 use crate::text::short_name;
 use crate::text::{Text, debug_info};
 use crate::tree::class::{Class, CratesWithSource, crate_of};
 use crate::tree::filter::Detail;
 use crate::tree::{Node, Tree};
+use bw_dump::rfc3339;
 
 pub use crate::text::escape::escaped_json as escaped;
 
@@ -271,7 +271,7 @@ impl<'a> Dump<'a> {
         Self {
             format: "backtrace-waker task dump",
             version: VERSION,
-            taken_at: Moment::new(dump.taken_at()).millis(),
+            taken_at: rfc3339::milliseconds(dump.taken_at()),
             took_ms: (dump.took().as_secs_f64() * 1e6).round() / 1e3,
             partial: dump.is_partial(),
             tasks_alive: dump.alive(),

@@ -3,8 +3,7 @@
 use std::io;
 
 use bw_core::TaskState;
-use bw_symbolize::BuildId;
-use bw_symbolize::merge::{MergedDump, MergedGroup};
+use bw_dump::{BuildId, MergedDump, MergedGroup};
 
 use super::profile::Profile;
 use super::proto::Label;

@@ -52,8 +52,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
-use bw_symbolize::ModuleMap;
-use bw_symbolize::raw_dump::Process;
+use bw_dump::{ModuleMap, Process};
 
 pub(crate) use self::merged::write as write_merged;
 use self::profile::Profile;

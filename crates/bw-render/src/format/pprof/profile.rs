@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use bw_core::ReturnAddress;
-use bw_symbolize::{BuildId, ModuleMap};
+use bw_dump::{BuildId, ModuleMap};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message;
