@@ -29,6 +29,7 @@ async fn a_dump_that_was_written_and_read_prints_as_in_its_own_process() {
     let folder = std::env::current_dir().expect("a folder");
     let text = DumpText::new(Text::new().paths(Paths::default().relative_to(folder.to_string_lossy())));
     assert_eq!(text.grouped(trees).to_string(), dump.to_string());
+    #[cfg(feature = "json")]
     assert_eq!(trees.to_json(true), dump.trees().to_json(true));
     assert!(dump.to_string().contains("async fn raw_dump::waits at tests/raw_dump.rs:"), "{dump}");
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::State;
 use axum::http::Uri;
 use backtrace_waker::Registry;
-use bw_render::Moment;
+use bw_dump::rfc3339;
 use serde::Serialize;
 
 use crate::answer::{Answer, JSON, Refusal};
@@ -35,7 +35,7 @@ struct Process<'a> {
 
 pub(crate) async fn process(State(surface): State<Arc<Surface>>, uri: Uri) -> Result<Answer, Refusal> {
     Query::new(uri.query(), &[])?;
-    let millis = |time: SystemTime| Moment::new(time).millis();
+    let millis = |time: SystemTime| rfc3339::milliseconds(time);
     let process = Process {
         format: "backtrace-waker agent",
         version: VERSION,

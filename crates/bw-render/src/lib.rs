@@ -39,7 +39,7 @@
 mod difference;
 mod dump;
 mod format;
-mod merged;
+
 mod text;
 mod tree;
 
@@ -47,16 +47,18 @@ pub use difference::{Difference, Grown};
 pub use dump::TaskTrees;
 pub use dump::dump_text::DumpText;
 pub use dump::groups::{Group, Groups};
+pub use dump::merged_trees::MergedTrees;
 pub use format::folded::Folded;
+#[cfg(feature = "html")]
 pub use format::html::{self, Html};
+#[cfg(feature = "json")]
 pub use format::json::{self, Json};
+#[cfg(feature = "pprof")]
 pub use format::pprof::{self, Pprof};
-pub use merged::{MergedGroups, MergedPart, MergedTrees};
 pub use text::brief::Brief;
 pub use text::count::Count;
 pub use text::elapsed::Elapsed;
 pub use text::escape::Escaped;
-pub use text::moment::Moment;
 pub use text::palette::Palette;
 pub use text::paths::Paths;
 pub use text::styled::{SpanStyle, StyledLine, StyledSpan, StyledText};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use backtrace_waker::RawDumpFile;
-use bw_render::Moment;
+use bw_dump::rfc3339;
 use parking_lot::Mutex;
 
 use super::report::Report;
@@ -159,7 +159,7 @@ impl fmt::Debug for Folder {
 /// Sorts by time. With a number, and the process', so that no two mean the same file.
 fn name(at: SystemTime, reason: &str, number: u32) -> String {
     // No colons: not every file system takes them, and other programs take them for hosts.
-    let at = Moment::new(at).millis().replace(':', "-");
+    let at = rfc3339::milliseconds(at).replace(':', "-");
     format!("{PREFIX}{at}-{}-{number}-{reason}{SUFFIX}", std::process::id())
 }
 

@@ -1,13 +1,12 @@
 //! What changed between two dumps, as JSON.
 
-use bw_core::TaskRecord;
+use bw_dump::rfc3339;
 use serde::Serialize;
 
 use super::{Difference, Grown};
-use crate::format::json::task_record::TaskJson;
-use crate::format::json::{SpawnedAt, Trace, VERSION, seconds};
-use crate::text::escape::escaped_json;
-use crate::text::moment::Moment;
+use crate::format::json::task_fields::{SpawnedAt, TaskFields, seconds};
+use crate::format::json::trace_json::Trace;
+use crate::format::json::{VERSION, written};
 use crate::text::paths::Paths;
 
 /// Tasks that are named by their ids, of those that were not polled.
@@ -21,8 +20,8 @@ struct Json<'a> {
     to: String,
     between_s: f64,
     tasks: usize,
-    new: Vec<TaskJson<'a>>,
-    gone: Vec<TaskJson<'a>>,
+    new: Vec<TaskFields<'a>>,
+    gone: Vec<TaskFields<'a>>,
     unpolled: Vec<State>,
     grown: Vec<Group<'a>>,
 }
@@ -43,7 +42,7 @@ struct Group<'a> {
     state: &'static str,
     oldest_s: Option<f64>,
     youngest_s: Option<f64>,
-    joined: Vec<TaskJson<'a>>,
+    joined: Vec<TaskFields<'a>>,
     spawned_at: Vec<SpawnedAt<'a>>,
     trace: Option<Trace<'a>>,
 }
@@ -77,12 +76,12 @@ impl Difference {
         let json = Json {
             format: "backtrace-waker difference",
             version: VERSION,
-            from: Moment::new(self.from).millis(),
-            to: Moment::new(self.to).millis(),
+            from: rfc3339::milliseconds(self.from),
+            to: rfc3339::milliseconds(self.to),
             between_s: seconds(self.between()),
             tasks: self.tasks,
-            new: self.new_tasks().iter().map(task).collect(),
-            gone: self.gone().iter().map(task).collect(),
+            new: self.new_tasks().iter().map(TaskFields::with_full_path).collect(),
+            gone: self.gone().iter().map(TaskFields::with_full_path).collect(),
             unpolled: states
                 .iter()
                 .map(|of_state| {
@@ -98,17 +97,8 @@ impl Difference {
                 .collect(),
             grown: self.grown().iter().map(Group::new).collect(),
         };
-        // Nothing in it can fail to be written: keys are strings, and numbers are finite.
-        escaped_json(serde_json::to_string(&json).unwrap_or_default())
+        written(&json, false)
     }
-}
-
-fn task(task: &TaskRecord) -> TaskJson<'_> {
-    TaskJson::new(task, place)
-}
-
-fn place(at: &bw_core::SpawnedAt) -> SpawnedAt<'_> {
-    SpawnedAt { file: at.file(), line: at.line(), column: at.column() }
 }
 
 impl<'a> Group<'a> {
@@ -119,9 +109,9 @@ impl<'a> Group<'a> {
             state: grown.state().name(),
             oldest_s: grown.oldest().map(seconds),
             youngest_s: grown.youngest().map(seconds),
-            joined: grown.joined.iter().map(task).collect(),
-            spawned_at: grown.spawned_at.iter().map(place).collect(),
-            trace: grown.tree.as_ref().map(|tree| Trace::new(tree, &Paths::default())),
+            joined: grown.joined.iter().map(TaskFields::with_full_path).collect(),
+            spawned_at: grown.spawned_at.iter().map(SpawnedAt::full).collect(),
+            trace: grown.tree().map(|tree| Trace::new(tree, &Paths::default())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What changed between two dumps of one process.
 
+#[cfg(feature = "json")]
 mod difference_json;
 mod difference_text;
 
@@ -21,10 +22,10 @@ use crate::tree::Tree;
 /// grew. Prints itself; made by [`TaskTrees::since`].
 #[derive(Clone, Debug)]
 pub struct Difference {
-    pub(crate) from: SystemTime,
-    pub(crate) to: SystemTime,
+    from: SystemTime,
+    to: SystemTime,
     /// How many tasks the newer one has.
-    pub(crate) tasks: usize,
+    tasks: usize,
     new: Vec<TaskRecord>,
     gone: Vec<TaskRecord>,
     unpolled: Vec<TaskRecord>,
@@ -51,7 +52,7 @@ pub struct Grown {
     state: TaskState,
     youngest: Option<Duration>,
     oldest: Option<Duration>,
-    pub(crate) tree: Option<Tree>,
+    tree: Option<Tree>,
     /// The id of the first of them.
     first: TaskId,
 }
@@ -100,6 +101,12 @@ impl Difference {
     #[must_use]
     pub fn between(&self) -> Duration {
         self.to.duration_since(self.from).unwrap_or_default()
+    }
+
+    /// How many tasks the newer one has.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.tasks
     }
 
     /// Tasks that only the newer one has, as it has them.
@@ -231,6 +238,12 @@ impl Grown {
     #[must_use]
     pub fn state(&self) -> &TaskState {
         &self.state
+    }
+
+    /// The tree of where they wait, if they have one, not filtered.
+    #[must_use]
+    pub fn tree(&self) -> Option<&Tree> {
+        self.tree.as_ref()
     }
 
     /// For how long the first of them has been where it is.

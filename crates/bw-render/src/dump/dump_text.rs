@@ -6,16 +6,16 @@ use std::time::Duration;
 use bw_core::{NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, TaskState};
 
 use crate::dump::TaskTrees;
-use crate::dump::groups::{Group, Groups};
+use crate::dump::groups::{Group, Grouping, Groups};
 use crate::dump::shown_trees::ShownTrees;
 use crate::text::Text;
 use crate::text::brief::Brief;
 use crate::text::count::{Count, Plural};
 use crate::text::elapsed::Elapsed;
 use crate::text::escape::Shortened;
-use crate::text::moment::Moment;
 use crate::text::styled::{SpanStyle, StyledText, StyledWrite};
 use crate::tree::Tree;
+use bw_dump::rfc3339;
 
 /// How to print a task dump. Data; the trees of its tasks are printed with its [`Text`].
 ///
@@ -71,7 +71,8 @@ impl DumpText {
     #[must_use]
     pub fn body(&self, groups: &Groups<'_>, group: &Group) -> StyledText {
         let mut body = StyledText::new();
-        let _never_fails = self.write_body(&mut body, groups, group);
+        let state = &groups.first(group).status().state;
+        let _never_fails = self.write_body(&mut body, &groups.grouping, group, state);
         body
     }
 
@@ -101,7 +102,7 @@ impl DumpText {
     /// The line that sums up, and those that warn.
     pub(crate) fn summary(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
         Self::counts(out, dump)?;
-        let taken_at = Moment::new(dump.taken_at()).seconds();
+        let taken_at = rfc3339::seconds(dump.taken_at());
         write!(out, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
         warn(out, dump)
     }
@@ -137,7 +138,7 @@ impl DumpText {
     ) -> fmt::Result {
         let more = tasks.len().saturating_sub(self.samples);
         for (at, task) in tasks.by_ref().take(self.samples).enumerate() {
-            write!(out, "{}{}", if at == 0 { "" } else { ", " }, self.title(task))?;
+            write!(out, "{}{}", if at == 0 { "" } else { ", " }, self.title(task.id(), task.name()))?;
         }
         if more > 0 && self.samples > 0 {
             write!(out, ", {}", self.text.ellipsis())?;
@@ -151,15 +152,11 @@ impl DumpText {
     }
 
     /// `17 "connection"`.
-    pub(crate) fn title<'a>(&self, task: &'a TaskRecord) -> TaskTitle<'a> {
-        TaskTitle { id: task.id(), name: task.name().map(|name| self.short(name)) }
+    pub(crate) fn title<'a>(&self, id: TaskId, name: Option<&'a str>) -> TaskTitle<'a> {
+        TaskTitle { id, name: name.map(|name| self.short(name)) }
     }
 
-    pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, task: &TaskRecord) -> fmt::Result {
-        self.spawned_at_place(f, task.spawned_at())
-    }
-
-    pub(crate) fn spawned_at_place(&self, f: &mut impl fmt::Write, at: &SpawnedAt) -> fmt::Result {
+    pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, at: &SpawnedAt) -> fmt::Result {
         let file = self.short(self.text.path_of_task(at.file()));
         write!(f, "spawned at {file}:{}:{}", at.line(), at.column())
     }
@@ -207,7 +204,7 @@ impl DumpText {
     /// All about one task but its tree.
     pub(crate) fn heading(&self, f: &mut impl StyledWrite, task: &TaskRecord) -> fmt::Result {
         let status = task.status();
-        f.styled(SpanStyle::Heading, format_args!("task {}", self.title(task)))?;
+        f.styled(SpanStyle::Heading, format_args!("task {}", self.title(task.id(), task.name())))?;
         f.write_str(": ")?;
         self.state(f, &status.state, 1, status.in_state, status.in_state)?;
         write!(f, ", {}", Polls(status.polls))?;
@@ -215,7 +212,7 @@ impl DumpText {
             write!(f, ", {} old", Elapsed(age))?;
         }
         f.write_str(", ")?;
-        self.spawned_at(f, task)?;
+        self.spawned_at(f, task.spawned_at())?;
         match task.parent() {
             Some(parent) => write!(f, ", child of {parent}"),
             None => Ok(()),
@@ -338,44 +335,56 @@ struct Grouped<'a> {
 
 impl fmt::Display for Grouped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let out = &mut self.settings.text.painter(f);
-        DumpText::summary(out, self.groups.trees.dump())?;
-        for group in self.groups.iter() {
-            out.write_str("\n\n")?;
-            self.settings.group(out, &self.groups, group)?;
-        }
-        self.groups.shown.footer(out)
+        let (settings, groups) = (self.settings, &self.groups);
+        let out = &mut settings.text.painter(f);
+        DumpText::summary(out, groups.trees.dump())?;
+        settings.paragraphs(out, &groups.grouping, |out, group| {
+            let first = groups.first(group);
+            out.write_char(' ')?;
+            settings.state(out, &first.status().state, group.len(), group.youngest(), group.oldest())?;
+            out.write_str(": ")?;
+            settings.samples_of(out, groups.tasks(group))?;
+            out.write_char('\n')?;
+            settings.spawned_at(out, first.spawned_at())?;
+            let others = groups.tasks(group).filter(|task| task.spawned_at() != first.spawned_at()).count();
+            if others > 0 {
+                write!(out, ", and {} elsewhere", Count(others))?;
+            }
+            Ok(&first.status().state)
+        })
     }
 }
 
 impl DumpText {
-    pub(crate) fn group(&self, f: &mut impl StyledWrite, groups: &Groups<'_>, group: &Group) -> fmt::Result {
-        let first = groups.first(group);
-        f.styled(SpanStyle::Heading, format_args!("{}", Plural(group.len(), "task")))?;
-        f.write_char(' ')?;
-        self.state(f, &first.status().state, group.len(), group.youngest(), group.oldest())?;
-        f.write_str(": ")?;
-        self.samples_of(f, groups.tasks(group))?;
-        f.write_str("\n")?;
-        self.spawned_at(f, first)?;
-        let others = groups.tasks(group).filter(|task| task.spawned_at() != first.spawned_at()).count();
-        if others > 0 {
-            write!(f, ", and {} elsewhere", Count(others))?;
+    /// A paragraph for each group: how many tasks it has, what `heading` says of them, and where they wait. `heading` returns
+    /// what they do. Below all of them, what is not shown.
+    pub(crate) fn paragraphs<'a, W: StyledWrite>(
+        &self,
+        out: &mut W,
+        grouping: &Grouping,
+        mut heading: impl FnMut(&mut W, &Group) -> Result<&'a TaskState, fmt::Error>,
+    ) -> fmt::Result {
+        for group in &grouping.groups {
+            out.write_str("\n\n")?;
+            out.styled(SpanStyle::Heading, format_args!("{}", Plural(group.len(), "task")))?;
+            let state = heading(out, group)?;
+            out.write_char('\n')?;
+            self.write_body(out, grouping, group, state)?;
         }
-        f.write_str("\n")?;
-        self.write_body(f, groups, group)
+        grouping.shown.footer(out)
     }
 
     /// See [`body`](Self::body).
     pub(crate) fn write_body(
         &self,
         out: &mut impl StyledWrite,
-        groups: &Groups<'_>,
+        grouping: &Grouping,
         group: &Group,
+        state: &TaskState,
     ) -> fmt::Result {
-        match groups.tree_of(group) {
+        match grouping.tree_of(group) {
             Ok(tree) => self.text.write_filtered(out, tree),
-            Err(reason) => no_trace(out, reason, &groups.first(group).status().state),
+            Err(reason) => no_trace(out, reason, state),
         }
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod child_places;
 pub(crate) mod dump_text;
 pub(crate) mod groups;
+pub(crate) mod merged_text;
+pub(crate) mod merged_trees;
 pub(crate) mod shown_trees;
 pub(crate) mod task_hierarchy;
 pub(crate) mod task_list;

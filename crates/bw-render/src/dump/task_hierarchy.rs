@@ -7,7 +7,7 @@ use bw_core::TaskId;
 
 use crate::dump::TaskTrees;
 use crate::dump::child_places::ParentTrees;
-use crate::dump::dump_text::{DumpText, no_trace};
+use crate::dump::dump_text::DumpText;
 use crate::dump::groups::Groups;
 use crate::text::count::Plural;
 use crate::text::styled::{SpanStyle, StyledText, StyledWrite};
@@ -29,12 +29,7 @@ impl DumpText {
     #[must_use]
     pub fn tree<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
         let groups = trees.groups(self.text());
-        let mut group_of = vec![0; trees.dump().tasks().len()];
-        for (number, group) in groups.iter().enumerate() {
-            for &at in group.indices() {
-                group_of[at] = number;
-            }
-        }
+        let group_of = groups.of_tasks();
         TaskHierarchy { settings: self, family: Family::new(trees), groups, group_of }
     }
 }
@@ -149,7 +144,7 @@ impl fmt::Display for TaskHierarchy<'_> {
                 ahead.push(Ahead::Lines { lines, prefix: below.clone() });
             }
         }
-        self.groups.shown.footer(out)
+        self.groups.grouping.shown.footer(out)
     }
 }
 
@@ -188,7 +183,7 @@ impl TaskHierarchy<'_> {
         f.write_str(": ")?;
         self.settings.samples_of(f, tasks.iter().map(|&at| &all[at]))?;
         f.write_str(", ")?;
-        self.settings.spawned_at(f, &all[tasks[0]])
+        self.settings.spawned_at(f, all[tasks[0]].spawned_at())
     }
 
     /// The other lines, and the children.
@@ -231,12 +226,10 @@ impl TaskHierarchy<'_> {
     /// What a task without children prints.
     fn body(&self, at: usize) -> StyledText {
         let mut body = StyledText::new();
-        let group = &self.groups.groups[self.group_of[at]];
+        let grouping = &self.groups.grouping;
         let state = &self.groups.trees.dump().tasks()[at].status().state;
-        let _never_fails = match self.groups.tree_of(group) {
-            Ok(tree) => self.settings.text().write_filtered(&mut body, tree),
-            Err(reason) => no_trace(&mut body, reason, state),
-        };
+        let group = &grouping.groups[self.group_of[at]];
+        let _never_fails = self.settings.write_body(&mut body, grouping, group, state);
         body
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 use bw_core::NoTrace;
 
 use crate::dump::TaskTrees;
+use crate::dump::groups::TaskSet;
+use crate::dump::merged_trees::MergedTrees;
 use crate::text::shown_node::ShownName;
 use crate::tree::filter::Detail;
 use crate::tree::{Node, Tree};
@@ -46,24 +48,24 @@ impl TaskTrees<'_> {
     /// tasks.
     #[must_use]
     pub fn folded(&self, detail: Detail) -> Folded {
-        Folded::new(*self, detail)
+        Folded::new(self.all_trees(), self.dump().tasks(), detail)
+    }
+}
+
+impl MergedTrees<'_> {
+    /// Returns the dumps as folded stacks, with the frames that `detail` shows, counted by tasks. Builds are not told apart.
+    /// Allocates.
+    #[must_use]
+    pub fn folded(&self, detail: Detail) -> Folded {
+        Folded::new(self.all_trees(), self.dump().groups(), detail)
     }
 }
 
 impl Folded {
-    pub(crate) fn new(trees: TaskTrees<'_>, detail: Detail) -> Self {
-        Self::of(trees.all_trees(), trees.dump().tasks().iter().map(|task| (task.trace(), 1)), detail)
-    }
-
-    /// Of so many tasks that wait in each of those trees, or have none.
-    pub(crate) fn of(
-        trees: &[Tree],
-        counts: impl IntoIterator<Item = (Result<usize, NoTrace>, usize)>,
-        detail: Detail,
-    ) -> Self {
+    fn new<T: TaskSet>(trees: &[Tree], sets: &[T], detail: Detail) -> Self {
         let mut tasks_of = vec![0; trees.len()];
         let mut without: Vec<(NoTrace, usize)> = Vec::new();
-        for (trace, tasks) in counts {
+        for (trace, tasks) in sets.iter().map(|set| (set.trace(), set.tasks())) {
             // A tree that is missing counts as a trace that nobody asked for, as in every form of output.
             let reason = match trace {
                 Ok(trace) if trace < tasks_of.len() => {

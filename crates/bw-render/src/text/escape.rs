@@ -1,6 +1,6 @@
 //! Text from debug information is not to be trusted: whoever built the program chose it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// Prints text with everything escaped that could do more than show a character: control characters, which a terminal
 /// obeys, and the invisible and direction-changing ones, which make text look like other text. Those become `\u{1b}` and the
@@ -26,7 +26,7 @@ impl fmt::Display for Escaped<'_> {
 /// Control characters, line and paragraph separators, what changes the direction of text, and all that Unicode calls
 /// `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt): invisible unless a font makes an effort. Some of those may
 /// stand in identifiers.
-fn is_dangerous(c: char) -> bool {
+pub(crate) fn is_dangerous(c: char) -> bool {
     c.is_control()
         || matches!(c,
             // Soft hyphen, grapheme joiner, Arabic letter mark.
@@ -47,28 +47,6 @@ fn is_dangerous(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             // Tags, more variation selectors, reserved.
             | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// JSON with everything escaped that [`Escaped`] escapes. JSON itself only wants that of characters below U+0020, and has an
-/// escape for every character: the meaning stays the same. Allocates only where there is something to escape.
-#[must_use]
-pub fn escaped_json(json: String) -> String {
-    // What is left stands in strings: all else is ASCII, and white space is none of ours.
-    let is_left = |c: char| c >= '\u{7f}' && is_dangerous(c);
-    if !json.contains(is_left) {
-        return json;
-    }
-    let mut escaped = String::with_capacity(json.len() + json.len() / 8);
-    let mut rest = &*json;
-    while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_left(c)) {
-        escaped.push_str(&rest[..at]);
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            // Writing to a string cannot fail.
-            let _ = write!(escaped, "\\u{unit:04x}");
-        }
-        rest = &rest[at + c.len_utf8()..];
-    }
-    escaped + rest
 }
 
 /// Text of at most so many bytes, and how many characters had to go.
@@ -128,20 +106,6 @@ mod tests {
         let invisible = "a\u{fe0f}b\u{3164}c\u{e0101}d\u{34f}e\u{115f}";
         assert_eq!(Escaped(invisible).to_string(), r"a\u{fe0f}b\u{3164}c\u{e0101}d\u{34f}e\u{115f}");
         assert_eq!(Escaped("größe::日本").to_string(), "größe::日本");
-    }
-
-    #[test]
-    fn json_stays_the_same_json() {
-        let names = ["a\u{9b}[31m\u{202e}b\u{e0101}c", "\u{7f}\n\"\\u202e", "größe 🦀"];
-        let json = serde_json::to_string_pretty(&names).unwrap();
-        let escaped = escaped_json(json.clone());
-        assert!(!escaped.contains(|c| c != '\n' && is_dangerous(c)), "{escaped:?}");
-        assert!(
-            escaped.contains(r"a\u009b[31m\u202eb\udb40\udd01c") && escaped.contains("größe 🦀"),
-            "{escaped}"
-        );
-        assert_eq!(serde_json::from_str::<Vec<String>>(&escaped).unwrap(), names);
-        assert_eq!(escaped_json("[\n]".into()), "[\n]");
     }
 
     #[test]

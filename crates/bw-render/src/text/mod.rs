@@ -5,7 +5,6 @@ pub(crate) mod count;
 pub(crate) mod debug_info;
 pub(crate) mod elapsed;
 pub(crate) mod escape;
-pub(crate) mod moment;
 pub(crate) mod palette;
 pub(crate) mod paths;
 pub(crate) mod short_name;

@@ -52,6 +52,7 @@ impl Paths {
     }
 
     /// Returns the same, short where nothing else was said.
+    #[cfg(feature = "html")]
     pub(crate) fn or_short(&self) -> Self {
         Self { full: Some(self.full.unwrap_or(false)), ..self.clone() }
     }

@@ -201,6 +201,7 @@ impl Class {
     }
 
     /// Whose it is, for programs: a combinator is its library's.
+    #[cfg(feature = "json")]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::User => "user",

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::format::json::{Dump, SpawnedAt, Task, Trace, TraceNode, View};
+use crate::format::json::task_fields::SpawnedAt;
+use crate::format::json::trace_json::{Trace, TraceNode, View};
+use crate::format::json::{Dump, Task};
 use crate::text::shown_node::ShownName;
 
 #[derive(Serialize)]
@@ -171,18 +173,19 @@ impl Places {
 
 impl Tasks {
     fn push<'a>(&mut self, task: &'a Task<'a>, strings: &mut Strings<'a>, places: &mut Known<SpawnedAt<'a>>) {
-        if let Some(thread) = task.thread {
+        let Task { fields, .. } = task;
+        if let Some(thread) = fields.thread {
             self.threads.push((self.id.len(), strings.maybe(thread.name), thread.id));
         }
-        self.id.push(task.id);
-        self.name.push(strings.maybe(task.name));
-        self.parent.push(task.parent);
-        self.nested.push(task.nested.into());
-        self.place.push(places.number(task.spawned_at));
-        self.polls.push(task.polls);
-        self.age.push(task.age_s.map(millis));
-        self.state.push(strings.text(task.state));
-        self.in_state.push(task.in_state_s.map(millis));
+        self.id.push(fields.id);
+        self.name.push(strings.maybe(fields.name));
+        self.parent.push(fields.parent);
+        self.nested.push(fields.nested.into());
+        self.place.push(places.number(fields.spawned_at));
+        self.polls.push(fields.polls);
+        self.age.push(fields.age_s.map(millis));
+        self.state.push(strings.text(fields.state));
+        self.in_state.push(fields.in_state_s.map(millis));
         self.trace.push(task.trace);
         self.no_trace.push(strings.maybe(task.no_trace));
         self.group.push(task.group);

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use crate::dump::TaskTrees;
 use crate::format::json::Dump;
-use crate::text::escape::escaped_json;
+use crate::format::json::escaped;
 use crate::text::paths::Paths;
 
 mod columns;
@@ -146,7 +146,7 @@ fn inert(json: &str) -> String {
         rest = &rest[at + 1..];
     }
     inert.push_str(rest);
-    escaped_json(inert)
+    escaped(inert)
 }
 
 #[cfg(test)]

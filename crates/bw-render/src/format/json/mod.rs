@@ -51,27 +51,28 @@
 //! | `….nodes[].count` | how many equal ones it stands for, what is printed as `(×N)` |
 //! | `….nodes[].truncated`, `.foreign`, `.yield`, `.blocked` | as of a node, of those it stands for |
 
-pub(crate) mod task_record;
+mod json_escape;
+mod merged_json;
+pub(crate) mod task_fields;
+mod task_list_json;
+pub(crate) mod trace_json;
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::time::Duration;
 
-use bw_core::{NoTrace, TaskRecord, TaskState};
+use bw_core::{NoTrace, TaskRecord};
+use bw_dump::rfc3339;
 use serde::Serialize;
 
+use self::task_fields::{SpawnedAt, TaskFields, seconds};
+use self::trace_json::Trace;
 use crate::dump::TaskTrees;
 use crate::dump::groups::Groups;
-use crate::text::escape::escaped_json;
-use crate::text::moment::Moment;
 use crate::text::paths::Paths;
-use crate::text::short_name;
 use crate::text::{Text, debug_info};
-use crate::tree::class::{Class, CratesWithSource, crate_of};
-use crate::tree::filter::Detail;
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 
-pub use crate::text::escape::escaped_json as escaped;
+pub use self::json_escape::escaped;
 
 /// The version of the format that is written.
 pub const VERSION: u32 = 1;
@@ -113,11 +114,7 @@ impl Json {
     /// distinct tree twice.
     #[must_use]
     pub fn render(&self, trees: TaskTrees<'_>) -> String {
-        let dump = Dump::new(trees, &self.paths);
-        let text =
-            if self.pretty { serde_json::to_string_pretty(&dump) } else { serde_json::to_string(&dump) };
-        // Nothing in it can fail to be written: keys are strings, and numbers are finite.
-        escaped_json(text.unwrap_or_default())
+        written(&Dump::new(trees, &self.paths), self.pretty)
     }
 }
 
@@ -128,6 +125,13 @@ impl TaskTrees<'_> {
     pub fn to_json(&self, pretty: bool) -> String {
         Json::new().pretty(pretty).render(*self)
     }
+}
+
+/// Writes an object, and escapes what a terminal would obey.
+pub(crate) fn written(object: &impl Serialize, pretty: bool) -> String {
+    let json = if pretty { serde_json::to_string_pretty(object) } else { serde_json::to_string(object) };
+    // Nothing in it can fail to be written: keys are strings, and numbers are finite.
+    escaped(json.unwrap_or_default())
 }
 
 #[derive(Serialize)]
@@ -162,86 +166,11 @@ pub(crate) struct Group<'a> {
 
 #[derive(Serialize)]
 pub(crate) struct Task<'a> {
-    pub(crate) id: u64,
-    pub(crate) name: Option<&'a str>,
-    pub(crate) parent: Option<u64>,
-    pub(crate) nested: bool,
-    pub(crate) spawned_at: SpawnedAt<'a>,
-    pub(crate) polls: u64,
-    pub(crate) age_s: Option<f64>,
-    pub(crate) state: &'static str,
-    pub(crate) in_state_s: Option<f64>,
-    pub(crate) thread: Option<Thread<'a>>,
+    #[serde(flatten)]
+    pub(crate) fields: TaskFields<'a>,
     pub(crate) trace: Option<usize>,
     pub(crate) no_trace: Option<&'static str>,
     pub(crate) group: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub(crate) struct SpawnedAt<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-}
-
-#[derive(Clone, Copy, Serialize)]
-pub(crate) struct Thread<'a> {
-    pub(crate) name: Option<&'a str>,
-    pub(crate) id: Option<u64>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Trace<'a> {
-    pub(crate) dropped: usize,
-    pub(crate) blank: usize,
-    pub(crate) nodes: Vec<TraceNode<'a>>,
-    pub(crate) user: View,
-    pub(crate) library: View,
-}
-
-#[derive(Serialize)]
-pub(crate) struct TraceNode<'a> {
-    /// What it is made of.
-    #[serde(skip)]
-    pub(crate) node: &'a Node,
-    pub(crate) parent: Option<usize>,
-    pub(crate) function: Option<&'a str>,
-    path: Option<&'a str>,
-    pub(crate) file: Option<&'a str>,
-    pub(crate) line: Option<u32>,
-    pub(crate) column: Option<u32>,
-    module: Option<&'a str>,
-    offset: Option<u64>,
-    address: Option<String>,
-    ends: usize,
-    pub(crate) truncated: bool,
-    pub(crate) foreign: bool,
-    #[serde(rename = "yield")]
-    pub(crate) is_yield: bool,
-    pub(crate) blocked: bool,
-    pub(crate) short: Option<String>,
-    #[serde(rename = "crate")]
-    pub(crate) owner: Option<&'a str>,
-    pub(crate) class: &'static str,
-}
-
-/// What is left of a tree.
-#[derive(Serialize)]
-pub(crate) struct View {
-    pub(crate) hidden: usize,
-    pub(crate) nodes: Vec<ViewNode>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct ViewNode {
-    pub(crate) node: usize,
-    pub(crate) parent: Option<usize>,
-    pub(crate) count: usize,
-    pub(crate) truncated: bool,
-    pub(crate) foreign: bool,
-    #[serde(rename = "yield")]
-    pub(crate) is_yield: bool,
-    pub(crate) blocked: bool,
 }
 
 impl<'a> Dump<'a> {
@@ -261,17 +190,11 @@ impl<'a> Dump<'a> {
         }
         let number = |task: &TaskRecord| numbers.get(task.trace().ok()?).copied().flatten();
         let groups = trees.groups(&Text::new());
-        let mut group_of = vec![0; dump.tasks().len()];
-        for (number, group) in groups.iter().enumerate() {
-            for &at in group.indices() {
-                group_of[at] = number;
-            }
-        }
-        let tasks = dump.tasks().iter().zip(group_of);
+        let tasks = dump.tasks().iter().zip(groups.of_tasks());
         Self {
             format: "backtrace-waker task dump",
             version: VERSION,
-            taken_at: Moment::new(dump.taken_at()).millis(),
+            taken_at: rfc3339::milliseconds(dump.taken_at()),
             took_ms: (dump.took().as_secs_f64() * 1e6).round() / 1e3,
             partial: dump.is_partial(),
             tasks_alive: dump.alive(),
@@ -292,11 +215,6 @@ fn notes(trees: &[Tree]) -> Vec<&'static str> {
     debug_info.into_iter().chain(paths).collect()
 }
 
-/// To the microsecond.
-pub(crate) fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e6
-}
-
 impl<'a> Group<'a> {
     fn new(
         groups: &Groups<'a>,
@@ -315,7 +233,10 @@ impl<'a> Group<'a> {
             no_trace: group.no_trace().map(NoTrace::name),
             ids: tasks().take(SAMPLES).map(|task| task.id().get()).collect(),
             names: first_distinct(tasks().filter_map(TaskRecord::name), SAMPLES),
-            spawned_at: first_distinct(tasks().map(|task| SpawnedAt::new(task, paths)), PLACES),
+            spawned_at: first_distinct(
+                tasks().map(|task| SpawnedAt::new(task.spawned_at(), |path| paths.show(path, true))),
+                PLACES,
+            ),
         }
     }
 }
@@ -328,84 +249,7 @@ fn first_distinct<T: Copy + Eq + Hash>(all: impl Iterator<Item = T>, most: usize
 
 impl<'a> Task<'a> {
     fn new(task: &'a TaskRecord, trace: Option<usize>, group: usize, paths: &Paths) -> Self {
-        let status = task.status();
-        Self {
-            id: task.id().get(),
-            name: task.name(),
-            parent: task.parent().map(bw_core::TaskId::get),
-            nested: task.is_nested(),
-            spawned_at: SpawnedAt::new(task, paths),
-            polls: status.polls,
-            age_s: status.age.map(seconds),
-            state: status.state.name(),
-            in_state_s: status.in_state.map(seconds),
-            thread: match &status.state {
-                TaskState::Polling(thread) => Some(Thread { name: thread.name(), id: thread.os_id() }),
-                _ => None,
-            },
-            trace,
-            no_trace: task.trace().err().map(NoTrace::name),
-            group,
-        }
-    }
-}
-
-impl<'a> SpawnedAt<'a> {
-    fn new(task: &'a TaskRecord, paths: &Paths) -> Self {
-        let at = task.spawned_at();
-        Self { file: paths.show(at.file(), true), line: at.line(), column: at.column() }
-    }
-}
-
-impl<'a> Trace<'a> {
-    pub(crate) fn new(tree: &'a Tree, paths: &Paths) -> Self {
-        let crates = CratesWithSource::of(tree.nodes().iter().map(|node| &node.frame));
-        let nodes = tree.nodes().iter().map(|node| TraceNode::new(node, &crates, paths)).collect();
-        let (user, library) = (View::new(tree, Detail::User), View::new(tree, Detail::Library));
-        Self { dropped: tree.dropped(), blank: tree.blank(), nodes, user, library }
-    }
-}
-
-impl<'a> TraceNode<'a> {
-    fn new(node: &'a Node, crates: &CratesWithSource<'_>, paths: &Paths) -> Self {
-        let (function, location) = (node.frame.function.as_ref(), node.frame.location.as_ref());
-        let module = node.place.module.as_ref();
-        let short = function.map(|function| (short_name::shorten(&function.name, "…"), &*function.name));
-        Self {
-            node,
-            parent: node.parent,
-            function: function.map(|function| &*function.name),
-            path: function.map(|function| &*function.path),
-            file: location.map(|location| paths.show(&location.file, true)),
-            line: location.and_then(|location| location.line),
-            column: location.and_then(|location| location.column),
-            module: module.map(|module| &*module.path),
-            offset: module.map(|module| module.offset),
-            address: module.is_none().then(|| format!("{:#x}", node.place.address)),
-            ends: node.ends,
-            truncated: node.marks.truncated,
-            foreign: node.marks.foreign,
-            is_yield: node.marks.is_yield,
-            blocked: node.marks.blocked,
-            short: short.and_then(|(short, name)| (short != name).then(|| short.into_owned())),
-            owner: function.and_then(|function| crate_of(&function.path)),
-            class: Class::of_node(node, crates).name(),
-        }
-    }
-}
-
-impl View {
-    fn new(tree: &Tree, detail: Detail) -> Self {
-        let tree = tree.filtered(detail);
-        let node = |node: &Node| ViewNode {
-            node: node.source,
-            parent: node.parent,
-            count: node.count,
-            truncated: node.marks.truncated,
-            foreign: node.marks.foreign,
-            is_yield: node.marks.is_yield,
-            blocked: node.marks.blocked,
-        };
-        Self { hidden: tree.hidden().total(), nodes: tree.nodes().iter().map(node).collect() }
+        let fields = TaskFields::new(task, |path| paths.show(path, true));
+        Self { fields, trace, no_trace: task.trace().err().map(NoTrace::name), group }
     }
 }

@@ -41,7 +41,7 @@
 //! Each task has a sample of its own, since labels tell it from others; what they share is written once. 100,000 tasks, half of which have
 //! names of their own, are 5 MB, compressed 1.8 MB. Names and paths are escaped: readers print them to terminals.
 
-mod merged;
+mod labels;
 mod profile;
 mod proto;
 mod stacks;
@@ -54,17 +54,14 @@ use std::time::{Duration, SystemTime};
 use bw_core::{NoTrace, RawTaskDump, TaskRecord, TaskState};
 use bw_dump::{ModuleMap, Process};
 
-pub(crate) use self::merged::write as write_merged;
+use self::labels::TaskKeys;
 use self::profile::Profile;
 use self::proto::Label;
 use self::stacks::Stacks;
 use crate::dump::TaskTrees;
-use crate::text::escape::Shortened;
+use crate::dump::merged_trees::MergedTrees;
 use crate::text::paths::Paths;
 use crate::tree::filter::Detail;
-
-/// Names of tasks and threads, and paths in labels, longer than this many bytes are cut in the middle.
-const NAME_BYTES: usize = 200;
 
 /// How to write a profile. Data.
 #[derive(Clone, Debug)]
@@ -134,31 +131,73 @@ impl TaskTrees<'_> {
     #[must_use]
     pub fn to_pprof(&self, settings: &Pprof<'_>) -> Vec<u8> {
         // It is written to memory, which takes all there is.
-        write(*self, settings).unwrap_or_default()
+        self.try_to_pprof(settings).unwrap_or_default()
+    }
+
+    fn try_to_pprof(self, settings: &Pprof<'_>) -> io::Result<Vec<u8>> {
+        let dump = self.dump();
+        let mut profile = Profile::new(settings.modules, settings.modules.program(settings.process));
+        let keys = TaskKeys::new(&mut profile);
+        let mut stacks = Stacks::new(self.all_trees(), dump.traces(), settings);
+        let mut labels = Vec::new();
+        for alike in alike(dump.tasks(), settings.each_task) {
+            keys.labels(&mut profile, alike.first, settings, &mut labels);
+            sample(&mut profile, &mut stacks, alike.first.trace(), alike.tasks, alike.suspended, &labels)?;
+        }
+        finish(profile, Some(dump.taken_at()), &comments(dump, settings.process))
     }
 }
 
-/// See [`TaskTrees::to_pprof`].
-pub(crate) fn write(trees: TaskTrees<'_>, settings: &Pprof<'_>) -> io::Result<Vec<u8>> {
-    let mut profile = Profile::new(settings.modules, settings.modules.program(settings.process));
-    let keys = Keys::new(&mut profile);
-    let mut stacks = Stacks::new(trees.all_trees(), trees.dump().traces(), settings);
-    let mut labels = Vec::new();
-    for alike in alike(trees.dump().tasks(), settings.each_task) {
-        keys.labels(&mut profile, alike.first, settings, &mut labels);
-        let value = [alike.tasks, i64::try_from(alike.suspended.as_nanos()).unwrap_or(i64::MAX)];
-        for stack in stacks.of(alike.first.trace(), &mut profile) {
-            profile.sample(stack, &value, &labels)?;
-        }
+impl MergedTrees<'_> {
+    /// Returns the dumps as a profile of pprof, compressed: a sample for each group and place. See
+    /// [`pprof`](crate::pprof#of-many-processes). Allocates.
+    #[must_use]
+    pub fn to_pprof(&self, settings: &Pprof<'_>) -> Vec<u8> {
+        // It is written to memory, which takes all there is.
+        self.try_to_pprof(settings).unwrap_or_default()
     }
-    let dump = trees.dump();
-    finish(profile, Some(dump.taken_at()), &comments(dump, settings.process))
+
+    fn try_to_pprof(self, settings: &Pprof<'_>) -> io::Result<Vec<u8>> {
+        let dump = self.dump();
+        let first = dump.programs().first().map(|program| (program.path(), program.build_id()));
+        let modules = dump.modules();
+        let program = modules.modules().iter().position(|it| Some((it.path(), it.build_id())) == first);
+        let mut profile = Profile::new(modules, program);
+        let mut stacks = Stacks::new(self.all_trees(), dump.traces(), settings);
+        for group in dump.groups() {
+            let labels = labels::of_merged_group(&mut profile, dump, group, settings);
+            let suspended = match group.state() {
+                TaskState::Suspended => group.together(),
+                _ => Duration::ZERO,
+            };
+            sample(&mut profile, &mut stacks, group.trace(), group.tasks(), suspended, &labels)?;
+        }
+        let mut comments = vec![format!("backtrace-waker: async tasks of {} processes", dump.dumps())];
+        if dump.partial() > 0 {
+            comments.push(format!("partial: {} of {} dumps", dump.partial(), dump.dumps()));
+        }
+        finish(profile, dump.taken().map(|(_, last)| last), &comments)
+    }
+}
+
+/// Writes a sample for each place where these tasks wait.
+fn sample(
+    profile: &mut Profile<'_>,
+    stacks: &mut Stacks<'_>,
+    trace: Result<usize, NoTrace>,
+    tasks: usize,
+    suspended: Duration,
+    labels: &[Label],
+) -> io::Result<()> {
+    let suspended = i64::try_from(suspended.as_nanos()).unwrap_or(i64::MAX);
+    let value = [i64::try_from(tasks).unwrap_or(i64::MAX), suspended];
+    stacks.of(trace, profile).iter().try_for_each(|stack| profile.sample(stack, &value, labels))
 }
 
 /// Tasks that share a sample.
 struct Alike<'a> {
     first: &'a TaskRecord,
-    tasks: i64,
+    tasks: usize,
     /// For how long they have been suspended, together.
     suspended: Duration,
 }
@@ -225,70 +264,4 @@ fn comments(dump: &RawTaskDump, process: &Process) -> Vec<String> {
         ));
     }
     comments
-}
-
-/// The keys of labels, as indices of strings.
-struct Keys {
-    state: i64,
-    name: i64,
-    spawned_at: i64,
-    task: i64,
-    parent: i64,
-    thread: i64,
-    thread_id: i64,
-    /// Of ids. Without one, readers take the key for the unit, and print it behind each number.
-    unit: i64,
-}
-
-impl Keys {
-    fn new(profile: &mut Profile<'_>) -> Self {
-        Self {
-            state: profile.string("state"),
-            name: profile.string("name"),
-            spawned_at: profile.string("spawned_at"),
-            task: profile.string("task id"),
-            parent: profile.string("parent id"),
-            thread: profile.string("thread"),
-            thread_id: profile.string("thread id"),
-            unit: profile.string("id"),
-        }
-    }
-
-    fn labels(
-        &self,
-        profile: &mut Profile<'_>,
-        task: &TaskRecord,
-        settings: &Pprof<'_>,
-        labels: &mut Vec<Label>,
-    ) {
-        let text = |key, str| Label { key, str, num: 0, num_unit: 0 };
-        let number = |key, num: u64| {
-            // The same bits, as unsigned numbers above those of `i64` have no other form.
-            Label { key, str: 0, num: num.cast_signed(), num_unit: self.unit }
-        };
-        labels.clear();
-        labels.push(text(self.state, profile.string(task.status().state.name())));
-        let short = |text| Shortened { text, most: NAME_BYTES, ellipsis: "…" };
-        if let Some(name) = task.name().filter(|name| settings.each_task && !name.is_empty()) {
-            labels.push(text(self.name, profile.string(&short(name).to_string())));
-        }
-        let at = task.spawned_at();
-        let at = format!("{}:{}:{}", short(settings.path(at.file())), at.line(), at.column());
-        labels.push(text(self.spawned_at, profile.string(&at)));
-        if !settings.each_task {
-            return;
-        }
-        if let TaskState::Polling(thread) = &task.status().state {
-            if let Some(name) = thread.name() {
-                labels.push(text(self.thread, profile.string(&short(name).to_string())));
-            }
-            if let Some(id) = thread.os_id() {
-                labels.push(number(self.thread_id, id));
-            }
-        }
-        labels.push(number(self.task, task.id().get()));
-        if let Some(parent) = task.parent() {
-            labels.push(number(self.parent, parent.get()));
-        }
-    }
 }

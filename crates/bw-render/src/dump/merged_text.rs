@@ -1,22 +1,25 @@
 //! Dumps of many processes as text.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use bw_dump::MergedProgram;
 
-use super::{MergedGroups, MergedPart, MergedTrees};
-use crate::dump::dump_text::{DumpText, WRAP_TASKS, no_trace, words};
+use crate::dump::dump_text::{DumpText, WRAP_TASKS, words};
+use crate::dump::groups::{Group, Grouping};
+use crate::dump::merged_trees::MergedTrees;
 use crate::text::count::{Count, Plural};
-use crate::text::moment::Moment;
 use crate::text::styled::{SpanStyle, StyledWrite};
+use bw_dump::rfc3339;
 
 impl DumpText {
     /// Tasks of many processes that look alike once, with how many they are, in how many processes, for how long, and a few
-    /// of them; after lines that sum up. Groups when it is made, which allocates; printing does not. See [`MergedGroups`].
+    /// of them; after lines that sum up. Groups when it is made, which allocates; printing does not. Groups are those of
+    /// [`Groups`](crate::Groups), but tasks of different builds are told apart unless [told otherwise](MergedTrees::across_builds),
+    /// and the oldest group comes first, then the largest.
     #[must_use]
     pub fn merged<'a>(&'a self, trees: MergedTrees<'a>) -> impl fmt::Display + 'a {
-        Merged { settings: self, groups: trees.groups(self.text()) }
+        Merged { settings: self, trees, grouping: trees.groups(self.text()) }
     }
 
     /// `shop, build c1d0ffee`.
@@ -33,24 +36,24 @@ impl DumpText {
 
 struct Merged<'a> {
     settings: &'a DumpText,
-    groups: MergedGroups<'a>,
+    trees: MergedTrees<'a>,
+    grouping: Grouping,
 }
 
 impl fmt::Display for Merged<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let out = &mut self.settings.text().painter(f);
         self.summary(out)?;
-        for part in self.groups.iter() {
-            out.write_str("\n\n")?;
-            self.part(out, part)?;
-        }
-        self.groups.shown.footer(out)
+        self.settings.paragraphs(out, &self.grouping, |out, group| {
+            self.heading(out, group)?;
+            Ok(self.trees.state(group))
+        })
     }
 }
 
 impl Merged<'_> {
     fn summary(&self, f: &mut impl StyledWrite) -> fmt::Result {
-        let dump = self.groups.trees.dump();
+        let dump = self.trees.dump();
         write!(f, "{}, {}", Plural(dump.dumps(), "dump"), Plural(dump.tasks(), "task"))?;
         // By what a state is called; most tasks first.
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -63,7 +66,7 @@ impl Merged<'_> {
             write!(f, "{} {} {state}", if at == 0 { ":" } else { "," }, Count(*count))?;
         }
         if let Some((first, last)) = dump.taken() {
-            let (first, last) = (Moment::new(first).seconds(), Moment::new(last).seconds());
+            let (first, last) = (rfc3339::seconds(first), rfc3339::seconds(last));
             write!(f, "; taken at {first}")?;
             if first != last {
                 write!(f, " to {last}")?;
@@ -104,50 +107,37 @@ impl Merged<'_> {
         Ok(())
     }
 
-    fn part(&self, f: &mut impl StyledWrite, part: &MergedPart<'_>) -> fmt::Result {
-        let settings = self.settings;
-        f.styled(SpanStyle::Heading, format_args!("{}", Plural(part.tasks(), "task")))?;
-        write!(
-            f,
-            " in {} ",
-            if part.processes() == 1 {
-                "1 process".into()
-            } else {
-                format!("{} processes", Count(part.processes()))
-            }
-        )?;
-        settings.time_in_state(f, words(part.state()), part.youngest(), part.oldest())?;
-        let samples = part.samples(settings.most_samples());
+    /// All about a group but how many tasks it has, and where they wait.
+    fn heading(&self, out: &mut impl StyledWrite, group: &Group) -> fmt::Result {
+        let (settings, trees) = (self.settings, self.trees);
+        let processes = trees.processes(group);
+        let noun = if processes == 1 { "process" } else { "processes" };
+        write!(out, " in {} {noun} ", Count(processes))?;
+        settings.time_in_state(out, words(trees.state(group)), group.youngest(), group.oldest())?;
+        let samples = trees.samples(group, settings.most_samples());
         for (at, task) in samples.iter().enumerate() {
-            write!(f, "{}{}", if at == 0 { ": " } else { ", " }, task.id())?;
-            if let Some(name) = task.name() {
-                write!(f, " \"{}\"", settings.short(name))?;
-            }
+            write!(out, "{}{}", if at == 0 { ": " } else { ", " }, settings.title(task.id(), task.name()))?;
             // Once for those of one dump that follow each other.
             if samples.get(at + 1).is_none_or(|next| next.dump() != task.dump()) {
-                write!(f, " of {} (process {})", settings.short(task.dump()), task.pid())?;
+                write!(out, " of {} (process {})", settings.short(task.dump()), task.pid())?;
             }
         }
-        if part.tasks() > samples.len() && !samples.is_empty() {
-            write!(f, ", {}", settings.text().ellipsis())?;
+        if group.len() > samples.len() && !samples.is_empty() {
+            write!(out, ", {}", settings.text().ellipsis())?;
         }
-        let programs = self.groups.trees.dump().programs();
+        let programs = trees.dump().programs();
         if programs.len() > 1 {
-            for (at, program) in part.programs().into_iter().enumerate() {
-                f.write_str(if at == 0 { "\nin " } else { "; " })?;
-                settings.program(f, &programs[program])?;
+            for (at, program) in trees.programs(group).into_iter().enumerate() {
+                out.write_str(if at == 0 { "\nin " } else { "; " })?;
+                settings.program(out, &programs[program])?;
             }
         }
-        let (places, others) = part.spawned_at(1);
+        let (places, others) = trees.spawned_at(group, 1);
         if let Some(at) = places.first() {
-            f.write_str("\n")?;
-            settings.spawned_at_place(f, at)?;
-            f.write_str(if others { ", and elsewhere" } else { "" })?;
+            out.write_char('\n')?;
+            settings.spawned_at(out, at)?;
+            out.write_str(if others { ", and elsewhere" } else { "" })?;
         }
-        f.write_char('\n')?;
-        match self.groups.tree_of(part) {
-            Ok(tree) => settings.text().write_filtered(f, tree),
-            Err(reason) => no_trace(f, reason, part.state()),
-        }
+        Ok(())
     }
 }
