@@ -9,7 +9,7 @@ use bw_render::Count;
 use clap::Args;
 use serde::Serialize;
 
-use crate::options::duration;
+use crate::options::time_limits;
 use crate::output::failure::Failure;
 use crate::output::truncated::truncated;
 use crate::output::{message, print};
@@ -49,7 +49,7 @@ pub(super) struct Ps {
     json: bool,
 
     /// How long to wait for each of them, such as 500ms or 5s
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::timeout)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_limits::timeout)]
     timeout: Duration,
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::options::request::RequestOptions;
 use crate::options::symbols::SymbolOptions;
 use crate::options::target::Target;
-use crate::options::{duration, number};
+use crate::options::{number, time_limits};
 use crate::output::failure::Failure;
 use crate::output::format::Color;
 use crate::output::print;
@@ -54,7 +54,7 @@ pub(super) struct Top {
     target: Target,
 
     /// How long to wait after each refresh, such as 500ms, 5s or 1m
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::interval)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_limits::interval)]
     interval: Duration,
 
     /// Print lines of JSON, also on a terminal

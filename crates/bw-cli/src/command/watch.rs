@@ -9,7 +9,7 @@ use bw_render::{Count, DumpText, Elapsed};
 use clap::Args;
 
 use crate::options::target::Target;
-use crate::options::{SharedOptions, duration, number};
+use crate::options::{SharedOptions, number, time_limits};
 use crate::output::failure::Failure;
 use crate::output::print::{self, PrintSettings};
 use crate::output::snapshot::Snapshot;
@@ -47,7 +47,7 @@ pub(super) struct Watch {
     target: Target,
 
     /// How often it is asked, such as 500ms, 5s or 1m
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::interval)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time_limits::interval)]
     interval: Duration,
 
     /// How often it is printed what changed

@@ -1,11 +1,11 @@
 //! Arguments that several commands share.
 
-pub(crate) mod duration;
 pub(crate) mod filter;
 pub(crate) mod number;
 pub(crate) mod request;
 pub(crate) mod symbols;
 pub(crate) mod target;
+pub(crate) mod time_limits;
 pub(crate) mod url;
 
 use bw_symbolize::Problem;

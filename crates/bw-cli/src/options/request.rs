@@ -7,7 +7,7 @@ use bw_dump::{RawDumpFile, RawDumpReader};
 use clap::Args;
 
 use super::filter::Filter;
-use super::{duration, number};
+use super::{number, time_limits};
 
 /// How much longer than for its tasks a process is waited for: so that an answer can be put together and sent.
 const GRACE: Duration = Duration::from_secs(6);
@@ -25,7 +25,7 @@ pub(crate) struct RequestOptions {
     /// How long tasks may take to answer, such as 500ms, 5s or 1m
     ///
     /// Those that do not are in the dump with what they are doing. The process itself is waited for a few seconds longer.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::timeout)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_limits::timeout)]
     pub(crate) timeout: Duration,
 
     /// What the agent at a URL wants to be told; better given in the variable BACKTRACE_WAKER_TOKEN

@@ -11,7 +11,7 @@ use bw_dump::contract::{InvalidProcessDescription, ProcessDescription};
 
 use super::http::{self, Answer, Bounds, NoAnswer};
 use super::process::Process;
-use super::sockets::{self, Peer};
+use super::socket::{self, Peer};
 use super::{Agent, Place, is_not_halted, users};
 use crate::output::failure::Failure;
 
@@ -36,7 +36,7 @@ pub(crate) struct Listed {
 /// Finds all agents that this user may ask, and asks each, for so long at most. By process. What is left of those that ended is
 /// left out, and left where it is.
 pub(crate) fn list(timeout: Duration) -> Result<Vec<Listed>, Failure> {
-    let sockets = sockets::all();
+    let sockets = socket::all();
     let deadline = Instant::now() + timeout.saturating_mul(FACTOR);
     let mut listed = Vec::new();
     for some in sockets.chunks(AT_ONCE) {
@@ -85,7 +85,7 @@ fn ask(
     uid: &mut Option<u32>,
     bounds: Bounds,
 ) -> Result<Answer, NoAnswer> {
-    let (stream, Peer { uid: peer, pid }) = sockets::connect(path, bounds.deadline)?;
+    let (stream, Peer { uid: peer, pid }) = socket::connect(path, bounds.deadline)?;
     *uid = Some(peer);
     agent.process = pid.map(Process::new);
     // Root asks everybody's, and nobody may have it ask somebody else's.

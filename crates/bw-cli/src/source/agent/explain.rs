@@ -9,7 +9,7 @@ use bw_dump::contract::environment::{self, parse_switch};
 
 use super::http::{Answer, NoAnswer};
 use super::process::Process;
-use super::{Agent, Place, sockets, users};
+use super::{Agent, Place, socket, users};
 use crate::output::failure::Failure;
 
 /// Bytes of an answer that are looked at for its first line.
@@ -27,7 +27,7 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
         // It is there, and may not even be seen: the mount option `hidepid`.
         return Failure::new(format!("{who} belongs to another user: sudo backtrace-waker … {pid}"));
     }
-    if let Some(uid) = uid.filter(|&uid| !sockets::is_trusted_by(uid)) {
+    if let Some(uid) = uid.filter(|&uid| !socket::is_trusted_by(uid)) {
         return Failure::new(format!("{who} {}: sudo backtrace-waker … {pid}", belongs_to(uid)));
     }
     if let Some(path) = denied {

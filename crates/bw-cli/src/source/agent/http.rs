@@ -14,8 +14,8 @@ use ureq::http::HeaderValue;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use ureq::typestate::AgentScope;
 
+use super::socket::Stream;
 use super::socket_transport;
-use super::sockets::Stream;
 use crate::options::url::Url;
 
 const USER_AGENT: &str = concat!("backtrace-waker/", env!("CARGO_PKG_VERSION"));

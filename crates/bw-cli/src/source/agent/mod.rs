@@ -4,9 +4,9 @@ pub(crate) mod all_agents;
 mod explain;
 mod http;
 pub(crate) mod process;
+#[cfg_attr(not(unix), path = "no_socket.rs")]
+mod socket;
 mod socket_transport;
-#[cfg_attr(not(unix), path = "no_sockets.rs")]
-mod sockets;
 pub(crate) mod users;
 
 use std::io;
@@ -19,7 +19,7 @@ use crate::options::url::Url;
 use crate::output::failure::Failure;
 use http::{Answer, Bounds, NoAnswer};
 use process::Process;
-use sockets::Peer;
+use socket::Peer;
 
 /// How long to wait for one of several sockets to take a connection, which it does at once unless its queue is full.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -50,8 +50,8 @@ impl Agent {
             )));
         }
         let mut denied = None;
-        for path in sockets::of_process(&process) {
-            match sockets::connect(&path, http::deadline(timeout.min(CONNECT))) {
+        for path in socket::of_process(&process) {
+            match socket::connect(&path, http::deadline(timeout.min(CONNECT))) {
                 Ok((_, peer)) if peer.pid == Some(pid) => {
                     return Ok(Self { place: Place::Socket(path), token: None, process: Some(process) });
                 }
@@ -59,7 +59,7 @@ impl Agent {
                     denied = Some(path);
                 }
                 // Whose it is cannot be told, but its name does; what is wrong, asking it will tell.
-                Err(NoAnswer::Timeout) if sockets::name_of(&path) == Some(SocketName::new(pid, 0)) => {
+                Err(NoAnswer::Timeout) if socket::name_of(&path) == Some(SocketName::new(pid, 0)) => {
                     return Ok(Self { place: Place::Socket(path), token: None, process: Some(process) });
                 }
                 _ => {}
@@ -71,7 +71,7 @@ impl Agent {
     /// The agent at a socket. Nothing is asked yet.
     pub(crate) fn at_socket(path: &Path, timeout: Duration) -> Result<Self, Failure> {
         let mut agent = Self { place: Place::Socket(path.to_owned()), token: None, process: None };
-        let connected = sockets::connect(path, http::deadline(timeout));
+        let connected = socket::connect(path, http::deadline(timeout));
         let (_, peer) = connected.map_err(|no_answer| agent.failure(no_answer, timeout))?;
         agent.process = peer.pid.map(Process::new);
         Ok(agent)
@@ -100,8 +100,8 @@ impl Agent {
 
     fn ask_at_socket(&self, path: &Path, name: &str, bounds: Bounds) -> Result<Answer, NoAnswer> {
         is_not_halted(self.process.as_ref())?;
-        let (stream, Peer { uid, pid }) = sockets::connect(path, bounds.deadline)?;
-        if !sockets::is_trusted(uid) {
+        let (stream, Peer { uid, pid }) = socket::connect(path, bounds.deadline)?;
+        if !socket::is_trusted(uid) {
             return Err(NoAnswer::Own(format!(
                 "{path} belongs to {user}, whose answers are not taken: run this as {user}, or with sudo",
                 path = path.display(),

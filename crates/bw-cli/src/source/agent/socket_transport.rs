@@ -11,7 +11,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-use super::sockets::Stream;
+use super::socket::Stream;
 
 /// An HTTP client for one request over that stream.
 pub(super) fn agent(config: Config, stream: Stream) -> ureq::Agent {

@@ -1,97 +1,23 @@
-//! The sockets of agents: where they are, and who is at the other end.
+//! Where the sockets of agents are.
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use bw_dump::contract::environment;
 use bw_dump::contract::sockets::{SocketName, folder_in_session, folder_in_tmp, uid_of_folder_in_tmp};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, socket};
 
-use super::http::NoAnswer;
-use super::process::Process;
-
-/// A connection to an agent.
-pub(super) type Stream = UnixStream;
-
-/// Who is at the other end, as the kernel says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer {
-    pub(super) uid: u32,
-    /// As this process numbers processes; `None` if it cannot see that one, which is in another container.
-    pub(super) pid: Option<u32>,
-}
-
-/// Connects. While the queue of the other side is full, tries again, until the deadline.
-pub(super) fn connect(path: &Path, deadline: Instant) -> Result<(Stream, Peer), NoAnswer> {
-    loop {
-        match try_connect(path) {
-            Ok(connected) => return Ok(connected),
-            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Err(NoAnswer::Connect(error));
-            }
-            Err(_) if Instant::now() >= deadline => return Err(NoAnswer::Timeout),
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
-/// Connects without waiting: a process that is stopped takes no more connections than its queue holds.
-fn try_connect(path: &Path) -> io::Result<(Stream, Peer)> {
-    let address = UnixAddr::new(path)?;
-    let stream = UnixStream::from(socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?);
-    stream.set_nonblocking(true)?;
-    socket::connect(stream.as_raw_fd(), &address)?;
-    stream.set_nonblocking(false)?;
-    let peer = peer(&stream)?;
-    Ok((stream, peer))
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn peer(stream: &Stream) -> nix::Result<Peer> {
-    let peer = socket::getsockopt(stream, socket::sockopt::PeerCredentials)?;
-    Ok(Peer { uid: peer.uid(), pid: u32::try_from(peer.pid()).ok().filter(|&pid| pid != 0) })
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn peer(stream: &Stream) -> nix::Result<Peer> {
-    let (uid, _) = nix::unistd::getpeereid(stream)?;
-    #[cfg(target_vendor = "apple")]
-    let pid = socket::getsockopt(stream, socket::sockopt::LocalPeerPid).ok();
-    #[cfg(not(target_vendor = "apple"))]
-    let pid = None;
-    Ok(Peer { uid: uid.as_raw(), pid: pid.and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid != 0) })
-}
-
-/// Who this process acts as.
-fn own_uid() -> u32 {
-    nix::unistd::geteuid().as_raw()
-}
-
-/// Whether an answer of that user is taken: of ourselves and of root, and root takes those of everybody.
-pub(super) fn is_trusted(uid: u32) -> bool {
-    let own = own_uid();
-    uid == own || uid == 0 || own == 0
-}
-
-/// Whether an agent of that user takes questions of ours: it takes those of its own user and of root.
-pub(super) fn is_trusted_by(uid: u32) -> bool {
-    let own = own_uid();
-    uid == own || own == 0
-}
+use super::connect::{is_trusted_by, own_uid};
+use crate::source::agent::process::Process;
 
 /// What the name of a socket says.
-pub(super) fn name_of(socket: &Path) -> Option<SocketName> {
+pub(crate) fn name_of(socket: &Path) -> Option<SocketName> {
     socket.file_name()?.to_str()?.parse().ok()
 }
 
 /// Where the socket of a process may be, the likeliest first; other processes may have theirs there as well.
-pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
+pub(crate) fn of_process(process: &Process) -> Vec<PathBuf> {
     let root = process.other_root();
     let mut sockets = Vec::new();
     if let Some(path) = named(process, root.as_deref()) {
@@ -120,7 +46,7 @@ pub(super) fn of_process(process: &Process) -> Vec<PathBuf> {
 
 /// Every socket that this user may ask, each once, and whose it is: in the usual folders, and where variables of processes say.
 /// Nobody is sent to a socket by somebody else than its owner.
-pub(super) fn all() -> Vec<(PathBuf, u32)> {
+pub(crate) fn all() -> Vec<(PathBuf, u32)> {
     let mut sockets = Vec::new();
     let mut seen = HashSet::new();
     // As root, of whoever owns the folder; of a process only if it is its user's.

@@ -1,4 +1,4 @@
-//! Spans of time, as people write them.
+//! The spans of time that options take, and their limits.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
