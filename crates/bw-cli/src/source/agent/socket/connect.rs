@@ -78,3 +78,40 @@ pub(crate) fn is_trusted_by(uid: u32) -> bool {
     let own = own_uid();
     uid == own || own == 0
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use nix::sys::socket::Backlog;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_is_waited_for_until_the_deadline() {
+        let path = std::env::temp_dir().join(format!("bw-cli-queue-{}.sock", std::process::id()));
+        let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).unwrap();
+        socket::bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        socket::listen(&listener, Backlog::new(1).unwrap()).unwrap();
+        // Nobody accepts.
+        let mut queued = Vec::new();
+        let refused = loop {
+            let begin = Instant::now();
+            match connect(&path, begin + Duration::from_millis(100)) {
+                Ok(connected) => queued.push(connected),
+                Err(error) => break (error, begin.elapsed()),
+            }
+        };
+        assert!(
+            matches!(refused, (NoAnswer::Timeout, after) if after >= Duration::from_millis(100)),
+            "{refused:?}"
+        );
+        let peers: Vec<_> = queued.iter().map(|(_, peer)| (peer.uid, peer.pid)).collect();
+        assert_eq!(peers.first(), Some(&(own_uid(), Some(std::process::id()))));
+        drop(listener);
+        let gone = connect(&path, Instant::now());
+        std::fs::remove_file(&path).unwrap();
+        assert!(
+            matches!(gone, Err(NoAnswer::Connect(error)) if error.kind() == ErrorKind::ConnectionRefused)
+        );
+    }
+}
