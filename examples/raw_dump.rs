@@ -1,7 +1,7 @@
 //! A process that writes where its tasks wait to a file, to be symbolized elsewhere: with no debug information at hand, and
 //! without reading any.
 //!
-//! `cargo run --release --example raw_dump -- FILE`, and then `cargo run -p bw-cli -- symbolize FILE`. A `FILE` that ends with
+//! `cargo run --release --example raw_dump -- FILE`, and then `cargo run -p backtrace-waker-cli -- symbolize FILE`. A `FILE` that ends with
 //! `.gz` is compressed. Without one, it writes to the folder for temporary files.
 
 use std::fs::File;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backtrace_waker::{TaskDump, TracedExt};
 use bw_core::RawTaskDump;
-use bw_render::{Escaped, Html, Json, TaskTrees, Tree, html};
+use bw_render::{Escaped, Html, Json, Paths, TaskTrees, Tree, html};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -39,14 +39,16 @@ fn main() {
 }
 
 fn write(folder: &Path, name: &str, dump: &RawTaskDump, trees: &[Tree]) {
-    let page =
-        Html::new().subject(dumps::SUBJECT).relative_to(dumps::ROOT).render(TaskTrees::new(dump, trees));
+    let page = Html::new()
+        .subject(dumps::SUBJECT)
+        .paths(Paths::default().relative_to(dumps::ROOT))
+        .render(TaskTrees::new(dump, trees));
     write_text(folder, &format!("{name}.html"), &page);
     write_text(folder, &format!("{name}.json"), &json(dump, trees));
 }
 
 fn json(dump: &RawTaskDump, trees: &[Tree]) -> String {
-    Json::new().short_paths(true).relative_to(dumps::ROOT).render(TaskTrees::new(dump, trees))
+    Json::new().paths(Paths::short().relative_to(dumps::ROOT)).render(TaskTrees::new(dump, trees))
 }
 
 fn write_text(folder: &Path, name: &str, text: &str) {

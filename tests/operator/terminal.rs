@@ -10,7 +10,7 @@ fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let cargo = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "bw-cli", "--message-format", "json"])
+            .args(["build", "--quiet", "--package", "backtrace-waker-cli", "--message-format", "json"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
             .output()

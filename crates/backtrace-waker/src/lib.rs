@@ -108,7 +108,9 @@ pub use bw_core::{
     TaskFilter, TaskId, TaskRecord, TaskState, TaskStatus,
 };
 pub use bw_dump::RawDumpFile;
-pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, Pprof, TaskTrees, Text, Tree};
+#[cfg(feature = "pprof")]
+pub use bw_render::Pprof;
+pub use bw_render::{Detail, Difference, DumpText, Glyphs, Palette, Paths, TaskTrees, Text, Tree};
 pub use bw_symbolize::{SymbolizedTrace, Symbolizer};
 pub use {bw_core, bw_dump, bw_render, bw_symbolize};
 

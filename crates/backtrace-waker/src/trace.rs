@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{LazyLock, OnceLock};
 
 use bw_core::RawTrace;
-use bw_render::{Detail, Text, Tree};
+use bw_render::{Detail, Paths, Text, Tree};
 use bw_symbolize::{SymbolizedTrace, Symbolizer};
 
 /// Where a task waits, and how it got there.
@@ -89,12 +89,13 @@ impl Trace {
 
 /// What `{}` prints with.
 pub(crate) fn user_text() -> Text {
-    working_folder().map_or_else(Text::new, |folder| Text::new().relative_to(folder))
+    Text::new().paths(paths())
 }
 
-/// What paths are relative to that are shown.
-pub(crate) fn working_folder() -> Option<String> {
-    std::env::current_dir().ok()?.into_os_string().into_string().ok()
+/// Paths relative to the working directory.
+pub(crate) fn paths() -> Paths {
+    let folder = std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
+    folder.map_or_else(Paths::default, |folder| Paths::default().relative_to(folder))
 }
 
 impl From<RawTrace> for Trace {

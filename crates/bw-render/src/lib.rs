@@ -36,44 +36,32 @@
 
 #![forbid(unsafe_code)]
 
-mod class;
 mod difference;
-mod difference_json;
-mod dump_text;
-mod escape;
-mod filter;
-mod folded;
-mod generics;
-mod groups;
-mod host;
-pub mod html;
-pub mod json;
-mod merged;
-mod moment;
-mod origin;
-mod path;
-pub mod pprof;
-mod prints;
-mod span;
-mod task_json;
-mod task_list;
-mod task_tree;
-mod task_trees;
+mod dump;
+mod format;
+
 mod text;
 mod tree;
 
 pub use difference::{Difference, Grown};
-pub use dump_text::DumpText;
-pub use escape::Escaped;
-pub use filter::{Detail, Hidden};
-pub use folded::Folded;
-pub use groups::{Group, Groups};
-pub use html::Html;
-pub use json::Json;
-pub use merged::{MergedGroups, MergedPart, MergedTrees};
-pub use moment::Moment;
-pub use pprof::Pprof;
-pub use span::{Count, Span};
-pub use task_trees::TaskTrees;
-pub use text::{Glyphs, Palette, Text};
+pub use dump::TaskTrees;
+pub use dump::dump_text::DumpText;
+pub use dump::groups::{Group, Groups};
+pub use dump::merged_trees::MergedTrees;
+pub use format::folded::Folded;
+#[cfg(feature = "html")]
+pub use format::html::{self, Html};
+#[cfg(feature = "json")]
+pub use format::json::{self, Json};
+#[cfg(feature = "pprof")]
+pub use format::pprof::{self, Pprof};
+pub use text::brief::Brief;
+pub use text::count::Count;
+pub use text::elapsed::Elapsed;
+pub use text::escape::Escaped;
+pub use text::palette::Palette;
+pub use text::paths::Paths;
+pub use text::styled::{SpanStyle, StyledLine, StyledSpan, StyledText};
+pub use text::{Glyphs, Text};
+pub use tree::filter::{Detail, Hidden};
 pub use tree::{Marks, Node, Place, Tree};

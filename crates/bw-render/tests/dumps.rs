@@ -12,7 +12,7 @@ use bw_core::{
     NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
-use bw_render::{Detail, DumpText, Glyphs, Json, TaskTrees, Text, Tree};
+use bw_render::{Detail, DumpText, Glyphs, Json, Paths, StyledText, TaskTrees, Text, Tree};
 use hand_built::{user, waits};
 use insta::assert_snapshot;
 
@@ -49,7 +49,7 @@ fn trees() -> Vec<Tree> {
 }
 
 fn text() -> DumpText {
-    DumpText::new(Text::new().relative_to("/home/me/app"))
+    DumpText::new(Text::new().paths(Paths::default().relative_to("/home/me/app")))
 }
 
 /// All there is.
@@ -232,7 +232,7 @@ fn what_grew_says_who_came_and_where_they_were_spawned() {
         ),
     ]);
     let trees = trees();
-    let text = Text::new().relative_to("/home/me/app");
+    let text = Text::new().paths(Paths::default().relative_to("/home/me/app"));
     let difference = TaskTrees::new(&newer, &trees).since(&TaskTrees::new(&older, &trees), &text);
     let grown: Vec<_> = difference.grown().iter().map(|it| (it.before, it.after, it.joined.len())).collect();
     assert_eq!(grown, [(1, 4, 3), (0, 2, 2)]);
@@ -311,24 +311,25 @@ fn tasks_whose_trees_are_missing_have_no_trace() {
 fn the_warnings_are_those_of_the_summary() {
     let (dump, trees) = (all(), trees());
     let text = text();
-    let warnings = text.warnings(TaskTrees::new(&dump, &trees));
+    let warnings = text.warnings(TaskTrees::new(&dump, &trees)).to_string();
     let printed = text.grouped(TaskTrees::new(&dump, &trees)).to_string();
     let (summary, _) = printed.split_once("\n\n").unwrap();
     assert!(warnings.starts_with("traced ") && warnings.contains("\npartial: "), "{warnings}");
     assert_eq!(summary.split_once('\n').unwrap().1, warnings);
     let silent = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, vec![task(1, 0, Ok(0))], vec![]);
     let answered = RawTrace::from_stacks([([1], StackFlags::default())]);
-    assert!(text.warnings(TaskTrees::new(&silent, &[])).contains("partial"));
+    assert!(text.warnings(TaskTrees::new(&silent, &[])).to_string().contains("partial"));
     let quiet =
         RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, vec![task(1, 0, Ok(0))], vec![answered]);
-    assert_eq!(text.warnings(TaskTrees::new(&quiet, &[])), "");
+    assert_eq!(text.warnings(TaskTrees::new(&quiet, &[])), StyledText::new());
 }
 
 #[test]
 fn the_body_of_a_group_is_what_stands_below_its_heading() {
     let (dump, trees) = (all(), trees());
     let text = text();
-    let (trees, settings) = (TaskTrees::new(&dump, &trees), Text::new().relative_to("/home/me/app"));
+    let (trees, settings) =
+        (TaskTrees::new(&dump, &trees), Text::new().paths(Paths::default().relative_to("/home/me/app")));
     let groups = trees.groups(&settings);
     let printed = text.grouped(trees).to_string();
     let mut bodies = 0;
@@ -346,7 +347,7 @@ fn json_has_the_tree_as_a_person_sees_it() {
     let trees = vec![hand_built::tree(vec![twice.clone(), twice])];
     let dump = dump(vec![task(1, 0, Ok(0))]);
     let json =
-        Json::new().short_paths(true).relative_to("/home/me/app").render(TaskTrees::new(&dump, &trees));
+        Json::new().paths(Paths::short().relative_to("/home/me/app")).render(TaskTrees::new(&dump, &trees));
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let trace = &value["traces"][0];
     let shown: Vec<_> = trace["user"]["nodes"].as_array().unwrap().iter().collect();
@@ -423,10 +424,10 @@ fn paths_are_whole_where_somebody_wants_them_whole() {
         let text = DumpText::new(text);
         [text.list(&dump).to_string(), text.list_json(&dump), text.full(trees).to_string()]
     };
-    for text in printed(Text::new().relative_to("/home/me/app")) {
+    for text in printed(Text::new().paths(Paths::default().relative_to("/home/me/app"))) {
         assert!(!text.contains("/home/me") && text.contains("src/main.rs"), "{text}");
     }
-    for text in printed(Text::new().whole_paths(true)) {
+    for text in printed(Text::new().paths(Paths::full())) {
         assert_eq!(
             text.matches("src/main.rs").count(),
             text.matches("/home/me/app/src/main.rs").count(),
@@ -485,4 +486,24 @@ fn polls_that_hold_a_thread_come_first_and_a_blocked_one_shows_where() {
     assert!(tree.contains("std::thread::sleep at std/src/thread.rs:9:5 (blocks its thread)"), "{tree}");
     assert!(!tree.contains("inner") && !tree.contains("nanosleep"), "{tree}");
     assert!(!tree.contains("of_another_task") && !tree.contains("main at"), "{tree}");
+}
+
+#[test]
+fn a_brief_is_the_end_of_the_first_path_or_why_there_is_none() {
+    let (dump, trees) = (all(), trees());
+    let (text, settings) = (text(), Text::new().paths(Paths::default().relative_to("/home/me/app")));
+    let groups = TaskTrees::new(&dump, &trees).groups(&settings);
+    for group in groups.iter() {
+        let (brief, body) = (text.brief(&groups, group).to_string(), text.body(&groups, group).to_string());
+        match group.no_trace() {
+            // Said as in the text, without what is around it.
+            Some(_) => assert_eq!(format!("(no trace: {brief})"), body),
+            None => {
+                let (path, place) = brief.split_once("  ").unwrap();
+                let leaf = path.split(" +").next().unwrap().rsplit(" › ").next().unwrap();
+                assert!(body.contains(&format!("{leaf} at ")), "{brief}\n{body}");
+                assert!(body.contains(place), "{brief}\n{body}");
+            }
+        }
+    }
 }

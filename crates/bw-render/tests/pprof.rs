@@ -5,7 +5,7 @@
 
 mod hand_built;
 #[allow(dead_code, unreachable_pub)]
-#[path = "../src/pprof/proto.rs"]
+#[path = "../src/format/pprof/proto.rs"]
 mod proto;
 
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ use bw_core::{
     TaskStatus,
 };
 use bw_dump::{CodeSegment, Module, ModuleMap, Process};
-use bw_render::{Detail, Pprof, TaskTrees, Tree};
+use bw_render::{Detail, Paths, Pprof, TaskTrees, Tree};
 use bw_symbolize::PhysicalFrame;
 use flate2::read::GzDecoder;
 use hand_built::{physical, user, waits};
@@ -147,7 +147,7 @@ fn profile(dump: &RawTaskDump, trees: &[Tree]) -> ReadBack {
 
 fn with(dump: &RawTaskDump, trees: &[Tree], set: impl FnOnce(Pprof<'_>) -> Pprof<'_>) -> ReadBack {
     let (process, modules) = (process(), modules());
-    let settings = set(Pprof::new(&process, &modules).relative_to("/home/me/app"));
+    let settings = set(Pprof::new(&process, &modules).paths(Paths::default().relative_to("/home/me/app")));
     ReadBack::new(&TaskTrees::new(dump, trees).to_pprof(&settings))
 }
 
@@ -237,7 +237,7 @@ fn inlined_functions_share_a_location_with_what_they_are_inlined_into() {
     assert_eq!(read.text(function.filename), "src/main.rs");
     // Named as the system has it, `go tool pprof` would print `<A as B>::c` as `::c`.
     assert_eq!(function.system_name, 0);
-    let whole = with(&dump, &trees, |settings| settings.whole_paths(true));
+    let whole = with(&dump, &trees, |settings| settings.paths(Paths::full()));
     assert_eq!(whole.text(whole.0.function[0].filename), hand_built::MAIN);
 }
 

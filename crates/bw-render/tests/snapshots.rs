@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use bw_render::{Detail, Glyphs, Palette, Text, Tree};
+use bw_render::{Brief, Detail, Glyphs, Palette, Paths, SpanStyle, Text, Tree};
 use bw_symbolize::SymbolizedTrace;
 use insta::assert_snapshot;
 
@@ -46,7 +46,12 @@ fn ascii() {
 
 #[test]
 fn with_libraries() {
-    assert_snapshot!(Text::new().detail(Detail::Library).relative_to("/home/me/app").render(&two()));
+    assert_snapshot!(
+        Text::new()
+            .detail(Detail::Library)
+            .paths(Paths::default().relative_to("/home/me/app"))
+            .render(&two())
+    );
 }
 
 #[test]
@@ -165,4 +170,29 @@ fn a_hundred_thousand_frames_are_printed_in_linear_space() {
     let mut last = String::new();
     write!(last, "{}", text.lines().last().unwrap()).unwrap();
     assert!(last.contains("level 99999"), "{last}");
+}
+
+#[test]
+fn styled_spans_are_what_is_printed() {
+    let text = Text::new().palette(Palette::colored());
+    let styled = text.styled(&two());
+    assert_eq!(styled.to_string(), Text::new().render(&two()).to_string());
+    assert_eq!(Palette::colored().paint(&styled).to_string(), text.render(&two()).to_string());
+    let first: Vec<_> = styled.lines()[0].spans().map(|span| span.style).collect();
+    assert_eq!(first, [SpanStyle::TreeLine, SpanStyle::Function, SpanStyle::Location]);
+    let notes = styled.lines().last().unwrap().spans().filter(|span| span.style == SpanStyle::Note);
+    assert_eq!(notes.count(), 1);
+}
+
+#[test]
+fn a_brief_is_the_first_path_and_how_many_others() {
+    let one = waits(&[user(10, "run", 20), user(21, "read", 30)], 50);
+    let other = waits(&[user(10, "run", 20), user(22, "write", 31)], 50);
+    let brief = |tree: &Tree| Text::new().paths(Paths::default().relative_to("/home/me/app")).brief(tree);
+    assert_eq!(brief(&tree(vec![one.clone()])).to_string(), "app::run › app::read  src/main.rs:20");
+    assert_eq!(brief(&tree(vec![one, other])).to_string(), "app::run › app::read +1  src/main.rs:20");
+    let only = waits(&[], 50);
+    assert!(!brief(&tree(vec![only])).to_string().contains('›'));
+    let Brief::Reason(reason) = brief(&tree(vec![])) else { panic!() };
+    assert!(reason.starts_with("no stack: the future returned Pending"), "{reason}");
 }

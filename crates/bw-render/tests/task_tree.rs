@@ -12,7 +12,7 @@ use bw_core::{
     NoTrace, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
     TaskStatus,
 };
-use bw_render::{Detail, DumpText, Glyphs, TaskTrees, Text, Tree};
+use bw_render::{Detail, DumpText, Glyphs, Paths, TaskTrees, Text, Tree};
 use bw_symbolize::{PhysicalFrame, SymbolizedStack};
 use hand_built::*;
 use insta::assert_snapshot;
@@ -69,7 +69,8 @@ impl Program {
     }
 
     fn print(&self, text: Text) -> String {
-        let text = DumpText::new(text.relative_to("/home/me/app")).samples(usize::MAX);
+        let text =
+            DumpText::new(text.paths(Paths::default().relative_to("/home/me/app"))).samples(usize::MAX);
         text.tree(TaskTrees::new(&self.dump, &self.trees)).to_string()
     }
 }

@@ -4,18 +4,19 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use bw_core::{RawTaskDump, TaskId};
-use bw_dump::RawDumpFile;
-use bw_render::{Detail, Difference, DumpText, Html, Pprof, TaskTrees, Text, Tree};
+use bw_render::{Detail, Difference, DumpText, TaskTrees, Text, Tree};
 
 use crate::task::registry::Registry;
 use crate::task::trace_handle::TraceHandle;
-use crate::trace::{symbolizer, user_text, working_folder};
+#[cfg(any(feature = "html", feature = "pprof"))]
+use crate::trace::paths;
+use crate::trace::{symbolizer, user_text};
 
 /// Every traced task, what it is doing and for how long, and where it waits.
 ///
 /// `{}` prints tasks that look alike once, with how many they are, those that hold a thread first, then the group that has waited longest. `{:#}` prints every
-/// task. [`tree`](Self::tree) prints children below their parents, [`to_json`](Self::to_json) is for programs,
-/// [`to_html`](Self::to_html) is for browsers, [`since`](Self::since) tells what changed.
+/// task. [`tree`](Self::tree) prints children below their parents, `to_json` (feature `json`) is for programs,
+/// `to_html` (feature `html`) is for browsers, [`since`](Self::since) tells what changed.
 ///
 /// Nothing is symbolized before the first time it is needed; see [`Trace`](crate::Trace) for what that costs. Each distinct
 /// trace is symbolized once, however many tasks have it: of 100,000 tasks the text in groups took 39 to 78 ms from the
@@ -83,7 +84,9 @@ impl TaskDump {
         DumpText::new(user_text()).tree(self.trees()).to_string()
     }
 
-    /// All of it for programs; see [`bw_render::json`] for the schema. Symbolizes as [`trees`](Self::trees) does; allocates.
+    /// Returns all of it for programs; see [`bw_render::json`] for the schema. Symbolizes as [`trees`](Self::trees) does;
+    /// allocates. Feature `json`.
+    #[cfg(feature = "json")]
     #[must_use]
     pub fn to_json(&self) -> String {
         self.trees().to_json(false)
@@ -91,23 +94,21 @@ impl TaskDump {
 
     /// All of it as a profile for `go tool pprof` and others that read pprof, compressed; see [`bw_render::pprof`]. Its mappings are
     /// what is loaded now. Symbolizes as [`trees`](Self::trees) does; allocates. For one without names, or with every frame:
-    /// [`TaskTrees::to_pprof`].
+    /// [`TaskTrees::to_pprof`]. Feature `pprof`.
+    #[cfg(feature = "pprof")]
     #[must_use]
     pub fn to_pprof(&self) -> Vec<u8> {
-        let file = RawDumpFile::of_this_process(&self.raw);
-        let mut profile = Pprof::new(file.process(), file.modules());
-        if let Some(folder) = working_folder() {
-            profile = profile.relative_to(folder);
-        }
-        self.trees().to_pprof(&profile)
+        let file = bw_dump::RawDumpFile::of_this_process(&self.raw);
+        let profile = bw_render::Pprof::new(file.process(), file.modules());
+        self.trees().to_pprof(&profile.paths(paths()))
     }
 
     /// All of it as a page of HTML, one file with all it needs, for a browser; see [`bw_render::html`]. Paths are short.
-    /// Symbolizes as [`trees`](Self::trees) does; allocates.
+    /// Symbolizes as [`trees`](Self::trees) does; allocates. Feature `html`.
+    #[cfg(feature = "html")]
     #[must_use]
     pub fn to_html(&self) -> String {
-        let page = working_folder().map_or_else(Html::new, |folder| Html::new().relative_to(folder));
-        page.render(self.trees())
+        bw_render::Html::new().paths(paths()).render(self.trees())
     }
 
     /// What changed since an older dump of this process. Symbolizes both as [`trees`](Self::trees) does; allocates.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use backtrace_waker::{SpawnedAt, TaskId, TaskState, TaskStatus};
-use bw_render::{Count, Span};
+use bw_render::{Count, Elapsed};
 
 /// Tasks that are stuck, in groups: what the stall watch reports. Those that hold a thread come first, then those that are
 /// stuck longest.
@@ -32,7 +32,7 @@ impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tasks = self.groups.iter().map(StalledGroup::len).sum::<usize>();
         let s = if tasks == 1 { " is" } else { "s are" };
-        write!(f, "{} task{s} stuck for {} or more", Count(tasks), Span(self.threshold))?;
+        write!(f, "{} task{s} stuck for {} or more", Count(tasks), Elapsed(self.threshold))?;
         for group in &self.groups {
             write!(f, "\n  {group}")?;
         }
@@ -90,7 +90,7 @@ impl fmt::Display for StalledGroup {
             write!(f, " {name:?}")?;
         }
         let up_to = if self.tasks == 1 { "" } else { "up to " };
-        let span = Span(self.longest.in_state.unwrap_or_default());
+        let span = Elapsed(self.longest.in_state.unwrap_or_default());
         match &self.longest.state {
             TaskState::Polling(thread) => write!(f, " in one poll for {up_to}{span} on {thread}")?,
             TaskState::Woken => write!(f, " woken but not polled for {up_to}{span}")?,

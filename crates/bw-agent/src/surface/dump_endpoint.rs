@@ -10,7 +10,8 @@ use backtrace_waker::{Detail, DumpText, RawDumpFile, TaskDump, TaskFilter, Text}
 use bw_dump::contract::endpoints as contract;
 #[cfg(feature = "pprof")]
 use bw_render::Pprof;
-use bw_render::{Html, Json};
+use bw_render::{Html, Json, Paths};
+
 
 use super::Surface;
 use super::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT};
@@ -203,12 +204,7 @@ fn write(dump: &TaskDump, format: Format, how: How, cap: usize) -> Result<Vec<u8
 
 /// The JSON of a dump, with source paths as `paths` wants them.
 pub(crate) fn json(dump: &TaskDump, whole_paths: bool) -> String {
-    let json = Json::new().short_paths(!whole_paths);
-    let json = match folder() {
-        Some(folder) => json.relative_to(folder),
-        None => json,
-    };
-    json.render(dump.trees()) + "\n"
+    Json::new().paths(paths(whole_paths)).render(dump.trees()) + "\n"
 }
 
 #[cfg(feature = "pprof")]
@@ -218,11 +214,7 @@ fn pprof(dump: &TaskDump, how: How) -> Vec<u8> {
         .symbols(how.symbols)
         .each_task(how.each_task)
         .detail(how.detail)
-        .whole_paths(how.whole_paths);
-    let profile = match folder() {
-        Some(folder) => profile.relative_to(folder),
-        None => profile,
-    };
+        .paths(paths(how.whole_paths));
     // Without names nothing need be symbolized.
     let trees = if how.symbols { dump.trees() } else { TaskTrees::new(dump.raw(), &[]) };
     trees.to_pprof(&profile)
@@ -232,11 +224,7 @@ fn html(dump: &TaskDump) -> String {
     let process = std::env::current_exe().ok();
     let name = process.as_ref().and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
     let page = Html::new().subject(format!("{name}, pid {}", std::process::id()));
-    let page = match folder() {
-        Some(folder) => page.relative_to(folder),
-        None => page,
-    };
-    page.render(dump.trees())
+    page.paths(paths(false)).render(dump.trees())
 }
 
 /// What is made as a whole: what is too large in any case is not begun. What is not, takes a few times the bound for a moment at
@@ -245,16 +233,16 @@ pub(crate) fn whole(least: usize, cap: usize, made: impl FnOnce() -> String) -> 
     if least > cap { Err(Refusal::too_large(cap)) } else { Ok(made().into_bytes()) }
 }
 
-/// What paths are relative to that are shown.
-fn folder() -> Option<String> {
-    std::env::current_dir().ok()?.into_os_string().into_string().ok()
+/// Full paths, or short ones relative to the working directory.
+fn paths(whole: bool) -> Paths {
+    if whole {
+        return Paths::full();
+    }
+    let folder = std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
+    folder.map_or_else(Paths::short, |folder| Paths::short().relative_to(folder))
 }
 
 /// What a [`TaskDump`] prints with, unless told otherwise.
 pub(crate) fn text(detail: Detail, whole_paths: bool) -> Text {
-    let text = Text::new().detail(detail).whole_paths(whole_paths);
-    match folder() {
-        Some(folder) => text.relative_to(folder),
-        None => text,
-    }
+    Text::new().detail(detail).paths(paths(whole_paths))
 }

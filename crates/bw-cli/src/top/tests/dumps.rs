@@ -8,24 +8,24 @@ use bw_render::{TaskTrees, Tree};
 use bw_symbolize::{Frame, Function, Location, PhysicalFrame, SymbolSources, SymbolizedTrace, Symbolizer};
 use serde_json::{Value, json};
 
-use crate::snapshot::Snapshot;
-use crate::top::picture::{Before, Picture};
+use crate::output::snapshot::Snapshot;
+use crate::top::model::dump_summary::{DumpSummary, Previous};
 
 /// A dump by hand.
 #[derive(Clone)]
-pub(super) struct Dump {
-    pub(super) tasks: Vec<Value>,
-    pub(super) alive: Option<usize>,
+pub(crate) struct Dump {
+    pub(crate) tasks: Vec<Value>,
+    pub(crate) alive: Option<usize>,
     /// Seconds after the first.
-    pub(super) later: u32,
-    pub(super) pid: u32,
-    pub(super) started_at: &'static str,
+    pub(crate) later: u32,
+    pub(crate) pid: u32,
+    pub(crate) started_at: &'static str,
     /// Functions of each trace, root first: name, and a line of `src/main.rs`.
-    pub(super) traces: Vec<Vec<(String, u32)>>,
+    pub(crate) traces: Vec<Vec<(String, u32)>>,
 }
 
 impl Dump {
-    pub(super) fn new(tasks: Vec<Value>) -> Self {
+    pub(crate) fn new(tasks: Vec<Value>) -> Self {
         let trace = |functions: &[(&str, u32)]| {
             functions.iter().map(|&(name, line)| (name.to_owned(), line)).collect::<Vec<_>>()
         };
@@ -42,7 +42,7 @@ impl Dump {
     }
 
     /// A few of everything.
-    pub(super) fn shop() -> Self {
+    pub(crate) fn shop() -> Self {
         let mut dump = Self::new(vec![
             task(1, "suspended", 7_200.0, json!({"name": "accept", "trace": 2, "polls": 120})),
             task(2, "suspended", 12.5, json!({"name": "seller", "trace": 0, "parent": 1})),
@@ -65,7 +65,7 @@ impl Dump {
     }
 
     /// Many tasks, each with a name, children of each other by tens.
-    pub(super) fn many(count: usize) -> Self {
+    pub(crate) fn many(count: usize) -> Self {
         let states = ["suspended", "suspended", "suspended", "woken"];
         let tasks = (1..=count).map(|id| {
             #[allow(clippy::cast_precision_loss, reason = "small")]
@@ -80,16 +80,16 @@ impl Dump {
         Self::new(tasks.collect())
     }
 
-    pub(super) fn task(&mut self, id: usize) -> &mut Value {
+    pub(crate) fn task(&mut self, id: usize) -> &mut Value {
         self.tasks.iter_mut().find(|task| task["id"] == id).unwrap()
     }
 
     /// The same dump seconds later.
-    pub(super) fn after(&self, seconds: u32) -> Self {
+    pub(crate) fn after(&self, seconds: u32) -> Self {
         Self { later: self.later + seconds, ..self.clone() }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         // Each function has an address of its own.
         let address = |trace: usize, level: usize| 0x1000 + trace * 0x100 + level;
         let frames = |(trace, functions): (usize, &Vec<(String, u32)>)| {
@@ -141,13 +141,13 @@ impl Dump {
         TaskTrees::trees(&traces)
     }
 
-    pub(super) fn picture(&self, before: Option<&Before>) -> Picture {
-        Picture::new(self.snapshot(), Instant::now(), before).at_once()
+    pub(crate) fn summary(&self, before: Option<&Previous>) -> DumpSummary {
+        DumpSummary::new(self.snapshot(), Instant::now(), before).at_once()
     }
 }
 
 /// A task that is a minute old and has been polled ten times, unless something else is said.
-pub(super) fn task(id: usize, state: &str, seconds: f64, more: Value) -> Value {
+pub(crate) fn task(id: usize, state: &str, seconds: f64, more: Value) -> Value {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
     let nanoseconds = |seconds: f64| (seconds * 1e9) as u64;
     let mut task = json!({"id": id, "spawned_at": 0, "polls": 10, "state": state,

@@ -1,7 +1,7 @@
 //! The view on hand-built dumps: what it shows, and what keys do.
 
 mod dumps;
-mod keys;
+mod key_presses;
 mod properties;
 mod screens;
 
@@ -19,7 +19,7 @@ use std::time::Duration;
 fn view_of(dump: &Dump, width: u16, height: u16) -> Model {
     let mut model = Model::new(Some(Duration::from_secs(2)), true);
     model.resize(width, height);
-    model.take(dump.picture(None));
+    model.take(dump.summary(None));
     model
 }
 
@@ -35,7 +35,7 @@ fn screen(model: &Model) -> String {
         while x < width {
             let symbol = buffer[(x, y)].symbol();
             line.push_str(symbol);
-            x += u16::try_from(super::ink::width(symbol)).unwrap().max(1);
+            x += u16::try_from(super::model::styled_line::width(symbol)).unwrap().max(1);
         }
         lines.push(line.trim_end().to_owned());
     }

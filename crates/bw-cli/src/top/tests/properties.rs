@@ -15,7 +15,7 @@ use crate::top::view;
 enum Step {
     Key(KeyCode, bool),
     Resize(u16, u16),
-    Picture(usize),
+    DumpSummary(usize),
     Error,
 }
 
@@ -27,7 +27,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         20 => (prop::sample::select(keys), prop::bool::weighted(0.1)).prop_map(|(key, control)| Step::Key(key, control)),
         3 => (0_u16..150, 0_u16..50).prop_map(|(width, height)| Step::Resize(width, height)),
-        2 => (0_usize..4).prop_map(Step::Picture),
+        2 => (0_usize..4).prop_map(Step::DumpSummary),
         1 => Just(Step::Error),
     ];
     prop::collection::vec(step, 1..60)
@@ -59,9 +59,9 @@ proptest! {
                     let _ = model.key(KeyEvent::new(code, modifiers));
                 }
                 Step::Resize(width, height) => model.resize(width, height),
-                Step::Picture(at) => {
-                    let before = model.picture.as_ref().map(super::super::picture::Picture::before);
-                    model.take(dumps[at].picture(before.as_ref()));
+                Step::DumpSummary(at) => {
+                    let before = model.summary.as_ref().map(crate::top::model::dump_summary::DumpSummary::before);
+                    model.take(dumps[at].summary(before.as_ref()));
                 }
                 Step::Error => model.fail(&"it is gone"),
             }
@@ -71,7 +71,7 @@ proptest! {
             // A screen of another size than the last that was heard of.
             view::draw(&model, &mut Buffer::empty(Rect::new(0, 0, height, width / 2)));
             let list = model.list();
-            let rows = usize::from(super::super::layout::Layout::new(&model).rows.height).max(1);
+            let rows = usize::from(crate::top::model::layout::Layout::new(&model).rows.height).max(1);
             if model.close_up.is_none() && model.help.is_none() && !list.rows().is_empty() {
                 prop_assert!((list.offset()..list.offset() + rows).contains(&list.at()), "{list:?} {rows}");
             }

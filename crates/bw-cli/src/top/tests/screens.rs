@@ -87,7 +87,7 @@ fn an_error_keeps_the_last_picture() {
     let shown = screen(&model);
     assert!(shown.contains("seller") && !shown.contains('\u{1b}'), "{shown}");
     assert_snapshot!(shown);
-    model.take(Dump::shop().picture(None));
+    model.take(Dump::shop().summary(None));
     assert!(!screen(&model).contains("NO ANSWER"));
 }
 

@@ -1,0 +1,160 @@
+//! `backtrace-waker ps`: the processes that can be asked.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bw_dump::rfc3339;
+use bw_render::Count;
+use clap::Args;
+use serde::Serialize;
+
+use crate::options::time_limits;
+use crate::output::failure::Failure;
+use crate::output::truncated::truncated;
+use crate::output::{message, print};
+use crate::source::agent::all_agents::{self, Listed};
+use crate::source::agent::process::Process;
+use crate::source::agent::users;
+
+const LONG_ABOUT: &str = "\
+List the processes that can be asked
+
+Those that have an agent (`bw_agent::start()`) with a socket in the usual folders, or where the variables XDG_RUNTIME_DIR
+and BACKTRACE_WAKER_SOCKET of the process say: yours, and as root everybody's, also in containers of this machine. An
+agent with another socket, or with a TCP port only, is not found; name its socket or URL to the other commands.";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  they were printed, also when there are none
+  1  they could not be; the reason is on stderr
+  2  the command line is wrong";
+
+const EXAMPLES: &str = "\
+Examples:
+  backtrace-waker ps
+      A line for each process: number, user, start, tasks, program. Where one does not answer, why.
+  sudo backtrace-waker ps
+      Those of all users.
+  backtrace-waker ps --json | jq -r .processes[].pid
+      For programs.";
+
+/// List the processes that can be asked
+#[derive(Args, Debug)]
+#[command(long_about = LONG_ABOUT)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(super) struct Ps {
+    /// As JSON, on one line
+    #[arg(long)]
+    json: bool,
+
+    /// How long to wait for each of them, such as 500ms or 5s
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_limits::timeout)]
+    timeout: Duration,
+}
+
+/// The version of the JSON.
+const VERSION: u32 = 1;
+/// Characters of a cell that are printed: what is in it a process chose.
+const MOST_CHARS: usize = 300;
+
+pub(super) fn run(arguments: &Ps) -> Result<ExitCode, Failure> {
+    let listed = all_agents::list(arguments.timeout)?;
+    print::to(None, |out| if arguments.json { json(&listed, out) } else { table(&listed, out) })?;
+    if listed.is_empty() && !arguments.json {
+        message::note(
+            &"no process has an agent that you may ask: add `bw_agent::start()?;` to its main; those of other users are \
+              listed with sudo",
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
+    if listed.is_empty() {
+        return Ok(());
+    }
+    let heading = ["PID", "USER", "STARTED", "TASKS", "PROGRAM"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = [heading].into_iter().chain(listed.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths = [0, 1, 2, 3].map(width);
+    for [pid, user, started, tasks, program] in &rows {
+        let [a, b, c, d] = widths;
+        writeln!(out, "{pid:>a$}  {user:b$}  {started:c$}  {tasks:>d$}  {program}")?;
+    }
+    Ok(())
+}
+
+fn row(listed: &Listed) -> [String; 5] {
+    let unknown = || "-".to_owned();
+    let of_process = || listed.process.as_ref().and_then(Process::executable);
+    let program = of_process().map(|path| path.display().to_string());
+    let description = listed.description.as_ref();
+    let program = program.or_else(|| description.ok()?.executable.clone());
+    let program = program.map_or_else(unknown, |program| cell(&program));
+    [
+        listed.process.as_ref().map_or_else(unknown, |process| process.pid().to_string()),
+        listed
+            .uid
+            .map_or_else(unknown, |uid| cell(&users::known_name(uid).unwrap_or_else(|| uid.to_string()))),
+        description.ok().and_then(|it| it.started_at).map_or_else(unknown, rfc3339::seconds),
+        description
+            .ok()
+            .and_then(|it| it.tasks)
+            .map_or_else(unknown, |tasks| Count(usize::try_from(tasks).unwrap_or(usize::MAX)).to_string()),
+        match description {
+            Ok(_) => program,
+            Err(reason) => format!("{program}: {}", cell(reason)),
+        },
+    ]
+}
+
+fn cell(text: &str) -> String {
+    truncated(text, MOST_CHARS)
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    format: &'static str,
+    version: u32,
+    processes: Vec<One<'a>>,
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    /// Here; inside of a container it has another one.
+    pid: Option<u32>,
+    inner_pid: Option<u32>,
+    uid: Option<u32>,
+    user: Option<String>,
+    executable: Option<&'a str>,
+    started_at: Option<String>,
+    agent_started_at: Option<String>,
+    package: Option<&'a str>,
+    tasks: Option<u64>,
+    socket: String,
+    /// Why it does not say more.
+    error: Option<&'a str>,
+}
+
+fn json(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
+    let processes = listed.iter().map(|listed| {
+        let description = listed.description.as_ref().ok();
+        One {
+            pid: listed.process.as_ref().map(Process::pid),
+            inner_pid: description.and_then(|it| it.pid),
+            uid: listed.uid,
+            user: listed.uid.and_then(users::known_name),
+            executable: description.and_then(|it| it.executable.as_deref()),
+            started_at: description.and_then(|it| it.started_at).map(rfc3339::milliseconds),
+            agent_started_at: description.and_then(|it| it.agent_started_at).map(rfc3339::milliseconds),
+            package: description.and_then(|it| it.package.as_deref()),
+            tasks: description.and_then(|it| it.tasks),
+            socket: listed.socket.display().to_string(),
+            error: listed.description.as_ref().err().map(String::as_str),
+        }
+    });
+    let list = Json { format: "backtrace-waker processes", version: VERSION, processes: processes.collect() };
+    let text = serde_json::to_string(&list).map_err(io::Error::other)?;
+    writeln!(out, "{}", bw_render::json::escaped(text))
+}

@@ -1,0 +1,78 @@
+//! What to ask a process for, and how long to wait for its answer.
+
+use std::time::Duration;
+
+use bw_dump::contract::endpoints::{DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
+use bw_dump::{RawDumpFile, RawDumpReader};
+use clap::Args;
+
+use super::filter::Filter;
+use super::{number, time_limits};
+
+/// How much longer than for its tasks a process is waited for: so that an answer can be put together and sent.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// What to ask, and how long to wait for the answer.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RequestOptions {
+    /// Only tasks that pass; may be given several times
+    ///
+    /// Terms with commas between them, all of which must hold: name:PART, id:N, state:suspended, older:90s (since it was
+    /// wrapped), for:5m (in the state it is in).
+    #[arg(long = "filter", value_name = "TERMS")]
+    pub(crate) filters: Vec<Filter>,
+
+    /// How long tasks may take to answer, such as 500ms, 5s or 1m
+    ///
+    /// Those that do not are in the dump with what they are doing. The process itself is waited for a few seconds longer.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_limits::timeout)]
+    pub(crate) timeout: Duration,
+
+    /// What the agent at a URL wants to be told; better given in the variable BACKTRACE_WAKER_TOKEN
+    ///
+    /// Others on this machine see a command line, but not the variables of a process. Never sent to a socket.
+    #[allow(clippy::doc_markdown, reason = "it is printed as help")]
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+
+    /// How many bytes an answer or a file may have, decompressed
+    #[arg(long = "max-bytes", value_name = "BYTES", default_value_t = RawDumpReader::MOST_BYTES, value_parser = number::bytes)]
+    pub(crate) most_bytes: usize,
+}
+
+#[cfg(test)]
+impl Default for RequestOptions {
+    fn default() -> Self {
+        Self {
+            filters: Vec::new(),
+            timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
+            token: None,
+            most_bytes: RawDumpReader::MOST_BYTES,
+        }
+    }
+}
+
+impl RequestOptions {
+    /// What an agent is asked for.
+    pub(crate) fn query(&self) -> String {
+        let path = format!("{DUMP}?");
+        let before = path.len();
+        let mut query = form_urlencoded::Serializer::for_suffix(path, before);
+        query.append_pair(FORMAT, RAW);
+        query.append_pair(TIMEOUT_MS, &self.timeout.as_millis().to_string());
+        for filter in &self.filters {
+            query.append_pair(FILTER, filter.as_str());
+        }
+        query.finish()
+    }
+
+    /// A dump as an agent would have given it that was asked with these filters.
+    pub(crate) fn only(&self, file: RawDumpFile<'static>) -> RawDumpFile<'static> {
+        self.filters.iter().fold(file, |file, filter| file.only(filter.filter()))
+    }
+
+    /// How long an agent may take for all of its answer: another dump may be before this one.
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        2 * self.timeout + GRACE
+    }
+}

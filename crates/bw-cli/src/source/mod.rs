@@ -1,0 +1,199 @@
+//! Where snapshots come from: the agent in a process, or a raw dump file.
+
+pub(crate) mod agent;
+pub(crate) mod follow;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bw_dump::contract::environment;
+use bw_dump::{ModuleMap, RawDumpError, RawDumpFile, RawDumpReader};
+use bw_symbolize::{SymbolSources, Symbolizer};
+
+use crate::options::SharedOptions;
+use crate::options::request::RequestOptions;
+use crate::options::target::Target;
+use crate::output::failure::Failure;
+use crate::output::snapshot::Snapshot;
+use agent::Agent;
+use agent::process::{Process, without_deleted};
+
+/// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
+/// has the same modules.
+#[derive(Debug)]
+pub(crate) struct Source {
+    origin: Origin,
+    request: RequestOptions,
+    symbols: SymbolSources,
+    symbolizer: Option<(ModuleMap, Symbolizer)>,
+    /// Its executable, which keeps it readable even when the process has ended.
+    executable: Option<File>,
+    is_quiet: bool,
+}
+
+#[derive(Debug)]
+enum Origin {
+    File(PathBuf),
+    Stdin,
+    Agent(Agent),
+}
+
+impl Source {
+    /// Finds out what `target` is. Connects to an agent to see whether it is there, and asks it nothing yet.
+    pub(crate) fn open(
+        target: &Target,
+        request: &RequestOptions,
+        symbols: SymbolSources,
+    ) -> Result<Self, Failure> {
+        let token = || {
+            let variable = || std::env::var(environment::TOKEN).ok().filter(|token| !token.is_empty());
+            request.token.clone().or_else(variable)
+        };
+        let origin = match target {
+            Target::Pid(pid) => Origin::Agent(Agent::of_process(*pid, request.answer_timeout())?),
+            Target::Url(url) => Origin::Agent(Agent::at_url(url.clone(), token())),
+            Target::Stdin => Origin::Stdin,
+            Target::Path(path) if is_socket(path) => {
+                Origin::Agent(Agent::at_socket(path, request.answer_timeout())?)
+            }
+            Target::Path(path) | Target::File(path) => Origin::File(path.clone()),
+        };
+        Ok(Self {
+            origin,
+            request: request.clone(),
+            symbols,
+            symbolizer: None,
+            executable: None,
+            is_quiet: false,
+        })
+    }
+
+    /// As [`open`](Self::open), with what most commands can be told.
+    pub(crate) fn of(target: &Target, options: &SharedOptions) -> Result<Self, Failure> {
+        Self::open(target, &options.request, options.symbols.sources()?)
+    }
+
+    /// Says nothing on stderr while it works, whatever it takes: for who has the screen.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.is_quiet = true;
+        self
+    }
+
+    /// Whether asking again can give something else.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.origin, Origin::Agent(_))
+    }
+
+    /// Asks, and finds functions and lines. Blocks: on the process as long as [`RequestOptions`] says, on files and servers.
+    pub(crate) fn take(&mut self) -> Result<Snapshot, Failure> {
+        let file = self.read()?;
+        if self.symbolizer.as_ref().is_none_or(|(modules, _)| modules != file.modules()) {
+            // It runs another program than when it was asked first.
+            if let (Some(_), Origin::Agent(agent)) = (&self.symbolizer, &self.origin)
+                && let Some(Ok(executable)) = agent.process().map(Process::open_executable)
+            {
+                self.executable = Some(executable);
+            }
+            let symbolizer = Symbolizer::for_modules(file.modules().clone(), self.sources(&file));
+            self.symbolizer = Some((file.modules().clone(), symbolizer));
+        }
+        Ok(match &self.symbolizer {
+            Some((_, symbolizer)) => Snapshot::new(file, symbolizer, self.is_quiet),
+            None => Snapshot::raw(file),
+        })
+    }
+
+    /// Asks, and leaves addresses as they are.
+    pub(crate) fn take_raw(&mut self) -> Result<Snapshot, Failure> {
+        self.read().map(Snapshot::raw)
+    }
+
+    fn read(&mut self) -> Result<RawDumpFile<'static>, Failure> {
+        let reader = RawDumpReader::new().most_bytes(self.request.most_bytes);
+        match &self.origin {
+            Origin::Stdin => {
+                let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
+                let file = reader.read(io::stdin().lock()).map_err(invalid)?;
+                Ok(self.request.only(file))
+            }
+            Origin::File(path) => {
+                let file = File::open(path).map_err(|error| no_file(path, &error))?;
+                let invalid = |error| Failure::new(format!("{} {error}", path.display()));
+                reader.read(file).map_err(invalid).map(|file| self.request.only(file))
+            }
+            Origin::Agent(agent) => {
+                // Before it is asked: it may end while it answers.
+                if self.executable.is_none() {
+                    self.executable = agent.process().and_then(|process| process.open_executable().ok());
+                }
+                let body = agent.ask(
+                    &self.request.query(),
+                    self.request.answer_timeout(),
+                    self.request.most_bytes,
+                )?;
+                reader.read(&*body).map_err(|error| agent.not_a_dump(&error))
+            }
+        }
+    }
+
+    /// Where debug information of that dump is looked for: of a process of this machine, in the file it runs and below its root.
+    fn sources(&self, file: &RawDumpFile<'_>) -> SymbolSources {
+        let mut sources = self.symbols.clone();
+        let Origin::Agent(agent) = &self.origin else { return sources };
+        let Some(process) = agent.process() else { return sources };
+        let root = process.other_root();
+        if let Some(executable) = &self.executable {
+            // As it is seen from here, and as it sees itself: in a chroot they differ.
+            let inside = file.process().executable.as_deref().filter(|_| root.is_some()).map(without_deleted);
+            for module in [process.executable(), inside].into_iter().flatten() {
+                sources = sources.module_file(module, by_descriptor(executable));
+            }
+        }
+        if let Some(root) = root {
+            sources = sources.root(root);
+        }
+        sources
+    }
+}
+
+/// A path that leads to an open file, wherever that is.
+#[cfg(unix)]
+fn by_descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+#[cfg(not(unix))]
+fn by_descriptor(_: &File) -> PathBuf {
+    PathBuf::new()
+}
+
+/// Why a file cannot be opened. Somebody may have meant something else than a file.
+pub(crate) fn no_file(path: &Path, error: &io::Error) -> Failure {
+    let text = path.to_string_lossy();
+    let looks_like_an_address = !text.contains('/') && text.contains(':');
+    let advice = match text.parse() {
+        _ if error.kind() != io::ErrorKind::NotFound => String::new(),
+        // Elsewhere nobody can be asked by number.
+        Ok(Target::Pid(pid)) if cfg!(unix) && Process::new(pid).is_alive() => {
+            format!("; that is a process: `backtrace-waker dump {pid}`")
+        }
+        _ if looks_like_an_address => format!("; if that is the address of an agent, write http://{text}"),
+        _ => String::new(),
+    };
+    Failure::new(format!("{text}: {error}{advice}"))
+}
+
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+
+    path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Path) -> bool {
+    false
+}

@@ -1,0 +1,448 @@
+//! A task dump as text.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use bw_core::{NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, TaskState};
+
+use crate::dump::TaskTrees;
+use crate::dump::groups::{Group, Grouping, Groups};
+use crate::dump::shown_trees::ShownTrees;
+use crate::text::Text;
+use crate::text::brief::Brief;
+use crate::text::count::{Count, Plural};
+use crate::text::elapsed::Elapsed;
+use crate::text::escape::Shortened;
+use crate::text::styled::{SpanStyle, StyledText, StyledWrite};
+use crate::tree::Tree;
+use bw_dump::rfc3339;
+
+/// How to print a task dump. Data; the trees of its tasks are printed with its [`Text`].
+///
+/// Names of tasks come from the program and are not trusted: they are escaped and shortened like those of functions.
+#[derive(Clone, Debug)]
+pub struct DumpText {
+    text: Text,
+    samples: usize,
+}
+
+/// Names of tasks longer than this many bytes are cut in the middle.
+pub(crate) const NAME_BYTES: usize = 200;
+
+impl DumpText {
+    /// Prints trees with these settings.
+    #[must_use]
+    pub fn new(text: Text) -> Self {
+        Self { text: text.of_dump(), samples: 5 }
+    }
+
+    /// How many tasks of each group are named; 5 unless told.
+    #[must_use]
+    pub fn samples(mut self, samples: usize) -> Self {
+        self.samples = samples;
+        self
+    }
+
+    /// Tasks that look alike once, with how many they are, for how long, and a few of them; in the order of [`Groups`], after a
+    /// line that sums up. Groups when it is made, which allocates; printing does not. See [`Groups`].
+    #[must_use]
+    pub fn grouped<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
+        Grouped { settings: self, groups: trees.groups(&self.text) }
+    }
+
+    /// Every task with its own tree, by id, after a line that sums up. Each distinct tree is rendered once.
+    #[must_use]
+    pub fn full<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
+        Full { settings: self, shown: ShownTrees::new(trees.all_trees(), &self.text), trees }
+    }
+
+    /// Returns the lines that say how far the dump can be trusted: how many of the tasks are traced, and whether its deadline
+    /// cut it short. Empty where there is nothing to say. For those who sum up in another way than
+    /// [`grouped`](Self::grouped).
+    #[must_use]
+    pub fn warnings(&self, trees: TaskTrees<'_>) -> StyledText {
+        let mut lines = StyledText::new();
+        let _never_fails = warn(&mut lines, trees.dump());
+        lines.remove_empty_first_line();
+        lines
+    }
+
+    /// Returns what is printed of each task of a group below what is said of all: its tree, or why there is none. Allocates.
+    #[must_use]
+    pub fn body(&self, groups: &Groups<'_>, group: &Group) -> StyledText {
+        let mut body = StyledText::new();
+        let state = &groups.first(group).status().state;
+        let _never_fails = self.write_body(&mut body, &groups.grouping, group, state);
+        body
+    }
+
+    /// Returns where the tasks of a group wait, or why that is not known, for one line. Allocates.
+    #[must_use]
+    pub fn brief(&self, groups: &Groups<'_>, group: &Group) -> Brief {
+        match groups.tree_of(group) {
+            Ok(tree) => self.text.brief_of_filtered(tree),
+            Err(reason) => Brief::reason(no_trace_reason(reason, &groups.first(group).status().state)),
+        }
+    }
+
+    /// One task: what it does, its tree, and below it what is not shown.
+    #[must_use]
+    pub fn task<'a>(&'a self, trees: TaskTrees<'a>, task: &'a TaskRecord) -> impl fmt::Display + 'a {
+        One { settings: self, trees, task }
+    }
+
+    pub(crate) fn most_samples(&self) -> usize {
+        self.samples
+    }
+
+    pub(crate) fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// The line that sums up, and those that warn.
+    pub(crate) fn summary(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
+        Self::counts(out, dump)?;
+        let taken_at = rfc3339::seconds(dump.taken_at());
+        write!(out, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
+        warn(out, dump)
+    }
+
+    /// How many tasks there are, and in which states.
+    pub(crate) fn counts(f: &mut impl fmt::Write, dump: &RawTaskDump) -> fmt::Result {
+        let tasks = dump.tasks();
+        write!(f, "{}", Plural(tasks.len(), "task"))?;
+        let mut counts: Vec<(&TaskState, usize)> = Vec::new();
+        for task in tasks {
+            let state = &task.status().state;
+            match counts.iter_mut().find(|(known, _)| known.name() == state.name()) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((state, 1)),
+            }
+        }
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.name().cmp(b.0.name())));
+        for (at, (state, count)) in counts.iter().enumerate() {
+            write!(f, "{} {} {}", if at == 0 { ":" } else { "," }, Count(*count), words(state))?;
+        }
+        let others = dump.registered().saturating_sub(tasks.len());
+        if others > 0 {
+            write!(f, "; {} more do not pass the filter or came later", Count(others))?;
+        }
+        Ok(())
+    }
+
+    /// `17 "connection", 18`.
+    pub(crate) fn samples_of<'a>(
+        &self,
+        out: &mut impl fmt::Write,
+        mut tasks: impl ExactSizeIterator<Item = &'a TaskRecord>,
+    ) -> fmt::Result {
+        let more = tasks.len().saturating_sub(self.samples);
+        for (at, task) in tasks.by_ref().take(self.samples).enumerate() {
+            write!(out, "{}{}", if at == 0 { "" } else { ", " }, self.title(task.id(), task.name()))?;
+        }
+        if more > 0 && self.samples > 0 {
+            write!(out, ", {}", self.text.ellipsis())?;
+        }
+        Ok(())
+    }
+
+    /// A name from the program, escaped and cut.
+    pub(crate) fn short<'a>(&self, text: &'a str) -> Shortened<'a> {
+        Shortened { text, most: NAME_BYTES, ellipsis: self.text.ellipsis() }
+    }
+
+    /// `17 "connection"`.
+    pub(crate) fn title<'a>(&self, id: TaskId, name: Option<&'a str>) -> TaskTitle<'a> {
+        TaskTitle { id, name: name.map(|name| self.short(name)) }
+    }
+
+    pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, at: &SpawnedAt) -> fmt::Result {
+        let file = self.short(self.text.path_of_task(at.file()));
+        write!(f, "spawned at {file}:{}:{}", at.line(), at.column())
+    }
+
+    /// The state of so many tasks, and for how long: `suspended for 0.3 s to 2 h 5 min`. Of those that are being polled, on which
+    /// thread, or if there are several, that each is on one of its own.
+    pub(crate) fn state(
+        &self,
+        f: &mut impl fmt::Write,
+        state: &TaskState,
+        tasks: usize,
+        youngest: Option<Duration>,
+        oldest: Option<Duration>,
+    ) -> fmt::Result {
+        self.time_in_state(f, words(state), youngest, oldest)?;
+        match state {
+            TaskState::Polling(_) if tasks > 1 => write!(f, " on {} threads", Count(tasks)),
+            TaskState::Polling(thread) => {
+                write!(f, " on {}", self.short(&thread.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `suspended for 0.3 s to 2 h 5 min`.
+    pub(crate) fn time_in_state(
+        &self,
+        f: &mut impl fmt::Write,
+        state: &str,
+        youngest: Option<Duration>,
+        oldest: Option<Duration>,
+    ) -> fmt::Result {
+        f.write_str(state)?;
+        if let (Some(youngest), Some(oldest)) = (youngest, oldest) {
+            let (youngest, oldest) = (Elapsed(youngest).to_string(), Elapsed(oldest).to_string());
+            if youngest == oldest {
+                write!(f, " for {oldest}")?;
+            } else {
+                write!(f, " for {youngest} to {oldest}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All about one task but its tree.
+    pub(crate) fn heading(&self, f: &mut impl StyledWrite, task: &TaskRecord) -> fmt::Result {
+        let status = task.status();
+        f.styled(SpanStyle::Heading, format_args!("task {}", self.title(task.id(), task.name())))?;
+        f.write_str(": ")?;
+        self.state(f, &status.state, 1, status.in_state, status.in_state)?;
+        write!(f, ", {}", Polls(status.polls))?;
+        if let Some(age) = status.age {
+            write!(f, ", {} old", Elapsed(age))?;
+        }
+        f.write_str(", ")?;
+        self.spawned_at(f, task.spawned_at())?;
+        match task.parent() {
+            Some(parent) => write!(f, ", child of {parent}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes why a task has no trace.
+pub(crate) fn no_trace(out: &mut impl StyledWrite, reason: NoTrace, state: &TaskState) -> fmt::Result {
+    out.styled(SpanStyle::Note, format_args!("(no trace: {})", no_trace_reason(reason, state)))
+}
+
+/// Why a task has no trace, which may depend on what it is doing.
+fn no_trace_reason(reason: NoTrace, state: &TaskState) -> String {
+    match (reason, state) {
+        (NoTrace::NotPolled, TaskState::Polling(_)) => {
+            "this poll has not returned, so the task blocks or computes on that \
+            thread; a debugger shows where"
+                .to_owned()
+        }
+        (NoTrace::NotPolled, TaskState::Woken) => {
+            "a dump woke it, and its executor has not polled it since; is every thread \
+            of it blocked, or does it not run?"
+                .to_owned()
+        }
+        _ => reason.to_string(),
+    }
+}
+
+/// See [`DumpText::warnings`]; each after a line feed.
+fn warn(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
+    coverage(out, dump)?;
+    if dump.is_partial() {
+        let silent = dump.tasks().iter().filter(|task| task.trace().is_err_and(NoTrace::is_for_want_of_time));
+        let silent = Plural(silent.count(), "task");
+        out.write_str("\n")?;
+        out.styled(SpanStyle::Note, format_args!("partial: the deadline passed before {silent} answered"))?;
+    }
+    Ok(())
+}
+
+/// How many of all tasks are traced, in a line of its own; loud if it is none.
+fn coverage(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
+    // A future that another task polls is no task that a runtime counts; one that was never polled may never be.
+    let traced = dump.registered().saturating_sub(dump.nested() + dump.unpolled());
+    match (traced, dump.alive()) {
+        (0, alive) if dump.registered() == 0 || alive.is_some_and(|alive| alive > 0) => {
+            let of = alive.map(|alive| format!(" of {} alive", Plural(alive, "task"))).unwrap_or_default();
+            out.write_str("\n")?;
+            out.styled(SpanStyle::Note, format_args!("NO TASK IS TRACED{of}: {WRAP_TASKS}"))?;
+        }
+        (_, None) => return Ok(()),
+        (traced, Some(alive)) if traced > alive => {
+            write!(out, "\ntraced {}; the runtime has {} alive", Plural(traced, "task"), Count(alive))?;
+            out.write_str(", so some are not its own")?;
+        }
+        (traced, Some(alive)) => {
+            write!(out, "\ntraced {} of {} alive", Count(traced), Plural(alive, "task"))?;
+        }
+    }
+    let mut separator = "; not counted: ";
+    for (count, what) in [(dump.nested(), "polled by other traced tasks"), (dump.unpolled(), "never polled")]
+    {
+        if count > 0 {
+            write!(out, "{separator}{} {what}", Count(count))?;
+            separator = ", ";
+        }
+    }
+    Ok(())
+}
+
+/// What to do where no task is traced.
+pub(crate) const WRAP_TASKS: &str = "wrap what you spawn in traced(…), or spawn it with .traced()";
+
+/// `17 "connection"`.
+pub(crate) struct TaskTitle<'a> {
+    id: TaskId,
+    name: Option<Shortened<'a>>,
+}
+
+impl fmt::Display for TaskTitle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} \"{name}\"", self.id),
+            None => write!(f, "{}", self.id),
+        }
+    }
+}
+
+/// What a state is called in front of the tasks that are in it.
+pub(crate) fn words(state: &TaskState) -> &'static str {
+    match state {
+        TaskState::NeverPolled => "never polled",
+        TaskState::Suspended => "suspended",
+        TaskState::Woken => "woken but not polled",
+        TaskState::Polling(_) => "being polled",
+        TaskState::Finished => "finished",
+        TaskState::Dropped => "dropped",
+        TaskState::Panicked => "panicked",
+        _ => "in another state",
+    }
+}
+
+struct Polls(u64);
+
+impl fmt::Display for Polls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("no poll has returned"),
+            1 => f.write_str("polled once"),
+            polls => write!(f, "polled {} times", Count(usize::try_from(polls).unwrap_or(usize::MAX))),
+        }
+    }
+}
+
+struct Grouped<'a> {
+    settings: &'a DumpText,
+    groups: Groups<'a>,
+}
+
+impl fmt::Display for Grouped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (settings, groups) = (self.settings, &self.groups);
+        let out = &mut settings.text.painter(f);
+        DumpText::summary(out, groups.trees.dump())?;
+        settings.paragraphs(out, &groups.grouping, |out, group| {
+            let first = groups.first(group);
+            out.write_char(' ')?;
+            settings.state(out, &first.status().state, group.len(), group.youngest(), group.oldest())?;
+            out.write_str(": ")?;
+            settings.samples_of(out, groups.tasks(group))?;
+            out.write_char('\n')?;
+            settings.spawned_at(out, first.spawned_at())?;
+            let others = groups.tasks(group).filter(|task| task.spawned_at() != first.spawned_at()).count();
+            if others > 0 {
+                write!(out, ", and {} elsewhere", Count(others))?;
+            }
+            Ok(&first.status().state)
+        })
+    }
+}
+
+impl DumpText {
+    /// A paragraph for each group: how many tasks it has, what `heading` says of them, and where they wait. `heading` returns
+    /// what they do. Below all of them, what is not shown.
+    pub(crate) fn paragraphs<'a, W: StyledWrite>(
+        &self,
+        out: &mut W,
+        grouping: &Grouping,
+        mut heading: impl FnMut(&mut W, &Group) -> Result<&'a TaskState, fmt::Error>,
+    ) -> fmt::Result {
+        for group in &grouping.groups {
+            out.write_str("\n\n")?;
+            out.styled(SpanStyle::Heading, format_args!("{}", Plural(group.len(), "task")))?;
+            let state = heading(out, group)?;
+            out.write_char('\n')?;
+            self.write_body(out, grouping, group, state)?;
+        }
+        grouping.shown.footer(out)
+    }
+
+    /// See [`body`](Self::body).
+    pub(crate) fn write_body(
+        &self,
+        out: &mut impl StyledWrite,
+        grouping: &Grouping,
+        group: &Group,
+        state: &TaskState,
+    ) -> fmt::Result {
+        match grouping.tree_of(group) {
+            Ok(tree) => self.text.write_filtered(out, tree),
+            Err(reason) => no_trace(out, reason, state),
+        }
+    }
+}
+
+struct Full<'a> {
+    settings: &'a DumpText,
+    trees: TaskTrees<'a>,
+    shown: ShownTrees,
+}
+
+impl fmt::Display for Full<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (settings, dump) = (self.settings, self.trees.dump());
+        // Each distinct tree is rendered once.
+        let texts: Vec<_> = self.shown.distinct.iter().map(|tree| settings.painted(tree)).collect();
+        let out = &mut settings.text.painter(f);
+        DumpText::summary(out, dump)?;
+        for task in dump.tasks() {
+            out.write_str("\n\n")?;
+            settings.heading(out, task)?;
+            out.write_char('\n')?;
+            match self.shown.number(task.trace()) {
+                Ok(number) => out.write_str(&texts[number])?,
+                Err(reason) => no_trace(out, reason, &task.status().state)?,
+            }
+        }
+        self.shown.footer(out)
+    }
+}
+
+impl DumpText {
+    /// What is printed of a tree that is filtered, with colors.
+    fn painted(&self, tree: &Tree) -> String {
+        let mut text = String::new();
+        let _never_fails = self.text.write_filtered(&mut self.text.painter(&mut text), tree);
+        text
+    }
+}
+
+struct One<'a> {
+    settings: &'a DumpText,
+    trees: TaskTrees<'a>,
+    task: &'a TaskRecord,
+}
+
+impl fmt::Display for One<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (settings, task) = (self.settings, self.task);
+        let out = &mut settings.text.painter(f);
+        settings.heading(out, task)?;
+        out.write_char('\n')?;
+        match (self.trees.tree_of(task), task.trace()) {
+            (Some(tree), _) => {
+                let shown = ShownTrees::new(std::slice::from_ref(tree), &settings.text);
+                shown.distinct.iter().try_for_each(|tree| settings.text.write_filtered(out, tree))?;
+                shown.footer(out)
+            }
+            (None, trace) => no_trace(out, trace.err().unwrap_or(NoTrace::NotAsked), &task.status().state),
+        }
+    }
+}

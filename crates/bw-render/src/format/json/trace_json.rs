@@ -1,0 +1,116 @@
+//! Where a task waits, as JSON.
+
+use serde::Serialize;
+
+use crate::text::paths::Paths;
+use crate::text::short_name;
+use crate::tree::class::{Class, CratesWithSource, crate_of};
+use crate::tree::filter::Detail;
+use crate::tree::{Node, Tree};
+
+#[derive(Serialize)]
+pub(crate) struct Trace<'a> {
+    pub(crate) dropped: usize,
+    pub(crate) blank: usize,
+    pub(crate) nodes: Vec<TraceNode<'a>>,
+    pub(crate) user: View,
+    pub(crate) library: View,
+}
+
+#[derive(Serialize)]
+pub(crate) struct TraceNode<'a> {
+    /// What it is made of.
+    #[serde(skip)]
+    pub(crate) node: &'a Node,
+    pub(crate) parent: Option<usize>,
+    pub(crate) function: Option<&'a str>,
+    path: Option<&'a str>,
+    pub(crate) file: Option<&'a str>,
+    pub(crate) line: Option<u32>,
+    pub(crate) column: Option<u32>,
+    module: Option<&'a str>,
+    offset: Option<u64>,
+    address: Option<String>,
+    ends: usize,
+    pub(crate) truncated: bool,
+    pub(crate) foreign: bool,
+    #[serde(rename = "yield")]
+    pub(crate) is_yield: bool,
+    pub(crate) blocked: bool,
+    pub(crate) short: Option<String>,
+    #[serde(rename = "crate")]
+    pub(crate) owner: Option<&'a str>,
+    pub(crate) class: &'static str,
+}
+
+/// What is left of a tree.
+#[derive(Serialize)]
+pub(crate) struct View {
+    pub(crate) hidden: usize,
+    pub(crate) nodes: Vec<ViewNode>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ViewNode {
+    pub(crate) node: usize,
+    pub(crate) parent: Option<usize>,
+    pub(crate) count: usize,
+    pub(crate) truncated: bool,
+    pub(crate) foreign: bool,
+    #[serde(rename = "yield")]
+    pub(crate) is_yield: bool,
+    pub(crate) blocked: bool,
+}
+
+impl<'a> Trace<'a> {
+    pub(crate) fn new(tree: &'a Tree, paths: &Paths) -> Self {
+        let crates = CratesWithSource::of(tree.nodes().iter().map(|node| &node.frame));
+        let nodes = tree.nodes().iter().map(|node| TraceNode::new(node, &crates, paths)).collect();
+        let (user, library) = (View::new(tree, Detail::User), View::new(tree, Detail::Library));
+        Self { dropped: tree.dropped(), blank: tree.blank(), nodes, user, library }
+    }
+}
+
+impl<'a> TraceNode<'a> {
+    fn new(node: &'a Node, crates: &CratesWithSource<'_>, paths: &Paths) -> Self {
+        let (function, location) = (node.frame.function.as_ref(), node.frame.location.as_ref());
+        let module = node.place.module.as_ref();
+        let short = function.map(|function| (short_name::shorten(&function.name, "…"), &*function.name));
+        Self {
+            node,
+            parent: node.parent,
+            function: function.map(|function| &*function.name),
+            path: function.map(|function| &*function.path),
+            file: location.map(|location| paths.show(&location.file, true)),
+            line: location.and_then(|location| location.line),
+            column: location.and_then(|location| location.column),
+            module: module.map(|module| &*module.path),
+            offset: module.map(|module| module.offset),
+            address: module.is_none().then(|| format!("{:#x}", node.place.address)),
+            ends: node.ends,
+            truncated: node.marks.truncated,
+            foreign: node.marks.foreign,
+            is_yield: node.marks.is_yield,
+            blocked: node.marks.blocked,
+            short: short.and_then(|(short, name)| (short != name).then(|| short.into_owned())),
+            owner: function.and_then(|function| crate_of(&function.path)),
+            class: Class::of_node(node, crates).name(),
+        }
+    }
+}
+
+impl View {
+    fn new(tree: &Tree, detail: Detail) -> Self {
+        let tree = tree.filtered(detail);
+        let node = |node: &Node| ViewNode {
+            node: node.source,
+            parent: node.parent,
+            count: node.count,
+            truncated: node.marks.truncated,
+            foreign: node.marks.foreign,
+            is_yield: node.marks.is_yield,
+            blocked: node.marks.blocked,
+        };
+        Self { hidden: tree.hidden().total(), nodes: tree.nodes().iter().map(node).collect() }
+    }
+}

@@ -1,0 +1,9 @@
+//! A file or folder for each format that is no text for people.
+
+pub(crate) mod folded;
+#[cfg(feature = "html")]
+pub mod html;
+#[cfg(feature = "json")]
+pub mod json;
+#[cfg(feature = "pprof")]
+pub mod pprof;

@@ -1,0 +1,209 @@
+//! The lines of a tree.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::debug_info::{LACKS_DEBUG_INFO, LACKS_PATHS, lacks_debug_info, lacks_paths};
+use super::escape::Shortened;
+use super::styled::{SpanStyle, StyledText, StyledWrite};
+use super::{Glyphs, NAME_BYTES, Text};
+use crate::tree::{Node, Tree};
+
+/// Levels that are indented. Deeper ones stand at the same column and tell their depth, so that a runaway recursion prints
+/// in linear space.
+const INDENTED_LEVELS: usize = 100;
+
+/// Said of a tree to which nothing was recorded.
+pub(crate) const NO_STACK: &str =
+    "no stack: the future returned Pending without cloning its waker, so nothing it was handed can wake it";
+
+/// Some lines of a tree.
+pub(crate) struct Piece {
+    pub(crate) lines: StyledText,
+    /// The node below which more is to be drawn after them, and what stands before the lines of that.
+    pub(crate) room: Option<(usize, String)>,
+}
+
+impl Text {
+    /// Writes a tree, and what is not in it.
+    pub(crate) fn write(&self, out: &mut impl StyledWrite, tree: &Tree) -> fmt::Result {
+        let filtered = tree.filtered(self.detail);
+        self.write_filtered(out, &filtered)?;
+        if !self.footer || filtered.roots.is_empty() {
+            return Ok(());
+        }
+        let mut lines = lost_stacks(&filtered);
+        lines.extend(lacks_debug_info(tree).then(|| LACKS_DEBUG_INFO.to_owned()));
+        lines.extend(lacks_paths(tree).then(|| LACKS_PATHS.to_owned()));
+        lines.extend((filtered.hidden.total() > 0).then(|| filtered.hidden.to_string()));
+        lines.iter().try_for_each(|line| {
+            out.write_str("\n  ")?;
+            out.styled(SpanStyle::Note, format_args!("({line})"))
+        })
+    }
+
+    /// Writes a tree that was filtered before; where it has no node, why. Never writes nothing.
+    pub(crate) fn write_filtered(&self, out: &mut impl StyledWrite, tree: &Tree) -> fmt::Result {
+        if !tree.roots.is_empty() {
+            let none = HashSet::new();
+            return self.write_nodes(out, tree, &none, &none, |_, _, _| {});
+        }
+        let lost = lost_stacks(tree);
+        if lost.is_empty() {
+            return out.styled(SpanStyle::Note, format_args!("({NO_STACK})"));
+        }
+        lost.iter().enumerate().try_for_each(|(number, line)| {
+            out.write_str(if number == 0 { "  " } else { "\n  " })?;
+            out.styled(SpanStyle::Note, format_args!("({line})"))
+        })
+    }
+
+    /// Returns a tree that was filtered before, cut where more is to be drawn below some of its nodes, after their callees.
+    /// Without the nodes that are `replaced`, and what is below them.
+    pub(crate) fn pieces(
+        &self,
+        tree: &Tree,
+        rooms: &HashSet<usize>,
+        replaced: &HashSet<usize>,
+    ) -> Vec<Piece> {
+        let (mut pieces, mut lines) = (Vec::new(), StyledText::new());
+        let _never_fails = self.write_nodes(&mut lines, tree, rooms, replaced, |lines, at, prefix| {
+            let lines = std::mem::take(lines);
+            pieces.push(Piece { lines, room: Some((at, prefix.to_owned())) });
+        });
+        if !lines.is_empty() {
+            pieces.push(Piece { lines, room: None });
+        }
+        for piece in &mut pieces {
+            // The line feed between this piece and the one before.
+            piece.lines.remove_empty_first_line();
+        }
+        pieces
+    }
+
+    /// Depth first, with a stack of our own. Where more is to be drawn, says below which node, and after what.
+    fn write_nodes<W: StyledWrite>(
+        &self,
+        out: &mut W,
+        tree: &Tree,
+        rooms: &HashSet<usize>,
+        replaced: &HashSet<usize>,
+        mut at_room: impl FnMut(&mut W, usize, &str),
+    ) -> fmt::Result {
+        /// What is still to be drawn, and how deep.
+        enum Ahead {
+            Node {
+                at: usize,
+                depth: usize,
+                is_last: bool,
+            },
+            /// Below a node of the level above.
+            Room {
+                at: usize,
+                depth: usize,
+            },
+        }
+        let [root, inner, last, through, nothing] = self.branches();
+        let mut first = true;
+        // What is drawn before a node's children, and how long it is for each level above.
+        let mut prefix = String::new();
+        let mut lengths = Vec::new();
+        let is_shown = |at: &&usize| !replaced.contains(at);
+        let roots = tree.roots.iter().rev().filter(is_shown);
+        let mut ahead: Vec<_> = roots.map(|&at| Ahead::Node { at, depth: 0, is_last: true }).collect();
+        while let Some(next) = ahead.pop() {
+            let (at, depth, is_last) = match next {
+                Ahead::Node { at, depth, is_last } => (at, depth, is_last),
+                Ahead::Room { at, depth } => {
+                    lengths.truncate(depth.min(INDENTED_LEVELS));
+                    prefix.truncate(lengths.last().copied().unwrap_or(0));
+                    at_room(out, at, &prefix);
+                    continue;
+                }
+            };
+            if !std::mem::take(&mut first) {
+                out.write_char('\n')?;
+            }
+            let node = &tree.nodes[at];
+            lengths.truncate(depth.min(INDENTED_LEVELS));
+            prefix.truncate(lengths.last().copied().unwrap_or(0));
+            let edge = match (depth, is_last) {
+                (0, _) => root,
+                (_, true) => last,
+                (_, false) => inner,
+            };
+            out.styled(SpanStyle::TreeLine, format_args!("{prefix}{edge}"))?;
+            if depth >= INDENTED_LEVELS {
+                out.styled(SpanStyle::Note, format_args!("(level {depth})"))?;
+                out.write_char(' ')?;
+            } else {
+                prefix.push_str(match (depth, is_last) {
+                    (0, _) => " ",
+                    (_, true) => nothing,
+                    (_, false) => through,
+                });
+                lengths.push(prefix.len());
+            }
+            self.write_node(out, node)?;
+            let depth = depth + 1;
+            let mut is_last = true;
+            if rooms.contains(&at) {
+                ahead.push(Ahead::Room { at, depth });
+                is_last = false;
+            }
+            for &at in node.children.iter().rev().filter(is_shown) {
+                ahead.push(Ahead::Node { at, depth, is_last });
+                is_last = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_node(&self, out: &mut impl StyledWrite, node: &Node) -> fmt::Result {
+        let (node, ellipsis) = (self.shown_node(node), self.ellipsis());
+        out.styled(SpanStyle::Function, format_args!("{}", node.name.escaped(ellipsis)))?;
+        if node.count > 1 {
+            let times = if self.glyphs == Glyphs::Unicode { '×' } else { 'x' };
+            out.write_char(' ')?;
+            out.styled(SpanStyle::Note, format_args!("({times}{})", node.count))?;
+        }
+        if let Some((file, line, column)) = node.location {
+            let file = Shortened { text: file, most: NAME_BYTES, ellipsis };
+            match (line, column) {
+                (Some(line), Some(column)) => {
+                    out.styled(SpanStyle::Location, format_args!(" at {file}:{line}:{column}"))
+                }
+                (Some(line), None) => out.styled(SpanStyle::Location, format_args!(" at {file}:{line}")),
+                (None, _) => out.styled(SpanStyle::Location, format_args!(" at {file}")),
+            }?;
+        }
+        for (mark, text) in [
+            (node.marks.is_yield, "woke itself"),
+            (node.marks.also_yields, "and woke itself"),
+            (node.marks.blocked, "blocks its thread"),
+            (node.marks.foreign, "on another thread"),
+            (node.marks.truncated, "callers missing: the walk ended before the root"),
+        ] {
+            if mark {
+                out.write_char(' ')?;
+                out.styled(SpanStyle::Note, format_args!("({text})"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is said of stacks that are not in a tree; a line for each kind.
+pub(crate) fn lost_stacks(tree: &Tree) -> Vec<String> {
+    let mut lines = Vec::new();
+    if tree.dropped > 0 {
+        let stacks = if tree.dropped == 1 { "stack" } else { "stacks" };
+        lines
+            .push(format!("{} {stacks} did not fit; ask again: the next trace gets more room", tree.dropped));
+    }
+    if tree.blank > 0 {
+        let stacks = if tree.blank == 1 { "stack has" } else { "stacks have" };
+        lines.push(format!("{} {stacks} no frames: the walk could not even leave its leaf", tree.blank));
+    }
+    lines
+}

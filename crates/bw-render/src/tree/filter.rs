@@ -1,0 +1,378 @@
+//! What a person wants to see of a tree, and what is left out.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use bw_symbolize::Location;
+
+use crate::tree::class::{Class, CratesWithSource};
+use crate::tree::{Marks, Node, Place, Tree};
+
+/// How much of a trace to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The functions of the program, and for each leaf the first library function it waits in, with the `timeout` or other
+    /// combinator around it.
+    ///
+    /// A path without any function of the program shows the first and the last library function. There is always something
+    /// left of a path.
+    #[default]
+    User,
+    /// Those, and every function of libraries and of the standard library; not the glue between a future and its poll.
+    Library,
+    /// Everything that was captured, this crate's own functions included.
+    Full,
+}
+
+/// How many nodes of a tree a filter left out, by what they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Hidden {
+    /// Of this project: the waker's vtable, the wrapper's poll, and `Waker::clone` on the way.
+    pub hook: usize,
+    /// Between a future and its poll: `poll_fn`, `Pin`, `Box`, `maybe_done`, closures of `join!` and `select!`.
+    pub glue: usize,
+    /// Other functions of the standard library.
+    pub std: usize,
+    /// Functions of libraries: the runtime, middleware, clients.
+    pub library: usize,
+}
+
+impl Hidden {
+    /// How many in all.
+    #[must_use]
+    pub fn total(self) -> usize {
+        self.hook + self.glue + self.std + self.library
+    }
+
+    pub(crate) fn add(&mut self, more: Self) {
+        self.hook += more.hook;
+        self.glue += more.glue;
+        self.std += more.std;
+        self.library += more.library;
+    }
+
+    fn count(&mut self, class: Class) {
+        match class {
+            Class::Hook => self.hook += 1,
+            Class::Glue => self.glue += 1,
+            Class::Std => self.std += 1,
+            Class::Library | Class::Combinator | Class::User | Class::Nameless => self.library += 1,
+        }
+    }
+}
+
+/// See [`Tree::filtered`].
+pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
+    let crates = CratesWithSource::of(tree.nodes.iter().map(|node| &node.frame));
+    let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of_node(node, &crates)).collect();
+    let visible = match detail {
+        Detail::Full => vec![true; classes.len()],
+        Detail::Library => {
+            ensure_something(tree, classes.iter().map(|class| class.is_shown_with_libraries()).collect())
+        }
+        Detail::User => ensure_something(tree, for_users(tree, &classes)),
+    };
+    let contracted = contract(tree, &classes, &visible);
+    debug_assert_eq!(
+        contracted.nodes.len() + contracted.hidden.total(),
+        tree.nodes.len() + tree.hidden.total(),
+        "every node is shown or counted"
+    );
+    let (contracted, folded) = match detail {
+        Detail::User => fold_yields(contracted, &crates),
+        Detail::Library | Detail::Full => (contracted, Vec::new()),
+    };
+    merge_equals(contracted, &folded)
+}
+
+/// Which nodes [`Detail::User`] shows.
+fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
+    let blocks = tree.nodes.iter().any(|node| node.marks.blocked);
+    // What a thread blocks in is the standard library's, and says as much as what a task waits in: a lock, a channel, a sleep.
+    let is_library = |class| class == Class::Library || (class == Class::Std && blocks);
+    // What is below a node, itself included, and of libraries itself excluded. Children stand after their parents.
+    let mut leads_to_user: Vec<_> = classes.iter().map(|class| class.is_users()).collect();
+    let mut leads_to_library = vec![false; classes.len()];
+    for (at, node) in tree.nodes.iter().enumerate().rev() {
+        if let Some(parent) = node.parent {
+            leads_to_user[parent] |= leads_to_user[at];
+            leads_to_library[parent] |= leads_to_library[at] || is_library(classes[at]);
+        }
+    }
+    // On the way down: whether the program was met, and whether what it waits in was shown.
+    #[derive(Clone, Copy, Default)]
+    struct Way {
+        user: bool,
+        library: bool,
+    }
+    let mut ways: Vec<Way> = Vec::with_capacity(classes.len());
+    let mut visible = Vec::with_capacity(classes.len());
+    for (at, node) in tree.nodes.iter().enumerate() {
+        let mut way = node.parent.map_or(Way::default(), |parent| ways[parent]);
+        visible.push(match classes[at] {
+            class if class.is_users() => {
+                way = Way { user: true, library: false };
+                true
+            }
+            // What the program waits in; or, of a path without the program, where it begins and what it waits in.
+            class if is_library(class) => {
+                let first = !way.library;
+                let last = !way.user && !leads_to_library[at];
+                let shown = !leads_to_user[at] && (first || last);
+                way.library |= shown;
+                shown
+            }
+            Class::Combinator => !leads_to_user[at] && way.user && !way.library,
+            _ => false,
+        });
+        ways.push(way);
+    }
+    visible
+}
+
+/// Makes the end of every path visible that would show nothing at all.
+fn ensure_something(tree: &Tree, mut visible: Vec<bool>) -> Vec<bool> {
+    let mut above = visible.clone();
+    for (at, node) in tree.nodes.iter().enumerate() {
+        above[at] |= node.parent.is_some_and(|parent| above[parent]);
+        if (node.children.is_empty() || node.ends > 0) && !above[at] {
+            visible[at] = true;
+            above[at] = true;
+        }
+    }
+    visible
+}
+
+/// Takes hidden nodes out; their children go to the nearest visible ancestor.
+fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
+    /// What an old node is in the new tree.
+    #[derive(Clone, Copy)]
+    struct Heir {
+        /// The node itself, or its nearest visible ancestor.
+        node: Option<usize>,
+        /// Those of hidden roots between it and the node.
+        marks: Marks,
+        /// For how many the hidden nodes between stand, each of which has the descendants. More than one only where the
+        /// tree was filtered before.
+        count: usize,
+        /// Of the last poll of another task between, the return address.
+        entered: Option<usize>,
+        /// Whether the task's own poll is above.
+        is_inside: bool,
+    }
+    let none = Heir { node: None, marks: Marks::default(), count: 1, entered: None, is_inside: false };
+    let mut new = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
+    let mut heirs: Vec<Heir> = Vec::with_capacity(tree.nodes.len());
+    let mut was_leaf = Vec::new();
+    // Of the stacks that end at a node, those that wait to be woken.
+    let mut waiting: Vec<usize> = Vec::new();
+    for (at, node) in tree.nodes.iter().enumerate() {
+        let above = node.parent.map_or(none, |parent| heirs[parent]);
+        let is_hook = classes[at] == Class::Hook;
+        let is_inside = above.is_inside || !is_hook;
+        if visible[at] {
+            let marks = node.marks.or(above.marks);
+            let count = node.count * above.count;
+            was_leaf.push(node.children.is_empty());
+            waiting.push(if node.marks.is_yield { 0 } else { node.ends });
+            let itself = (is_hook && above.is_inside).then_some(node.place.address);
+            let entered = node.entered.iter().copied().chain(above.entered).chain(itself).collect();
+            let node =
+                Node { parent: above.node, children: Vec::new(), marks, count, entered, ..node.clone() };
+            heirs.push(Heir { node: Some(new.push(node, above.node)), is_inside, ..none });
+            continue;
+        }
+        new.hidden.count(classes[at]);
+        let count = node.count * above.count;
+        let entered = if is_hook && above.is_inside { Some(node.place.address) } else { above.entered };
+        let heir = Heir { count, entered, is_inside, ..above };
+        match above.node {
+            // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
+            Some(parent) => {
+                waiting[parent] += if node.marks.is_yield { 0 } else { node.ends };
+                let parent = &mut new.nodes[parent];
+                parent.ends += node.ends;
+                parent.waits = parent.waits.max(node.waits);
+                parent.marks.is_yield |= node.marks.is_yield;
+                parent.marks.blocked |= node.marks.blocked;
+                parent.marks.also_yields |= node.marks.also_yields;
+                heirs.push(heir);
+            }
+            None => heirs.push(Heir { marks: node.marks.or(above.marks), ..heir }),
+        }
+    }
+    for ((node, was_leaf), waiting) in new.nodes.iter_mut().zip(was_leaf).zip(waiting) {
+        if node.marks.is_yield && waiting > 0 {
+            (node.marks.is_yield, node.marks.also_yields) = (false, true);
+        }
+        if node.children.is_empty() && !was_leaf {
+            node.count *= node.waits.max(1);
+        }
+    }
+    new
+}
+
+impl Marks {
+    fn or(self, other: Self) -> Self {
+        Self {
+            truncated: self.truncated || other.truncated,
+            foreign: self.foreign || other.foreign,
+            is_yield: self.is_yield || other.is_yield,
+            blocked: self.blocked || other.blocked,
+            also_yields: self.also_yields || other.also_yields,
+        }
+    }
+}
+
+/// A library's function that stored the waker, and at another of its lines woke it, is one wait that says so: a
+/// `FuturesUnordered` does that when it has polled all its children, which being asked makes it do. The other line is counted as
+/// hidden. Tells which nodes are gone.
+fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> (Tree, Vec<bool>) {
+    if !tree.nodes.iter().any(|node| node.marks.is_yield) {
+        return (tree, Vec::new());
+    }
+    let is_leaf = |node: &Node| node.children.is_empty() && !Class::of_node(node, crates).is_users();
+    let leaves = tree.nodes.iter().enumerate().filter(|(_, node)| is_leaf(node));
+    // What a twin has in common: who calls it, which function it is, and where its stacks are from.
+    let key = |node: &Node| {
+        let function = node.frame.function.as_ref()?;
+        Some((node.parent, Arc::clone(&function.path), node.marks.foreign, node.marks.truncated))
+    };
+    let (yields, waits): (Vec<_>, Vec<_>) = leaves.partition(|(_, node)| node.marks.is_yield);
+    // The first of each kind: so from the last to the first.
+    let waits: HashMap<_, _> =
+        waits.into_iter().rev().filter_map(|(at, node)| Some((key(node)?, at))).collect();
+    let pairs: Vec<_> =
+        yields.into_iter().filter_map(|(at, node)| Some((at, *waits.get(&key(node)?)?))).collect();
+    let mut gone = vec![false; tree.nodes.len()];
+    for &(at, twin) in &pairs {
+        let Node { ends, waits, .. } = tree.nodes[at];
+        let twin = &mut tree.nodes[twin];
+        twin.ends += ends;
+        twin.waits = twin.waits.max(waits);
+        twin.marks.also_yields = true;
+        tree.hidden.library += 1;
+        gone[at] = true;
+    }
+    if !pairs.is_empty() {
+        for node in &mut tree.nodes {
+            node.children.retain(|&child| !gone[child]);
+        }
+        tree.roots.retain(|&root| !gone[root]);
+    }
+    (tree, gone)
+}
+
+/// Makes siblings one that look alike, with everything below them. Leaves out those that are gone, which nobody has as a child.
+fn merge_equals(mut tree: Tree, gone: &[bool]) -> Tree {
+    /// What makes two nodes look alike: what is printed, and the same for the callees, in order.
+    #[derive(PartialEq, Eq, Hash)]
+    struct Looks<'a> {
+        name: Option<&'a str>,
+        location: Option<&'a Location>,
+        /// Only where it is printed instead of a name.
+        place: Option<&'a Place>,
+        marks: Marks,
+        /// How they look, and how many there are.
+        callees: Vec<(usize, usize)>,
+    }
+    let mut known: HashMap<Looks<'_>, usize> = HashMap::new();
+    let mut looks = vec![0; tree.nodes.len()];
+    let mut twins = Twins::new(&tree);
+    for (tally, &gone) in twins.tallies.iter_mut().zip(gone) {
+        tally.gone = gone;
+    }
+    // From the leaves up; children stand after their parents.
+    for (at, node) in tree.nodes.iter().enumerate().rev() {
+        twins.kept[at] = twins.merge(&node.children, &looks);
+        let name = node.frame.function.as_ref().map(|function| &*function.name);
+        let place = name.is_none().then_some(&node.place);
+        let location = node.frame.location.as_ref();
+        let callees =
+            twins.kept[at].iter().map(|&child| (looks[child], twins.tallies[child].count)).collect();
+        let next = known.len();
+        // That one of several alike woke itself makes no difference.
+        let marks = Marks { also_yields: false, ..node.marks };
+        looks[at] = *known.entry(Looks { name, location, place, marks, callees }).or_insert(next);
+    }
+    drop(known);
+    let roots = std::mem::take(&mut tree.roots);
+    twins.merge(&roots, &looks);
+    let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
+    let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
+    for (node, tally) in tree.nodes.into_iter().zip(twins.tallies) {
+        let Tally { ends, waits, count, entered, also_yields, gone } = tally;
+        let parent = node.parent.map(|parent| indices[parent]);
+        // Below a twin everything is gone too.
+        if gone || parent == Some(None) {
+            indices.push(None);
+            continue;
+        }
+        let parent = parent.flatten();
+        let marks = Marks { also_yields, ..node.marks };
+        let node = Node { parent, children: Vec::new(), ends, waits, count, entered, marks, ..node };
+        indices.push(Some(merged.push(node, parent)));
+    }
+    merged
+}
+
+/// What the nodes of a tree add up to, while twins become one.
+struct Twins {
+    tallies: Vec<Tally>,
+    /// The children that are left of each node. Those of twins correspond.
+    kept: Vec<Vec<usize>>,
+}
+
+struct Tally {
+    ends: usize,
+    waits: usize,
+    count: usize,
+    entered: Vec<usize>,
+    also_yields: bool,
+    gone: bool,
+}
+
+impl Twins {
+    fn new(tree: &Tree) -> Self {
+        let tally = |node: &Node| {
+            let Node { ends, waits, count, ref entered, .. } = *node;
+            let (entered, also_yields) = (entered.clone(), node.marks.also_yields);
+            Tally { ends, waits, count, entered, also_yields, gone: false }
+        };
+        Self { tallies: tree.nodes.iter().map(tally).collect(), kept: vec![Vec::new(); tree.nodes.len()] }
+    }
+
+    /// Makes those one that look alike, and returns which are left.
+    fn merge(&mut self, siblings: &[usize], looks: &[usize]) -> Vec<usize> {
+        let mut first: HashMap<usize, usize> = HashMap::new();
+        let mut kept = Vec::new();
+        for &sibling in siblings {
+            match first.entry(looks[sibling]) {
+                Entry::Occupied(twin) => self.absorb(*twin.get(), sibling),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(sibling);
+                    kept.push(sibling);
+                }
+            }
+        }
+        kept
+    }
+
+    /// Adds a twin, and all below it, to another. Each node goes once at most, so this is linear in all.
+    fn absorb(&mut self, into: usize, twin: usize) {
+        self.tallies[into].count += self.tallies[twin].count;
+        self.tallies[twin].gone = true;
+        let mut pairs = vec![(into, twin)];
+        while let Some((into, twin)) = pairs.pop() {
+            self.tallies[into].ends += self.tallies[twin].ends;
+            self.tallies[into].waits = self.tallies[into].waits.max(self.tallies[twin].waits);
+            let entered = std::mem::take(&mut self.tallies[twin].entered);
+            self.tallies[into].entered.extend(entered);
+            self.tallies[into].also_yields |= self.tallies[twin].also_yields;
+            pairs.extend(self.kept[into].iter().copied().zip(self.kept[twin].iter().copied()));
+        }
+    }
+}
