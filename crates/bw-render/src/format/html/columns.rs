@@ -1,8 +1,8 @@
 //! The data of the page: what the JSON says, in columns.
 //!
 //! A dump of 100,000 tasks is some 30 MB of JSON, most of which are names of fields and the same strings again. Here each
-//! string stands once, each function at a place once, and a task is a number in each of a dozen lists. The page makes the same
-//! of the JSON it fetches (`html/dump.js`). Nobody else reads it, so it has no version: it is written and read by one build.
+//! string stands once, each function at a place once, and a task is a number in each of a dozen lists. A live page fetches
+//! pages of dumps, and reads the columns in them. Nobody else reads them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,8 +14,13 @@ use crate::format::json::trace_json::{Trace, TraceNode, View};
 use crate::format::json::{Dump, Task};
 use crate::text::shown_node::ShownName;
 
+/// What `html/dump.js` knows. A live page may be of another build than the agent that is asked later.
+const VERSION: u32 = 1;
+
 #[derive(Serialize)]
 pub(crate) struct Columns<'a> {
+    format: &'static str,
+    version: u32,
     subject: Option<&'a str>,
     taken_at: &'a str,
     took_ms: f64,
@@ -105,6 +110,8 @@ impl<'a> Columns<'a> {
         let traces: Vec<_> =
             dump.traces.iter().map(|trace| Views::new(trace, &mut strings, &mut frames)).collect();
         Self {
+            format: "backtrace-waker page",
+            version: VERSION,
             subject,
             taken_at: &dump.taken_at,
             took_ms: dump.took_ms,
