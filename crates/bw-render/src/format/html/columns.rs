@@ -101,8 +101,8 @@ struct Tasks {
 
 impl<'a> Columns<'a> {
     pub(crate) fn new(dump: &'a Dump<'a>, subject: Option<&'a str>) -> Self {
-        let mut strings = Known::default();
-        let (mut places, mut frames) = (Known::default(), Known::default());
+        let mut strings = Numbered::default();
+        let (mut places, mut frames) = (Numbered::default(), Numbered::default());
         let mut tasks = Tasks::default();
         for task in &dump.tasks {
             tasks.push(task, &mut strings, &mut places);
@@ -131,19 +131,19 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Things that are told by number, each once, in the order in which they came.
-struct Known<T> {
+/// Values that are referred to by number, each once, in the order in which they came.
+struct Numbered<T> {
     all: Vec<T>,
     numbers: HashMap<T, usize>,
 }
 
-impl<T> Default for Known<T> {
+impl<T> Default for Numbered<T> {
     fn default() -> Self {
         Self { all: Vec::new(), numbers: HashMap::new() }
     }
 }
 
-impl<T: Clone + Eq + std::hash::Hash> Known<T> {
+impl<T: Clone + Eq + std::hash::Hash> Numbered<T> {
     fn number(&mut self, one: T) -> usize {
         if let Some(&number) = self.numbers.get(&one) {
             return number;
@@ -154,7 +154,7 @@ impl<T: Clone + Eq + std::hash::Hash> Known<T> {
     }
 }
 
-type Strings<'a> = Known<Cow<'a, str>>;
+type Strings<'a> = Numbered<Cow<'a, str>>;
 
 impl<'a> Strings<'a> {
     fn text(&mut self, text: &'a str) -> usize {
@@ -179,7 +179,12 @@ impl Places {
 }
 
 impl Tasks {
-    fn push<'a>(&mut self, task: &'a Task<'a>, strings: &mut Strings<'a>, places: &mut Known<SpawnedAt<'a>>) {
+    fn push<'a>(
+        &mut self,
+        task: &'a Task<'a>,
+        strings: &mut Strings<'a>,
+        places: &mut Numbered<SpawnedAt<'a>>,
+    ) {
         let Task { fields, .. } = task;
         if let Some(thread) = fields.thread {
             self.threads.push((self.id.len(), strings.maybe(thread.name), thread.id));
@@ -254,7 +259,7 @@ impl Frames {
 }
 
 impl Views {
-    fn new<'a>(trace: &'a Trace<'a>, strings: &mut Strings<'a>, frames: &mut Known<Frame>) -> Self {
+    fn new<'a>(trace: &'a Trace<'a>, strings: &mut Strings<'a>, frames: &mut Numbered<Frame>) -> Self {
         let numbers: Vec<_> =
             trace.nodes.iter().map(|node| frames.number(Frame::new(node, strings))).collect();
         let view = |view: &View| {
