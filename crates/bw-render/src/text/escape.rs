@@ -14,6 +14,7 @@ pub struct Escaped<'a>(
 impl<'a> Escaped<'a> {
     /// Prints at most so many bytes of the text, as every name and path is printed here: cut in the middle, where it says how
     /// many characters are missing.
+    #[must_use]
     pub fn shortened(self, most: usize) -> impl fmt::Display + use<'a> {
         Shortened { text: self.0, most, ellipsis: "…" }
     }

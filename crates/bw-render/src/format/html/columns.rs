@@ -5,13 +5,13 @@
 //! pages of dumps, and reads the columns in them. Nobody else reads them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde::Serialize;
 
 use crate::format::json::task_fields::SpawnedAt;
 use crate::format::json::trace_json::{Trace, TraceNode, View};
 use crate::format::json::{Dump, Task};
+use crate::format::numbered::Numbered;
 use crate::text::shown_node::ShownName;
 
 /// What `html/dump.js` knows. A live page may be of another build than the agent that is asked later.
@@ -101,7 +101,7 @@ struct Tasks {
 
 impl<'a> Columns<'a> {
     pub(crate) fn new(dump: &'a Dump<'a>, subject: Option<&'a str>) -> Self {
-        let mut strings = Numbered::default();
+        let mut strings = Strings::default();
         let (mut places, mut frames) = (Numbered::default(), Numbered::default());
         let mut tasks = Tasks::default();
         for task in &dump.tasks {
@@ -121,42 +121,24 @@ impl<'a> Columns<'a> {
             nested: dump.tasks_nested,
             unpolled: dump.tasks_unpolled,
             notes: &dump.notes,
-            places: Places::new(places.all, &mut strings),
-            frames: Frames::new(&frames.all),
+            places: Places::new(places.into_values(), &mut strings),
+            frames: Frames::new(frames.into_values()),
             traces,
             groups: dump.groups.len(),
             tasks,
-            strings: strings.all,
+            strings: strings.0.into_values(),
         }
     }
 }
 
-/// Values that are referred to by number, each once, in the order in which they came.
-struct Numbered<T> {
-    all: Vec<T>,
-    numbers: HashMap<T, usize>,
-}
-
-impl<T> Default for Numbered<T> {
-    fn default() -> Self {
-        Self { all: Vec::new(), numbers: HashMap::new() }
-    }
-}
-
-impl<T: Clone + Eq + std::hash::Hash> Numbered<T> {
-    fn number(&mut self, one: T) -> usize {
-        if let Some(&number) = self.numbers.get(&one) {
-            return number;
-        }
-        self.all.push(one.clone());
-        self.numbers.insert(one, self.all.len() - 1);
-        self.all.len() - 1
-    }
-}
-
-type Strings<'a> = Numbered<Cow<'a, str>>;
+#[derive(Default)]
+struct Strings<'a>(Numbered<Cow<'a, str>>);
 
 impl<'a> Strings<'a> {
+    fn number(&mut self, text: Cow<'a, str>) -> usize {
+        self.0.number(text)
+    }
+
     fn text(&mut self, text: &'a str) -> usize {
         self.number(Cow::Borrowed(text))
     }
@@ -242,7 +224,7 @@ impl Frame {
 }
 
 impl Frames {
-    fn new(all: &[Frame]) -> Self {
+    fn new(all: Vec<Frame>) -> Self {
         let mut frames = Self::default();
         for frame in all {
             frames.function.push(frame.function);
