@@ -8,6 +8,7 @@ import { PAGES, counts, rowsOf, search, withPage } from './harness.mjs';
 
 const file = (name) => readFileSync(`${PAGES}/${name}`, 'utf8');
 const json = (text) => (answer) => answer.writeHead(200, { 'content-type': 'application/json' }).end(text);
+const html = (text) => (answer) => answer.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(text);
 const error = (status, text, headers = {}) => (answer) => answer.writeHead(status, headers).end(text);
 
 /**
@@ -49,15 +50,15 @@ const errorSays = (page, text) => page.waitForFunction((part) => document.queryS
 const FAILED = { expected: ['Failed to load resource'] };
 
 test('a live page asks for a dump, and for what to call the program', () =>
-  withAgent(json(file('small.json')), {}, async (page, agent) => {
+  withAgent(html(file('small.html')), {}, async (page, agent) => {
     await counts(page, '16 tasks');
     await page.waitForFunction(() => document.title.startsWith('<b>shop, pid 4711'));
-    assert.deepEqual(agent.asked, ['/debug/async/dump?format=json', '/debug/async/process']);
+    assert.deepEqual(agent.asked, ['/debug/async/dump?format=html', '/debug/async/process']);
     assert.match(await page.locator('#notes .loud').textContent(), /^PARTIAL/);
     assert.equal(await page.locator('#error').isVisible(), false);
   }));
 
-test('JSON shows as what is in a file does, in every view and at every detail', async () => {
+test('what the agent answers shows as what is in a file does, in every view and at every detail', async () => {
   const all = async (page) => {
     const seen = [];
     for (const view of ['1', '2', '3']) {
@@ -74,39 +75,39 @@ test('JSON shows as what is in a file does, in every view and at every detail', 
   };
   for (const name of ['small', 'hostile']) {
     const viewport = { width: 1280, height: 4000 };
-    let [ofFile, ofJson] = [];
+    let [ofFile, ofAnswer] = [];
     await withPage(`${name}.html`, { viewport }, async (page) => (ofFile = await all(page)));
-    await withAgent(json(file(`${name}.json`)), { viewport }, async (page) => (ofJson = await all(page)));
-    assert.deepEqual(ofJson, ofFile, name);
+    await withAgent(html(file(`${name}.html`)), { viewport }, async (page) => (ofAnswer = await all(page)));
+    assert.deepEqual(ofAnswer, ofFile, name);
   }
 });
 
 test('refreshing shows what is new, and keeps what is open, chosen and searched', () =>
-  withAgent(json(file('small.json')), {}, async (page, agent) => {
+  withAgent(html(file('small.html')), {}, async (page, agent) => {
     await search(page, 'post', '9 of 16 tasks');
     await page.locator('.row.group').first().click();
     assert.equal(await page.locator('.row.group').first().getAttribute('aria-expanded'), 'false');
-    agent.dump = json(file('later.json'));
+    agent.dump = html(file('later.html'));
     await page.getByRole('button', { name: 'Refresh' }).click();
     await counts(page, '9 of 14 tasks');
     assert.equal(await page.locator('.row.group').first().getAttribute('aria-expanded'), 'false');
     assert.equal(await page.locator('#notes .loud').count(), 0, 'it is not partial any more');
     await page.locator('#reset').click();
-    agent.dump = json(file('small.json'));
+    agent.dump = html(file('small.html'));
     await page.locator('#list').focus();
     await page.keyboard.press('r');
     await counts(page, '16 tasks');
   }));
 
 test('it asks again by itself when that is chosen, one time after the other, and stops when it is not', () =>
-  withAgent(json(file('small.json')), {}, async (page, agent) => {
+  withAgent(html(file('small.html')), {}, async (page, agent) => {
     await counts(page, '16 tasks');
     await page.waitForFunction(() => document.title !== 'backtrace-waker');
     await page.clock.install({ time: new Date('2026-11-25T03:00:00Z') });
     await page.clock.pauseAt(new Date('2026-11-25T03:10:00Z'));
     const dumps = () => agent.asked.filter((url) => url.includes('dump')).length;
     let held;
-    agent.dump = (answer) => (held = () => json(file('later.json'))(answer));
+    agent.dump = (answer) => (held = () => html(file('later.html'))(answer));
     await page.selectOption('#every', '5');
     await page.clock.runFor(4_900);
     assert.equal(dumps(), 1);
@@ -123,7 +124,7 @@ test('it asks again by itself when that is chosen, one time after the other, and
   }));
 
 test('a token in the address of the page is sent with what it asks for', () =>
-  withAgent(json(file('small.json')), {}, async (page, agent) => {
+  withAgent(html(file('small.html')), {}, async (page, agent) => {
     await page.waitForFunction(() => document.title !== 'backtrace-waker');
     const wanted = `Basic ${Buffer.from('x:secret').toString('base64')}`;
     agent.refuses = (request) => request.headers.authorization !== wanted;
@@ -131,11 +132,11 @@ test('a token in the address of the page is sent with what it asks for', () =>
     await page.goto(agent.address.replace('http://', 'http://x:secret@'));
     await counts(page, '16 tasks');
     await page.waitForFunction(() => document.title !== 'backtrace-waker');
-    assert.deepEqual(agent.asked, ['/debug/async/dump?format=json', '/debug/async/process']);
+    assert.deepEqual(agent.asked, ['/debug/async/dump?format=html', '/debug/async/process']);
   }));
 
 test('what the agent says is told in words, and the last dump stays', () =>
-  withAgent(json(file('small.json')), FAILED, async (page, agent) => {
+  withAgent(html(file('small.html')), FAILED, async (page, agent) => {
     await counts(page, '16 tasks');
     for (const [answer, ...words] of [
       [error(503, 'another dump is being taken\n', { 'retry-after': '2' }), '(503); ask again in 2 s', 'It says: another dump is being taken'],
@@ -144,9 +145,11 @@ test('what the agent says is told in words, and the last dump stays', () =>
       [error(404, ''), 'no agent at this address any more (404)'],
       [error(500, '<img src=x onerror="window.harmed = 1">\u202e'), 'an error (500)', '<img src=x', '\\u{202e}'],
       [json('{"format":"something else"}'), 'it is no task dump'],
-      [json('{"format":"backtrace-waker task dump","version":2}'), 'it is of version 2'],
-      [json('{"format":"backtrace-waker task dump","version":1}'), 'cannot be shown'],
-      [json(file('small.json').slice(0, 5_000)), 'broke off'],
+      [html(file('live.html')), 'it is no task dump'],
+      [html('<script id="dump">{"format":"backtrace-waker page","version":2}</script>'), 'it is of version 2'],
+      [html('<script id="dump">{"format":"backtrace-waker page","version":1}</script>'), 'cannot be shown'],
+      [html(file('small.html').slice(0, 5_000)), 'broke off'],
+      [html(file('small.html').slice(0, -1_000)), 'broke off'],
       [(response) => response.socket.destroy(), 'Nobody answers'],
     ]) {
       agent.dump = answer;
@@ -155,7 +158,7 @@ test('what the agent says is told in words, and the last dump stays', () =>
       await errorSays(page, 'What is below was taken at 2026-09-21T14:13:20.123Z');
       assert.equal(await page.locator('#count').textContent(), '16 tasks');
     }
-    agent.dump = json(file('later.json'));
+    agent.dump = html(file('later.html'));
     await page.getByRole('button', { name: 'Refresh' }).click();
     await counts(page, '14 tasks');
     assert.equal(await page.locator('#error').textContent(), '');
@@ -169,8 +172,8 @@ test('a first answer that is an error is told as well', () =>
     await errorSays(page, 'larger than its cap');
   }));
 
-test('halves of characters in JSON are shown escaped', () =>
-  withAgent(json(file('small.json').replaceAll('supervisor', 'half \\ud83d of \\udc00')), {}, async (page) => {
+test('halves of characters are shown escaped', () =>
+  withAgent(html(file('small.html').replaceAll('supervisor', 'half \\ud83d of \\udc00')), {}, async (page) => {
     await counts(page, '16 tasks');
     assert.ok((await rowsOf(page)).some((row) => row.includes('"half \\u{d83d} of \\u{dc00}"')));
   }));

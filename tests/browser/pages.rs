@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backtrace_waker::{TaskDump, TracedExt};
 use bw_core::RawTaskDump;
-use bw_render::{Escaped, Html, Json, Paths, TaskTrees, Tree, html};
+use bw_render::{Escaped, Html, Paths, TaskTrees, Tree, html};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -20,7 +20,7 @@ fn main() {
     let (small, trees) = dumps::small();
     write(&folder, "small", &small, &trees);
     let later = dumps::later(&small);
-    write_text(&folder, "later.json", &json(&later, &trees));
+    write(&folder, "later", &later, &trees);
     let (hostile, trees) = dumps::hostile();
     write(&folder, "hostile", &hostile, &trees);
     let (none, trees) = dumps::none();
@@ -44,11 +44,6 @@ fn write(folder: &Path, name: &str, dump: &RawTaskDump, trees: &[Tree]) {
         .paths(Paths::default().relative_to(dumps::ROOT))
         .render(TaskTrees::new(dump, trees));
     write_text(folder, &format!("{name}.html"), &page);
-    write_text(folder, &format!("{name}.json"), &json(dump, trees));
-}
-
-fn json(dump: &RawTaskDump, trees: &[Tree]) -> String {
-    Json::new().paths(Paths::short().relative_to(dumps::ROOT)).render(TaskTrees::new(dump, trees))
 }
 
 fn write_text(folder: &Path, name: &str, text: &str) {

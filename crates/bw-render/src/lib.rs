@@ -28,12 +28,24 @@
 //!           └╼ async fn taskdump::pending at examples/taskdump.rs:19:6
 //! ```
 //!
+//! # Folders
+//!
+//! Each builds on those before it: `tree` (frames, and which of them to show), `text` (how a tree, a name, a path and a time are
+//! written), `dump` (the tasks of a dump in groups and as a tree, also those of many processes), `format` (JSON, HTML, pprof,
+//! folded stacks), `difference` (what changed between two dumps).
+//!
+//! # Features
+//!
+//! None is on by default: text and folded stacks need none. `json` adds JSON,
+//! `html` adds pages for browsers, `pprof` adds profiles.
+//!
 //! # What it is not for
 //!
-//! It is pure: data and settings in, text, JSON or a page of [`html`] out. It does not look up symbols, does no I/O and asks no
-//! terminal whether it likes colours: the caller knows. Names and paths come from debug information and are not trusted:
+//! The crate is pure: data and settings in, text, JSON, a page or a profile out. It does not look up symbols, does no I/O and does
+//! not ask the terminal about colors: the caller knows. Names and paths come from debug information and are not trusted:
 //! whatever could do more than show a character is escaped.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod difference;

@@ -33,7 +33,7 @@ pub(crate) struct ParentTrees<'a> {
 #[derive(Default)]
 pub(crate) struct ChildPlaces {
     /// For each child, the node below which it stands; `None` is below everything.
-    pub(crate) rooms: Vec<Option<usize>>,
+    pub(crate) nodes_above: Vec<Option<usize>>,
     /// Nodes which the children say themselves, all that is below them included.
     pub(crate) replaced: HashSet<usize>,
 }
@@ -62,26 +62,26 @@ impl<'a> ParentTrees<'a> {
     pub(crate) fn places(&mut self, parent: &TaskRecord, children: &[&TaskRecord]) -> ChildPlaces {
         // All of them first: they cannot be borrowed one by one while others are made. Those of children only where they may
         // be compared.
-        if self.parent_tree(parent).is_some_and(|into| !into.entered.is_empty()) {
+        if self.parent_tree(parent).is_some_and(|tree| !tree.entered.is_empty()) {
             for child in children.iter().filter(|child| child.is_nested()) {
                 self.parent_tree(child);
             }
         }
         let parent_tree = |task: &TaskRecord| self.of.get(&task.trace().ok()?);
-        let Some(into) = parent_tree(parent) else {
-            return ChildPlaces { rooms: vec![None; children.len()], replaced: HashSet::new() };
+        let Some(tree) = parent_tree(parent) else {
+            return ChildPlaces { nodes_above: vec![None; children.len()], replaced: HashSet::new() };
         };
         let mut kinds = Kinds::default();
         let kind_of: Vec<_> = children
             .iter()
-            .map(|child| kinds.kind(into, parent_tree(child).filter(|_| child.is_nested())?))
+            .map(|child| kinds.kind(tree, parent_tree(child).filter(|_| child.is_nested())?))
             .collect();
-        let rooms = children.iter().zip(&kind_of).map(|(child, kind)| match kind {
-            Some(kind) => kinds.all[*kind].room,
-            None if child.is_nested() => into.sub_executor.or(into.common),
-            None => into.common,
+        let nodes_above = children.iter().zip(&kind_of).map(|(child, kind)| match kind {
+            Some(kind) => kinds.all[*kind].node_above,
+            None if child.is_nested() => tree.sub_executor.or(tree.common),
+            None => tree.common,
         });
-        ChildPlaces { rooms: rooms.collect(), replaced: kinds.replaced(into) }
+        ChildPlaces { nodes_above: nodes_above.collect(), replaced: kinds.replaced(tree) }
     }
 }
 
@@ -91,7 +91,7 @@ struct Kind {
     nodes: Vec<usize>,
     /// How many children are of it.
     children: usize,
-    room: Option<usize>,
+    node_above: Option<usize>,
 }
 
 /// All kinds, by what tells them apart: where their stacks begin, and with what.
@@ -103,14 +103,18 @@ struct Kinds<'a> {
 
 impl<'a> Kinds<'a> {
     /// The kind of a child, which is counted. `None` if no stack of the parent goes through it.
-    fn kind(&mut self, into: &ParentTree, child: &'a ParentTree) -> Option<usize> {
+    fn kind(&mut self, parent: &ParentTree, child: &'a ParentTree) -> Option<usize> {
         let first: Vec<_> = child.tree.roots.iter().map(|&root| &child.tree.nodes[root].frame).collect();
         let kind = *self.known.entry((&child.begins, first)).or_insert_with(|| {
-            let nodes = into.beginnings_of(child);
-            let above = into.tree.nodes[*nodes.first()?].parent;
+            let nodes = parent.beginnings_of(child);
+            let above = parent.tree.nodes[*nodes.first()?].parent;
             // At several places nothing tells which of them is at which.
-            let is_one = nodes.iter().all(|&node| into.tree.nodes[node].parent == above);
-            self.all.push(Kind { nodes, children: 0, room: if is_one { above } else { into.common } });
+            let is_one = nodes.iter().all(|&node| parent.tree.nodes[node].parent == above);
+            self.all.push(Kind {
+                nodes,
+                children: 0,
+                node_above: if is_one { above } else { parent.common },
+            });
             Some(self.all.len() - 1)
         });
         self.all[kind?].children += 1;
@@ -118,14 +122,15 @@ impl<'a> Kinds<'a> {
     }
 
     /// The nodes that children say themselves: where all that are polled there are among the children, and stand there.
-    fn replaced(&self, into: &ParentTree) -> HashSet<usize> {
+    fn replaced(&self, parent: &ParentTree) -> HashSet<usize> {
         let mut claims: HashMap<usize, usize> = HashMap::new();
         for &node in self.all.iter().flat_map(|kind| &kind.nodes) {
             *claims.entry(node).or_default() += 1;
         }
         let is_whole = |kind: &&Kind| {
-            let polled: usize = kind.nodes.iter().map(|&node| into.tree.nodes[node].count).sum();
-            let stands_there = |node: &usize| into.tree.nodes[*node].parent == kind.room && claims[node] == 1;
+            let polled: usize = kind.nodes.iter().map(|&node| parent.tree.nodes[node].count).sum();
+            let stands_there =
+                |node: &usize| parent.tree.nodes[*node].parent == kind.node_above && claims[node] == 1;
             kind.children >= polled && kind.nodes.iter().all(stands_there)
         };
         self.all.iter().filter(is_whole).flat_map(|kind| kind.nodes.iter().copied()).collect()

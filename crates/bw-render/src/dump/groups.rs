@@ -37,86 +37,52 @@ pub struct Group {
     youngest: Option<Duration>,
     /// The number of their tree among those that are shown, or why they have none.
     tree: Result<usize, NoTrace>,
+    /// See [`TaskSet::is_polled`].
+    is_polled: bool,
+    /// Whether its tasks are of many processes.
+    is_of_many: bool,
 }
 
 /// Tasks that a dump tells of together: a task of one process, or tasks of many processes that wait at the same places.
-pub(crate) trait TaskSet {
-    /// Whether it is one task of one process: then tasks that hold a thread are of interest each.
-    const IS_ONE_TASK: bool;
-
-    fn tasks(&self) -> usize;
-    fn state(&self) -> &TaskState;
-    fn trace(&self) -> Result<usize, NoTrace>;
+pub(crate) struct TaskSet<'a> {
+    pub(crate) tasks: usize,
+    state: &'a TaskState,
+    pub(crate) trace: Result<usize, NoTrace>,
     /// The first place by name where they were spawned.
-    fn spawned_at(&self) -> Option<&SpawnedAt>;
+    spawned_at: Option<&'a SpawnedAt>,
     /// For how long the first and the last of them have been in their state.
-    fn oldest(&self) -> Option<Duration>;
-    fn youngest(&self) -> Option<Duration>;
-    /// The number of the program they are of.
-    fn program(&self) -> usize;
+    oldest: Option<Duration>,
+    youngest: Option<Duration>,
+    /// The number of the program of tasks of many processes.
+    program: Option<usize>,
 }
 
-impl TaskSet for TaskRecord {
-    const IS_ONE_TASK: bool = true;
-
-    fn tasks(&self) -> usize {
-        1
-    }
-
-    fn state(&self) -> &TaskState {
-        &self.status().state
-    }
-
-    fn trace(&self) -> Result<usize, NoTrace> {
-        self.trace()
-    }
-
-    fn spawned_at(&self) -> Option<&SpawnedAt> {
-        Some(self.spawned_at())
-    }
-
-    fn oldest(&self) -> Option<Duration> {
-        self.status().in_state
-    }
-
-    fn youngest(&self) -> Option<Duration> {
-        self.status().in_state
-    }
-
-    fn program(&self) -> usize {
-        0
+impl<'a> From<&'a TaskRecord> for TaskSet<'a> {
+    fn from(task: &'a TaskRecord) -> Self {
+        let (status, trace, spawned_at) = (task.status(), task.trace(), Some(task.spawned_at()));
+        let (oldest, youngest) = (status.in_state, status.in_state);
+        Self { tasks: 1, state: &status.state, trace, spawned_at, oldest, youngest, program: None }
     }
 }
 
-impl TaskSet for MergedGroup {
-    const IS_ONE_TASK: bool = false;
-
-    fn tasks(&self) -> usize {
-        self.tasks()
+impl<'a> From<&'a MergedGroup> for TaskSet<'a> {
+    fn from(group: &'a MergedGroup) -> Self {
+        Self {
+            tasks: group.tasks(),
+            state: group.state(),
+            trace: group.trace(),
+            spawned_at: group.spawned_at().next(),
+            oldest: group.oldest(),
+            youngest: group.youngest(),
+            program: Some(group.program()),
+        }
     }
+}
 
-    fn state(&self) -> &TaskState {
-        self.state()
-    }
-
-    fn trace(&self) -> Result<usize, NoTrace> {
-        self.trace()
-    }
-
-    fn spawned_at(&self) -> Option<&SpawnedAt> {
-        self.spawned_at().next()
-    }
-
-    fn oldest(&self) -> Option<Duration> {
-        self.oldest()
-    }
-
-    fn youngest(&self) -> Option<Duration> {
-        self.youngest()
-    }
-
-    fn program(&self) -> usize {
-        self.program()
+impl TaskSet<'_> {
+    /// Whether it is a task of one process that holds its thread: such a task is of interest by itself.
+    fn is_polled(&self) -> bool {
+        self.program.is_none() && matches!(self.state, TaskState::Polling(_))
     }
 }
 
@@ -142,17 +108,30 @@ type Kind = (&'static str, Option<usize>);
 
 impl Grouping {
     /// Puts those together that are shown alike; those of several programs only where `across_programs`.
-    pub(crate) fn new<T: TaskSet>(sets: &[T], trees: &[Tree], text: &Text, across_programs: bool) -> Self {
+    pub(crate) fn new<'a>(
+        sets: impl Iterator<Item = TaskSet<'a>>,
+        trees: &[Tree],
+        text: &Text,
+        across_programs: bool,
+    ) -> Self {
         let shown = ShownTrees::new(trees, text);
         let mut groups: Vec<Group> = Vec::new();
         // By tree, and there by kind, of which there are few; without a tree, by all there is.
         let mut of_tree: Vec<Vec<(Kind, usize)>> = vec![Vec::new(); shown.distinct.len()];
         let mut others: HashMap<Key<'_>, usize> = HashMap::new();
-        for (at, set) in sets.iter().enumerate() {
-            let tree = shown.number(set.trace());
-            let kind = (set.state().name(), (!across_programs).then(|| set.program()));
+        for (at, set) in sets.enumerate() {
+            let tree = shown.number(set.trace);
+            let kind = (set.state.name(), set.program.filter(|_| !across_programs));
             let mut new = || {
-                groups.push(Group { sets: Vec::new(), tasks: 0, oldest: None, youngest: None, tree });
+                groups.push(Group {
+                    sets: Vec::new(),
+                    tasks: 0,
+                    oldest: None,
+                    youngest: None,
+                    tree,
+                    is_polled: set.is_polled(),
+                    is_of_many: set.program.is_some(),
+                });
                 groups.len() - 1
             };
             let group = match tree {
@@ -165,22 +144,16 @@ impl Grouping {
                     }
                 },
                 Err(reason) => {
-                    let is_alone = T::IS_ONE_TASK && matches!(set.state(), TaskState::Polling(_));
-                    let (spawned_at, alone) = (set.spawned_at(), is_alone.then_some(at));
+                    let (spawned_at, alone) = (set.spawned_at, set.is_polled().then_some(at));
                     *others.entry(Key { kind, reason, spawned_at, alone }).or_insert_with(new)
                 }
             };
-            groups[group].add(at, set);
+            groups[group].add(at, &set);
         }
-        let holds_thread = |group: &Group| {
-            let is_polled = T::IS_ONE_TASK && matches!(sets[group.sets[0]].state(), TaskState::Polling(_));
-            // Only a poll that blocks has a trace while it lasts.
-            is_polled && (group.no_trace().is_none() || group.oldest >= Some(LONG_POLL))
-        };
         // The oldest first; those without an age last; then, of many processes, the largest; then in the order of the dump.
         groups.sort_by_cached_key(|group| {
-            let size = if T::IS_ONE_TASK { 0 } else { group.tasks };
-            (Reverse(holds_thread(group)), Reverse(group.oldest), Reverse(size), group.sets[0])
+            let size = if group.is_of_many { group.tasks } else { 0 };
+            (Reverse(group.holds_thread()), Reverse(group.oldest), Reverse(size), group.sets[0])
         });
         Self { groups, shown }
     }
@@ -193,7 +166,8 @@ impl Grouping {
 
 impl<'a> Groups<'a> {
     pub(crate) fn new(trees: TaskTrees<'a>, text: &Text) -> Self {
-        Self { trees, grouping: Grouping::new(trees.dump().tasks(), trees.all_trees(), text, true) }
+        let sets = trees.dump().tasks().iter().map(TaskSet::from);
+        Self { trees, grouping: Grouping::new(sets, trees.all_trees(), text, true) }
     }
 
     /// The groups, in order.
@@ -236,11 +210,16 @@ impl<'a> Groups<'a> {
 }
 
 impl Group {
-    fn add(&mut self, at: usize, set: &impl TaskSet) {
+    fn add(&mut self, at: usize, set: &TaskSet<'_>) {
         self.sets.push(at);
-        self.tasks += set.tasks();
-        self.oldest = self.oldest.max(set.oldest());
-        self.youngest = [self.youngest, set.youngest()].into_iter().flatten().min();
+        self.tasks += set.tasks;
+        self.oldest = self.oldest.max(set.oldest);
+        self.youngest = [self.youngest, set.youngest].into_iter().flatten().min();
+    }
+
+    /// Only a poll that blocks has a trace while it lasts.
+    fn holds_thread(&self) -> bool {
+        self.is_polled && (self.tree.is_ok() || self.oldest >= Some(LONG_POLL))
     }
 
     /// How many tasks it has.

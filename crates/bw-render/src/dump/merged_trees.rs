@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bw_core::{SpawnedAt, TaskState};
 use bw_dump::{MergedDump, MergedGroup, MergedTask};
 
-use super::groups::{Group, Grouping};
+use super::groups::{Group, Grouping, TaskSet};
 use crate::text::Text;
 use crate::tree::Tree;
 
@@ -48,7 +48,8 @@ impl<'a> MergedTrees<'a> {
     /// Tasks that look alike, together, as `text` shows them: as [`Groups`](crate::Groups), but of one build, and the oldest
     /// group first, then the largest.
     pub(crate) fn groups(&self, text: &Text) -> Grouping {
-        Grouping::new(self.dump.groups(), self.trees, text, self.across_builds)
+        let sets = self.dump.groups().iter().map(TaskSet::from);
+        Grouping::new(sets, self.trees, text, self.across_builds)
     }
 
     fn sets(&self, group: &Group) -> impl Iterator<Item = &'a MergedGroup> {

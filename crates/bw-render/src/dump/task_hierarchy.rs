@@ -99,7 +99,7 @@ enum Ahead {
 struct Part {
     lines: StyledText,
     /// What stands before those of the children.
-    room: String,
+    prefix: String,
     children: Vec<Vec<usize>>,
 }
 
@@ -135,8 +135,9 @@ impl fmt::Display for TaskHierarchy<'_> {
             self.heading(out, &tasks)?;
             let is_indented = level < INDENTED_LEVELS && prefix.len() < INDENTED_BYTES;
             let below = if is_indented { prefix + more } else { prefix };
-            for Part { lines, room, children } in self.parts(&tasks, &mut parents).into_iter().rev() {
-                let prefix = format!("{below}{}", if is_indented { &*room } else { "" });
+            for Part { lines, prefix: inner, children } in self.parts(&tasks, &mut parents).into_iter().rev()
+            {
+                let prefix = format!("{below}{}", if is_indented { &*inner } else { "" });
                 for (n, tasks) in children.into_iter().rev().enumerate() {
                     let prefix = prefix.clone();
                     ahead.push(Ahead::Tasks { tasks, prefix, level: level + 1, is_last: n == 0 });
@@ -156,13 +157,13 @@ impl TaskHierarchy<'_> {
     ) -> Vec<(Vec<usize>, Option<usize>)> {
         let mut sets: Vec<(Vec<usize>, Option<usize>)> = Vec::new();
         let mut known: HashMap<(usize, Option<usize>), usize> = HashMap::new();
-        for (at, room) in tasks {
+        for (at, node_above) in tasks {
             if !self.family.children[at].is_empty() {
-                sets.push((vec![at], room));
+                sets.push((vec![at], node_above));
                 continue;
             }
-            let set = *known.entry((self.group_of[at], room)).or_insert_with(|| {
-                sets.push((Vec::new(), room));
+            let set = *known.entry((self.group_of[at], node_above)).or_insert_with(|| {
+                sets.push((Vec::new(), node_above));
                 sets.len() - 1
             });
             sets[set].0.push(at);
@@ -196,28 +197,28 @@ impl TaskHierarchy<'_> {
         }
         let records: Vec<_> = children.iter().map(|&at| &all[at]).collect();
         let places = parents.places(&all[first], &records);
-        let sets = self.together(children.iter().copied().zip(places.rooms));
-        let mut by_room: HashMap<Option<usize>, Vec<Vec<usize>>> = HashMap::new();
-        for (tasks, room) in sets {
-            by_room.entry(room).or_default().push(tasks);
+        let sets = self.together(children.iter().copied().zip(places.nodes_above));
+        let mut by_node: HashMap<Option<usize>, Vec<Vec<usize>>> = HashMap::new();
+        for (tasks, node_above) in sets {
+            by_node.entry(node_above).or_default().push(tasks);
         }
-        let rooms = by_room.keys().copied().flatten().collect();
+        let with_children = by_node.keys().copied().flatten().collect();
         let pieces = match parents.tree(&all[first]) {
-            Some(tree) => self.settings.text().pieces(tree, &rooms, &places.replaced),
+            Some(tree) => self.settings.text().pieces(tree, &with_children, &places.replaced),
             None => Vec::new(),
         };
         let mut parts: Vec<_> = pieces
             .into_iter()
             .map(|piece| {
-                let (at, room) = piece.room.unzip();
-                let children = at.and_then(|at| by_room.remove(&Some(at))).unwrap_or_default();
-                Part { lines: piece.lines, room: room.unwrap_or_default(), children }
+                let (at, prefix) = piece.children_of.unzip();
+                let children = at.and_then(|at| by_node.remove(&Some(at))).unwrap_or_default();
+                Part { lines: piece.lines, prefix: prefix.unwrap_or_default(), children }
             })
             .collect();
         if parts.is_empty() {
             parts.push(Part { lines: self.body(first), ..Part::default() });
         }
-        if let Some(children) = by_room.remove(&None) {
+        if let Some(children) = by_node.remove(&None) {
             parts.push(Part { children, ..Part::default() });
         }
         parts

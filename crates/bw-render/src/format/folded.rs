@@ -48,7 +48,7 @@ impl TaskTrees<'_> {
     /// tasks.
     #[must_use]
     pub fn folded(&self, detail: Detail) -> Folded {
-        Folded::new(self.all_trees(), self.dump().tasks(), detail)
+        Folded::new(self.all_trees(), self.dump().tasks().iter().map(TaskSet::from), detail)
     }
 }
 
@@ -57,15 +57,15 @@ impl MergedTrees<'_> {
     /// Allocates.
     #[must_use]
     pub fn folded(&self, detail: Detail) -> Folded {
-        Folded::new(self.all_trees(), self.dump().groups(), detail)
+        Folded::new(self.all_trees(), self.dump().groups().iter().map(TaskSet::from), detail)
     }
 }
 
 impl Folded {
-    fn new<T: TaskSet>(trees: &[Tree], sets: &[T], detail: Detail) -> Self {
+    fn new<'a>(trees: &[Tree], sets: impl Iterator<Item = TaskSet<'a>>, detail: Detail) -> Self {
         let mut tasks_of = vec![0; trees.len()];
         let mut without: Vec<(NoTrace, usize)> = Vec::new();
-        for (trace, tasks) in sets.iter().map(|set| (set.trace(), set.tasks())) {
+        for TaskSet { trace, tasks, .. } in sets {
             // A tree that is missing counts as a trace that nobody asked for, as in every form of output.
             let reason = match trace {
                 Ok(trace) if trace < tasks_of.len() => {

@@ -11,6 +11,15 @@ pub struct Escaped<'a>(
     pub &'a str,
 );
 
+impl<'a> Escaped<'a> {
+    /// Prints at most so many bytes of the text, as every name and path is printed here: cut in the middle, where it says how
+    /// many characters are missing.
+    #[must_use]
+    pub fn shortened(self, most: usize) -> impl fmt::Display + use<'a> {
+        Shortened { text: self.0, most, ellipsis: "…" }
+    }
+}
+
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0;
@@ -113,6 +122,7 @@ mod tests {
         let name = format!("begin{}end", "é".repeat(1_000_000));
         let short = Shortened { text: &name, most: 20, ellipsis: "…" }.to_string();
         assert_eq!(short, "beginéé…(999995 more)…éééend");
+        assert_eq!(Escaped(&name).shortened(20).to_string(), short);
         assert_eq!(Shortened { text: "short", most: 20, ellipsis: "…" }.to_string(), "short");
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const NO_STACK: &str =
 pub(crate) struct Piece {
     pub(crate) lines: StyledText,
     /// The node below which more is to be drawn after them, and what stands before the lines of that.
-    pub(crate) room: Option<(usize, String)>,
+    pub(crate) children_of: Option<(usize, String)>,
 }
 
 impl Text {
@@ -63,16 +63,17 @@ impl Text {
     pub(crate) fn pieces(
         &self,
         tree: &Tree,
-        rooms: &HashSet<usize>,
+        with_children: &HashSet<usize>,
         replaced: &HashSet<usize>,
     ) -> Vec<Piece> {
         let (mut pieces, mut lines) = (Vec::new(), StyledText::new());
-        let _never_fails = self.write_nodes(&mut lines, tree, rooms, replaced, |lines, at, prefix| {
-            let lines = std::mem::take(lines);
-            pieces.push(Piece { lines, room: Some((at, prefix.to_owned())) });
-        });
+        let _never_fails =
+            self.write_nodes(&mut lines, tree, with_children, replaced, |lines, at, prefix| {
+                let lines = std::mem::take(lines);
+                pieces.push(Piece { lines, children_of: Some((at, prefix.to_owned())) });
+            });
         if !lines.is_empty() {
-            pieces.push(Piece { lines, room: None });
+            pieces.push(Piece { lines, children_of: None });
         }
         for piece in &mut pieces {
             // The line feed between this piece and the one before.
@@ -86,9 +87,9 @@ impl Text {
         &self,
         out: &mut W,
         tree: &Tree,
-        rooms: &HashSet<usize>,
+        with_children: &HashSet<usize>,
         replaced: &HashSet<usize>,
-        mut at_room: impl FnMut(&mut W, usize, &str),
+        mut at_children: impl FnMut(&mut W, usize, &str),
     ) -> fmt::Result {
         /// What is still to be drawn, and how deep.
         enum Ahead {
@@ -98,7 +99,7 @@ impl Text {
                 is_last: bool,
             },
             /// Below a node of the level above.
-            Room {
+            Children {
                 at: usize,
                 depth: usize,
             },
@@ -114,10 +115,10 @@ impl Text {
         while let Some(next) = ahead.pop() {
             let (at, depth, is_last) = match next {
                 Ahead::Node { at, depth, is_last } => (at, depth, is_last),
-                Ahead::Room { at, depth } => {
+                Ahead::Children { at, depth } => {
                     lengths.truncate(depth.min(INDENTED_LEVELS));
                     prefix.truncate(lengths.last().copied().unwrap_or(0));
-                    at_room(out, at, &prefix);
+                    at_children(out, at, &prefix);
                     continue;
                 }
             };
@@ -147,8 +148,8 @@ impl Text {
             self.write_node(out, node)?;
             let depth = depth + 1;
             let mut is_last = true;
-            if rooms.contains(&at) {
-                ahead.push(Ahead::Room { at, depth });
+            if with_children.contains(&at) {
+                ahead.push(Ahead::Children { at, depth });
                 is_last = false;
             }
             for &at in node.children.iter().rev().filter(is_shown) {

@@ -104,17 +104,17 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
     }
     // On the way down: whether the program was met, and whether what it waits in was shown.
     #[derive(Clone, Copy, Default)]
-    struct Way {
+    struct Above {
         user: bool,
         library: bool,
     }
-    let mut ways: Vec<Way> = Vec::with_capacity(classes.len());
+    let mut above: Vec<Above> = Vec::with_capacity(classes.len());
     let mut visible = Vec::with_capacity(classes.len());
     for (at, node) in tree.nodes.iter().enumerate() {
-        let mut way = node.parent.map_or(Way::default(), |parent| ways[parent]);
+        let mut way = node.parent.map_or(Above::default(), |parent| above[parent]);
         visible.push(match classes[at] {
             class if class.is_users() => {
-                way = Way { user: true, library: false };
+                way = Above { user: true, library: false };
                 true
             }
             // What the program waits in; or, of a path without the program, where it begins and what it waits in.
@@ -128,7 +128,7 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
             Class::Combinator => !leads_to_user[at] && way.user && !way.library,
             _ => false,
         });
-        ways.push(way);
+        above.push(way);
     }
     visible
 }
@@ -150,7 +150,7 @@ fn ensure_something(tree: &Tree, mut visible: Vec<bool>) -> Vec<bool> {
 fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
     /// What an old node is in the new tree.
     #[derive(Clone, Copy)]
-    struct Heir {
+    struct Successor {
         /// The node itself, or its nearest visible ancestor.
         node: Option<usize>,
         /// Those of hidden roots between it and the node.
@@ -163,14 +163,14 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
         /// Whether the task's own poll is above.
         is_inside: bool,
     }
-    let none = Heir { node: None, marks: Marks::default(), count: 1, entered: None, is_inside: false };
+    let none = Successor { node: None, marks: Marks::default(), count: 1, entered: None, is_inside: false };
     let mut new = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
-    let mut heirs: Vec<Heir> = Vec::with_capacity(tree.nodes.len());
+    let mut successors: Vec<Successor> = Vec::with_capacity(tree.nodes.len());
     let mut was_leaf = Vec::new();
     // Of the stacks that end at a node, those that wait to be woken.
     let mut waiting: Vec<usize> = Vec::new();
     for (at, node) in tree.nodes.iter().enumerate() {
-        let above = node.parent.map_or(none, |parent| heirs[parent]);
+        let above = node.parent.map_or(none, |parent| successors[parent]);
         let is_hook = classes[at] == Class::Hook;
         let is_inside = above.is_inside || !is_hook;
         if visible[at] {
@@ -182,13 +182,13 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
             let entered = node.entered.iter().copied().chain(above.entered).chain(itself).collect();
             let node =
                 Node { parent: above.node, children: Vec::new(), marks, count, entered, ..node.clone() };
-            heirs.push(Heir { node: Some(new.push(node, above.node)), is_inside, ..none });
+            successors.push(Successor { node: Some(new.push(node, above.node)), is_inside, ..none });
             continue;
         }
         new.hidden.count(classes[at]);
         let count = node.count * above.count;
         let entered = if is_hook && above.is_inside { Some(node.place.address) } else { above.entered };
-        let heir = Heir { count, entered, is_inside, ..above };
+        let successor = Successor { count, entered, is_inside, ..above };
         match above.node {
             // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
             Some(parent) => {
@@ -199,9 +199,9 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
                 parent.marks.is_yield |= node.marks.is_yield;
                 parent.marks.blocked |= node.marks.blocked;
                 parent.marks.also_yields |= node.marks.also_yields;
-                heirs.push(heir);
+                successors.push(successor);
             }
-            None => heirs.push(Heir { marks: node.marks.or(above.marks), ..heir }),
+            None => successors.push(Successor { marks: node.marks.or(above.marks), ..successor }),
         }
     }
     for ((node, was_leaf), waiting) in new.nodes.iter_mut().zip(was_leaf).zip(waiting) {
@@ -268,39 +268,39 @@ fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> (Tree, Vec<bool
 
 /// Makes siblings one that look alike, with everything below them. Leaves out those that are gone, which nobody has as a child.
 fn merge_equals(mut tree: Tree, gone: &[bool]) -> Tree {
-    /// What makes two nodes look alike: what is printed, and the same for the callees, in order.
+    /// What makes two subtrees look alike: what is printed of the node, and the same for the callees, in order.
     #[derive(PartialEq, Eq, Hash)]
-    struct Looks<'a> {
+    struct SubtreeKey<'a> {
         name: Option<&'a str>,
         location: Option<&'a Location>,
         /// Only where it is printed instead of a name.
         place: Option<&'a Place>,
         marks: Marks,
-        /// How they look, and how many there are.
+        /// Their kinds, and how many there are.
         callees: Vec<(usize, usize)>,
     }
-    let mut known: HashMap<Looks<'_>, usize> = HashMap::new();
-    let mut looks = vec![0; tree.nodes.len()];
+    let mut known: HashMap<SubtreeKey<'_>, usize> = HashMap::new();
+    let mut kinds = vec![0; tree.nodes.len()];
     let mut twins = Twins::new(&tree);
     for (tally, &gone) in twins.tallies.iter_mut().zip(gone) {
         tally.gone = gone;
     }
     // From the leaves up; children stand after their parents.
     for (at, node) in tree.nodes.iter().enumerate().rev() {
-        twins.kept[at] = twins.merge(&node.children, &looks);
+        twins.kept[at] = twins.merge(&node.children, &kinds);
         let name = node.frame.function.as_ref().map(|function| &*function.name);
         let place = name.is_none().then_some(&node.place);
         let location = node.frame.location.as_ref();
         let callees =
-            twins.kept[at].iter().map(|&child| (looks[child], twins.tallies[child].count)).collect();
+            twins.kept[at].iter().map(|&child| (kinds[child], twins.tallies[child].count)).collect();
         let next = known.len();
         // That one of several alike woke itself makes no difference.
         let marks = Marks { also_yields: false, ..node.marks };
-        looks[at] = *known.entry(Looks { name, location, place, marks, callees }).or_insert(next);
+        kinds[at] = *known.entry(SubtreeKey { name, location, place, marks, callees }).or_insert(next);
     }
     drop(known);
     let roots = std::mem::take(&mut tree.roots);
-    twins.merge(&roots, &looks);
+    twins.merge(&roots, &kinds);
     let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
     let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
     for (node, tally) in tree.nodes.into_iter().zip(twins.tallies) {
@@ -346,11 +346,11 @@ impl Twins {
     }
 
     /// Makes those one that look alike, and returns which are left.
-    fn merge(&mut self, siblings: &[usize], looks: &[usize]) -> Vec<usize> {
+    fn merge(&mut self, siblings: &[usize], kinds: &[usize]) -> Vec<usize> {
         let mut first: HashMap<usize, usize> = HashMap::new();
         let mut kept = Vec::new();
         for &sibling in siblings {
-            match first.entry(looks[sibling]) {
+            match first.entry(kinds[sibling]) {
                 Entry::Occupied(twin) => self.absorb(*twin.get(), sibling),
                 Entry::Vacant(vacant) => {
                     vacant.insert(sibling);

@@ -54,6 +54,7 @@ pub struct Node {
 
 /// Where the code of a node is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Place {
     /// The module and the offset in it, when the address lies in a known module.
     pub module: Option<ModuleOffset>,
@@ -63,6 +64,7 @@ pub struct Place {
 
 /// What is special about the stacks at a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Marks {
     /// A root whose callers are missing: the walk ended before the task's root.
     pub truncated: bool,

@@ -1,21 +1,26 @@
 //! The data of the page: what the JSON says, in columns.
 //!
 //! A dump of 100,000 tasks is some 30 MB of JSON, most of which are names of fields and the same strings again. Here each
-//! string stands once, each function at a place once, and a task is a number in each of a dozen lists. The page makes the same
-//! of the JSON it fetches (`html/dump.js`). Nobody else reads it, so it has no version: it is written and read by one build.
+//! string stands once, each function at a place once, and a task is a number in each of a dozen lists. A live page fetches
+//! pages of dumps, and reads the columns in them. Nobody else reads them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde::Serialize;
 
 use crate::format::json::task_fields::SpawnedAt;
 use crate::format::json::trace_json::{Trace, TraceNode, View};
 use crate::format::json::{Dump, Task};
+use crate::format::numbered::Numbered;
 use crate::text::shown_node::ShownName;
+
+/// What `html/dump.js` knows. A live page may be of another build than the agent that is asked later.
+const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 pub(crate) struct Columns<'a> {
+    format: &'static str,
+    version: u32,
     subject: Option<&'a str>,
     taken_at: &'a str,
     took_ms: f64,
@@ -96,8 +101,8 @@ struct Tasks {
 
 impl<'a> Columns<'a> {
     pub(crate) fn new(dump: &'a Dump<'a>, subject: Option<&'a str>) -> Self {
-        let mut strings = Known::default();
-        let (mut places, mut frames) = (Known::default(), Known::default());
+        let mut strings = Strings::default();
+        let (mut places, mut frames) = (Numbered::default(), Numbered::default());
         let mut tasks = Tasks::default();
         for task in &dump.tasks {
             tasks.push(task, &mut strings, &mut places);
@@ -105,6 +110,8 @@ impl<'a> Columns<'a> {
         let traces: Vec<_> =
             dump.traces.iter().map(|trace| Views::new(trace, &mut strings, &mut frames)).collect();
         Self {
+            format: "backtrace-waker page",
+            version: VERSION,
             subject,
             taken_at: &dump.taken_at,
             took_ms: dump.took_ms,
@@ -114,42 +121,24 @@ impl<'a> Columns<'a> {
             nested: dump.tasks_nested,
             unpolled: dump.tasks_unpolled,
             notes: &dump.notes,
-            places: Places::new(places.all, &mut strings),
-            frames: Frames::new(&frames.all),
+            places: Places::new(places.into_values(), &mut strings),
+            frames: Frames::new(frames.into_values()),
             traces,
             groups: dump.groups.len(),
             tasks,
-            strings: strings.all,
+            strings: strings.0.into_values(),
         }
     }
 }
 
-/// Things that are told by number, each once, in the order in which they came.
-struct Known<T> {
-    all: Vec<T>,
-    numbers: HashMap<T, usize>,
-}
-
-impl<T> Default for Known<T> {
-    fn default() -> Self {
-        Self { all: Vec::new(), numbers: HashMap::new() }
-    }
-}
-
-impl<T: Clone + Eq + std::hash::Hash> Known<T> {
-    fn number(&mut self, one: T) -> usize {
-        if let Some(&number) = self.numbers.get(&one) {
-            return number;
-        }
-        self.all.push(one.clone());
-        self.numbers.insert(one, self.all.len() - 1);
-        self.all.len() - 1
-    }
-}
-
-type Strings<'a> = Known<Cow<'a, str>>;
+#[derive(Default)]
+struct Strings<'a>(Numbered<Cow<'a, str>>);
 
 impl<'a> Strings<'a> {
+    fn number(&mut self, text: Cow<'a, str>) -> usize {
+        self.0.number(text)
+    }
+
     fn text(&mut self, text: &'a str) -> usize {
         self.number(Cow::Borrowed(text))
     }
@@ -172,7 +161,12 @@ impl Places {
 }
 
 impl Tasks {
-    fn push<'a>(&mut self, task: &'a Task<'a>, strings: &mut Strings<'a>, places: &mut Known<SpawnedAt<'a>>) {
+    fn push<'a>(
+        &mut self,
+        task: &'a Task<'a>,
+        strings: &mut Strings<'a>,
+        places: &mut Numbered<SpawnedAt<'a>>,
+    ) {
         let Task { fields, .. } = task;
         if let Some(thread) = fields.thread {
             self.threads.push((self.id.len(), strings.maybe(thread.name), thread.id));
@@ -230,7 +224,7 @@ impl Frame {
 }
 
 impl Frames {
-    fn new(all: &[Frame]) -> Self {
+    fn new(all: Vec<Frame>) -> Self {
         let mut frames = Self::default();
         for frame in all {
             frames.function.push(frame.function);
@@ -247,7 +241,7 @@ impl Frames {
 }
 
 impl Views {
-    fn new<'a>(trace: &'a Trace<'a>, strings: &mut Strings<'a>, frames: &mut Known<Frame>) -> Self {
+    fn new<'a>(trace: &'a Trace<'a>, strings: &mut Strings<'a>, frames: &mut Numbered<Frame>) -> Self {
         let numbers: Vec<_> =
             trace.nodes.iter().map(|node| frames.number(Frame::new(node, strings))).collect();
         let view = |view: &View| {

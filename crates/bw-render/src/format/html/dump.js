@@ -18,11 +18,12 @@ class Dump {
     this.cratesOf = this.traces.map((trace) => this.cratesIn(trace));
   }
 
-  /** From JSON. Throws if it is no dump. */
-  static ofJson(json) {
-    if (json?.format !== 'backtrace-waker task dump') throw new Error('it is no task dump');
-    if (json.version !== 1) throw new Error(`it is of version ${json.version}, of which this page knows nothing`);
-    return new Dump(columnsOf(json));
+  /** From the columns of another page, which another build may have written. Throws if they are not those of a dump. */
+  static ofAnswer(columns) {
+    if (columns?.format !== 'backtrace-waker page') throw new Error('it is no task dump');
+    if (columns.version !== 1) throw new Error(`it is of version ${columns.version}, of which this page knows nothing`);
+    // What to call the program is asked once.
+    return new Dump({ ...columns, subject: null });
   }
 
   text(number) {
@@ -178,89 +179,5 @@ function listsOf(values, count) {
   const lists = Array.from({ length: count }, () => []);
   values.forEach((value, at) => lists[value].push(at));
   return lists;
-}
-
-/** Numbers for things that are told by a text: each once. */
-function numbered(all = []) {
-  const known = new Map();
-  return (key, make) => {
-    let number = known.get(key);
-    if (number === undefined) {
-      number = all.length;
-      known.set(key, number);
-      all.push(make());
-    }
-    return number;
-  };
-}
-
-/** The columns of what JSON says. `html/columns.rs` makes the same of the dump. */
-function columnsOf(json) {
-  const [strings, places, frames] = [[], [], []];
-  const [numberOf, placeOf, frameOf] = [numbered(strings), numbered(places), numbered(frames)];
-  const string = (text) => (text === null ? null : numberOf(text, () => text));
-  const millis = (seconds) => (seconds === null ? null : Math.floor(seconds * 1000));
-  const column = (rows, of) => rows.map(of);
-  const place = ({ file, line, column: at }) =>
-    placeOf(`${string(file)}:${line}:${at}`, () => ({ file: string(file), line, column: at }));
-  const address = ({ module, offset, address: at }) => {
-    const inside = (number) => `0x${(number > 0 ? number - 1 : 0).toString(16)}`;
-    return module === null ? inside(Number(at)) : `${module.split('/').pop()}+${inside(offset)}`;
-  };
-  const frame = (node) => {
-    const parts = [node.function, node.short, node.function === null ? address(node) : null, node.file, node.crate, node.class];
-    const [name, short, at, file, owner, of] = parts.map(string);
-    const { line, column: in_line } = node;
-    const key = [name, short, at, file, owner, of, line, in_line].join();
-    return frameOf(key, () => ({ function: name, short, address: at, file, line, column: in_line, owner, class: of }));
-  };
-  const marks = (node) => node.truncated + 2 * node.foreign + 4 * node.yield + 8 * node.blocked;
-  const tasks = json.tasks;
-  const columns = {
-    subject: null,
-    taken_at: json.taken_at,
-    took_ms: json.took_ms,
-    partial: json.partial,
-    alive: json.tasks_alive,
-    registered: json.tasks_registered,
-    nested: json.tasks_nested,
-    unpolled: json.tasks_unpolled,
-    notes: json.notes,
-    strings,
-    groups: json.groups.length,
-    tasks: {
-      id: column(tasks, (task) => task.id),
-      name: column(tasks, (task) => string(task.name)),
-      parent: column(tasks, (task) => task.parent),
-      nested: column(tasks, (task) => Number(task.nested)),
-      place: column(tasks, (task) => place(task.spawned_at)),
-      polls: column(tasks, (task) => task.polls),
-      age: column(tasks, (task) => millis(task.age_s)),
-      state: column(tasks, (task) => string(task.state)),
-      in_state: column(tasks, (task) => millis(task.in_state_s)),
-      trace: column(tasks, (task) => task.trace),
-      no_trace: column(tasks, (task) => string(task.no_trace)),
-      group: column(tasks, (task) => task.group),
-      threads: tasks.flatMap(({ thread }, at) => (thread === null ? [] : [[at, string(thread.name), thread.id]])),
-    },
-    traces: json.traces.map((trace) => {
-      const numbers = trace.nodes.map(frame);
-      const isCaller = new Set(trace.nodes.map((node) => node.parent));
-      const view = ({ hidden, nodes }) => ({
-        hidden,
-        frame: column(nodes, (node) => numbers[node.node]),
-        parent: column(nodes, (node) => node.parent),
-        count: column(nodes, (node) => node.count),
-        marks: column(nodes, marks),
-      });
-      const whole = trace.nodes.map((node, at) => ({ ...node, node: at, count: isCaller.has(at) ? 1 : node.ends }));
-      const [user, library, full] = [trace.user, trace.library, { hidden: 0, nodes: whole }].map(view);
-      return { dropped: trace.dropped, blank: trace.blank, user, library, full };
-    }),
-  };
-  const listed = (rows, names) => Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
-  columns.places = listed(places, ['file', 'line', 'column']);
-  columns.frames = listed(frames, ['function', 'short', 'address', 'file', 'line', 'column', 'owner', 'class']);
-  return columns;
 }
 

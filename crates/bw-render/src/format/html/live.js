@@ -5,6 +5,8 @@ const PATIENCE = 90_000;
 
 class AgentError extends Error {}
 
+const BROKE_OFF = 'The answer broke off: the program may have ended while it answered.';
+
 /** What to do about an answer that is no dump. */
 async function problemOf(answer) {
   // Short, and the agent's own words; but who knows what answers here.
@@ -39,17 +41,33 @@ async function ask(path) {
   }
   if (!answer.ok) throw new AgentError(await problemOf(answer));
   try {
-    return await answer.json();
+    return await answer.text();
   } catch {
-    throw new AgentError('The answer broke off, or is no JSON: the program may have ended while it answered.');
+    throw new AgentError(BROKE_OFF);
+  }
+}
+
+/** What stands before the columns in a page; in two parts, so that it does not stand here. */
+const COLUMNS_MARK = 'id="dump"' + '>';
+
+/** The columns in a page of a dump. No character of them ends the element that they are in. */
+function columnsIn(page) {
+  const at = page.indexOf(COLUMNS_MARK);
+  const isWhole = page.trimEnd().endsWith('/html>');
+  if (at < 0 && (isWhole || !page.startsWith('<!'))) return null;
+  try {
+    const data = page.slice(at + COLUMNS_MARK.length);
+    return JSON.parse(data.slice(0, data.indexOf('<')));
+  } catch {
+    throw new AgentError(BROKE_OFF);
   }
 }
 
 /** A dump of the program that serves this page. Throws an `AgentError`. */
 async function fetchDump() {
-  const json = await ask('dump?format=json');
+  const columns = columnsIn(await ask('dump?format=html'));
   try {
-    return Dump.ofJson(json);
+    return Dump.ofAnswer(columns);
   } catch (error) {
     throw new AgentError(`What was answered cannot be shown: ${shortened(error.message)}.`);
   }
@@ -58,7 +76,7 @@ async function fetchDump() {
 /** What to call the program, such as `shop, pid 4711`, or nothing: it is no reason to show no dump. */
 async function fetchSubject() {
   try {
-    const { executable, pid } = await ask('process');
+    const { executable, pid } = JSON.parse(await ask('process'));
     return [executable && String(executable).split('/').pop(), pid && `pid ${pid}`].filter(Boolean).join(', ');
   } catch {
     return '';

@@ -5,7 +5,7 @@
 //! allows its own script and style, by their hashes, and nothing else. Whatever could do more than show a character is shown
 //! as `\u{202e}`, as in text. Lists draw only the rows that can be seen, so that 100,000 tasks stay usable.
 //!
-//! [`live_page`] is the same page without a dump. It asks for `dump?format=json` relative to its own address, again when told,
+//! [`live_page`] is the same page without a dump. It asks for `dump?format=html` relative to its own address, again when told,
 //! and says in words what went wrong. It is to be served with [`CSP`].
 
 use std::sync::LazyLock;
@@ -50,7 +50,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-QVy/hxylFjzn5O2MtB40Ke2JEuim7RI4sPG+6pyTpbw='; ",
+            "script-src 'sha256-XHSqgCbnmdJx/TuURsP+paZtfEMVhvKzmXnYRXDN1fQ='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",
@@ -108,7 +108,7 @@ impl TaskTrees<'_> {
 }
 
 /// The page without a dump, for a server to send with [`CSP`] as the index of the folder in which `dump` and `process` are. It
-/// fetches `dump?format=json`, and `process` for what to call the program. The first call allocates some 80 kB, which stay.
+/// fetches `dump?format=html`, and `process` for what to call the program. The first call allocates some 80 kB, which stay.
 #[must_use]
 pub fn live_page() -> &'static str {
     // The server's policy is the one that counts: one more, without requests, would forbid them.
