@@ -110,7 +110,7 @@ pub(crate) fn small() -> (RawTaskDump, Vec<Tree>) {
         tree(vec![stack(&[user(0x300, "heartbeat", 99), sleep()])]),
         tree(vec![SymbolizedStack::new(
             stack(&[user(0x400, "wedge", 71), user(0x410, "report::compute", 6)]).frames,
-            StackFlags { blocked: true, ..StackFlags::default() },
+            StackFlags::default().with_blocked(true),
         )]),
     ];
     let worker = PollingThread::elsewhere(Some("tokio-rt-worker".into()), Some(4713));

@@ -126,3 +126,40 @@ pub use task::tracer::Tracer;
 #[cfg(feature = "test-util")]
 pub use test_timeout::TestTimeout;
 pub use trace::{Trace, symbolizer};
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::{Debug, Display};
+    use std::future::Future;
+
+    use super::*;
+
+    fn is_shared<T: Debug + Send + Sync + 'static>() {}
+    fn clones<T: Clone>() {}
+    fn prints<T: Display>() {}
+    fn is_future<T: Future + Send + Unpin + Debug>() {}
+    fn converts<A: From<B>, B>() {}
+
+    #[test]
+    fn public_types_have_the_standard_traits() {
+        is_shared::<TraceHandle>();
+        is_shared::<Registry>();
+        is_shared::<Tracer>();
+        is_shared::<Trace>();
+        is_shared::<TaskDump>();
+        is_shared::<TracedTask<()>>();
+        clones::<TraceHandle>();
+        clones::<Registry>();
+        clones::<Tracer>();
+        clones::<Trace>();
+        prints::<Trace>();
+        prints::<TaskDump>();
+        is_future::<BacktraceFuture>();
+        is_future::<DumpFuture>();
+        converts::<TraceHandle, bw_core::TraceHandle>();
+        converts::<Registry, bw_core::Registry>();
+        converts::<bw_core::Registry, Registry>();
+        converts::<TracedTask<()>, bw_core::TracedTask<()>>();
+        converts::<Trace, RawTrace>();
+    }
+}

@@ -95,3 +95,58 @@ pub use trace::state::{PollingThread, TaskState, TaskStatus};
 pub use trace::task_filter::{InvalidTaskFilter, TaskFilter};
 pub use trace::task_record::{NoTrace, SpawnedAt, TaskRecord};
 pub use unwind::Backend;
+
+#[cfg(all(test, not(bw_loom)))]
+mod tests {
+    use core::error::Error;
+    use core::fmt::{Debug, Display};
+    use core::future::Future;
+    use core::hash::Hash;
+    use core::str::FromStr;
+
+    use super::*;
+
+    fn is_shared<T: Debug + Send + Sync>() {}
+    fn is_data<T: Clone + Eq + Debug + Send + Sync + 'static>() {}
+    fn is_key<T: Copy + Eq + Hash + Debug + Send + Sync + 'static>() {}
+    fn prints<T: Display>() {}
+    fn is_error<T: Error + Clone + Send + Sync + 'static>() {}
+    fn is_future<T: Future + Send + Unpin + Debug>() {}
+
+    #[test]
+    fn public_types_have_the_standard_traits() {
+        is_shared::<TraceHandle>();
+        is_shared::<Registry>();
+        is_shared::<Tracer>();
+        is_shared::<TracedTask<()>>();
+        is_future::<CaptureFuture>();
+        is_future::<DumpFuture>();
+        is_data::<RawTrace>();
+        is_data::<TaskFilter>();
+        is_data::<TaskState>();
+        is_data::<TaskStatus>();
+        is_data::<PollingThread>();
+        is_data::<SpawnedAt>();
+        is_data::<Counters>();
+        is_key::<TaskId>();
+        is_key::<ReturnAddress>();
+        is_key::<LookupAddress>();
+        is_key::<StackFlags>();
+        is_key::<NoTrace>();
+        is_key::<Backend>();
+        prints::<TaskId>();
+        prints::<TaskState>();
+        prints::<TaskStatus>();
+        prints::<PollingThread>();
+        prints::<SpawnedAt>();
+        prints::<NoTrace>();
+        prints::<ReturnAddress>();
+        is_error::<CaptureError>();
+        is_error::<InvalidDuration>();
+        is_error::<InvalidTaskFilter>();
+        let _: fn(&str) -> Result<TaskFilter, _> = TaskFilter::from_str;
+        let _: fn(RawTaskDump) -> RawTaskDump = |dump| dump.clone();
+        is_shared::<RawTaskDump>();
+        is_shared::<TaskRecord>();
+    }
+}

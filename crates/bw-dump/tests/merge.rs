@@ -201,7 +201,7 @@ fn in_which_order_a_poll_recorded_its_stacks_does_not_matter() {
     let dump = merged(&[("a", &of(trace(&[&[one], &[other]]))), ("b", &of(trace(&[&[other], &[one]])))]);
     assert_eq!(dump.traces().len(), 1);
     // But how often it did, and how.
-    let mark = StackFlags { is_yield: true, ..StackFlags::default() };
+    let mark = StackFlags::default().with_yield(true);
     let yields = RawTrace::from_stacks([(vec![0x5000_0201_usize], mark)]);
     let (once, twice) = (of(trace(&[&[one]])), of(trace(&[&[one], &[one]])));
     let dropped = of(trace(&[&[one]]).with_dropped(1));

@@ -43,8 +43,8 @@ fn everything() -> RawDumpFile<'static> {
         // Linked at the end of the address space.
         module("linux-vdso.so.1", 0x7fff_0000, 0x7fff_0000_u64.wrapping_sub(0xffff_ffff_ff70_0000)),
     ]);
-    let cut = StackFlags { truncated: true, ..StackFlags::default() };
-    let foreign = StackFlags { foreign: true, is_yield: true, ..StackFlags::default() };
+    let cut = StackFlags::default().with_truncated(true);
+    let foreign = StackFlags::default().with_foreign(true).with_yield(true);
     let whole = StackFlags::default();
     let (at, other) = (vec![0x5000_0010, 0x5000_0fff, 0x5000_1000], vec![0x7f00_0001, 0x7fff_0800, 0x1234]);
     let traces = vec![
@@ -407,7 +407,10 @@ proptest! {
         let modules = starts.iter().zip(biases).map(|(&start, bias)| module("m", start * 0x1000, bias));
         let mut addresses = starts.iter().flat_map(|start| [1, 0x7ff, 0x1000, 0x1001].map(|at| start * 0x1000 + at));
         let near = std::iter::from_fn(|| addresses.next().and_then(|at| usize::try_from(at).ok())).collect::<Vec<_>>();
-        let flags = |bits: u8| StackFlags { truncated: bits & 1 > 0, foreign: bits & 2 > 0, is_yield: bits & 4 > 0, blocked: bits & 8 > 0 };
+        let flags = |bits: u8| {
+            let flags = StackFlags::default().with_truncated(bits & 1 > 0).with_foreign(bits & 2 > 0);
+            flags.with_yield(bits & 4 > 0).with_blocked(bits & 8 > 0)
+        };
         let stacks = stacks.into_iter().map(|(stack, bits)| (stack, flags(bits))).chain([(near, flags(0))]);
         let trace = RawTrace::from_stacks(stacks).with_dropped(dropped);
         let tasks = vec![task(1, TaskState::Suspended, Ok(0))];

@@ -308,7 +308,7 @@ fn a_task_that_waits_at_two_places_has_two_samples_and_twice_at_one_place_one() 
 
 #[test]
 fn the_stack_of_a_thread_that_blocks_keeps_its_leaf() {
-    let blocked = StackFlags { blocked: true, ..StackFlags::default() };
+    let blocked = StackFlags::default().with_blocked(true);
     let traces = vec![RawTrace::from_stacks([(vec![900, 40, 30, 1], blocked)])];
     let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, vec![suspended(1, 0)], traces);
     let read = with(&dump, &[], |settings| settings.symbols(false));

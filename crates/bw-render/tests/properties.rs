@@ -44,7 +44,8 @@ fn frames() -> impl Strategy<Value = Vec<Arc<PhysicalFrame>>> {
 
 fn traces() -> impl Strategy<Value = SymbolizedTrace> {
     let flags = any::<(bool, bool, bool, bool)>().prop_map(|(truncated, foreign, is_yield, blocked)| {
-        StackFlags { truncated, foreign, is_yield, blocked }
+        let flags = StackFlags::default().with_truncated(truncated).with_foreign(foreign);
+        flags.with_yield(is_yield).with_blocked(blocked)
     });
     let stack = (frames(), flags).prop_map(|(frames, flags)| SymbolizedStack::new(frames, flags));
     proptest::collection::vec(stack, 0..12).prop_map(|stacks| SymbolizedTrace::new(stacks, 0))

@@ -137,7 +137,8 @@ fn clear_forgets_and_the_next_call_finds_again() {
 fn a_trace_keeps_its_shape() {
     let captured = call(|| capture(here!()));
     let addresses = &captured[0].addresses;
-    let flags = StackFlags { truncated: true, foreign: true, is_yield: true, blocked: true };
+    let flags =
+        StackFlags::default().with_truncated(true).with_foreign(true).with_yield(true).with_blocked(true);
     let trace = RawTrace::from_stacks([
         (addresses.clone(), flags),
         (Vec::new(), StackFlags::default()),

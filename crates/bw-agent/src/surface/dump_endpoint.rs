@@ -12,7 +12,6 @@ use bw_dump::contract::endpoints as contract;
 use bw_render::Pprof;
 use bw_render::{Html, Json, Paths};
 
-
 use super::Surface;
 use super::answer::{Answer, Capped, HTML, JSON, Refusal, TEXT};
 use super::query::{PATHS, Query};

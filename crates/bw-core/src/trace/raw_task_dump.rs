@@ -65,7 +65,7 @@ impl RawTaskDump {
     }
 
     /// The same dump without the tasks that do not [pass](TaskFilter::passes), and without the traces that only they have: what
-    /// [`Dump::only`](crate::Dump::only) would have left out. How many were registered stays. Linear in the number of tasks.
+    /// [`Dump::only`](crate::DumpFuture::only) would have left out. How many were registered stays. Linear in the number of tasks.
     #[must_use]
     pub fn only(mut self, filter: &TaskFilter) -> Self {
         self.tasks.retain(|task| filter.passes(task));

@@ -214,6 +214,7 @@ impl fmt::Debug for RawStack<'_> {
 
 /// How a stack was recorded, and whether it is whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct StackFlags {
     /// See [`RawStack::is_truncated`].
     pub truncated: bool,
@@ -226,6 +227,34 @@ pub struct StackFlags {
 }
 
 impl StackFlags {
+    /// The same flags, with or without [`truncated`](Self::truncated).
+    #[must_use]
+    pub const fn with_truncated(mut self, truncated: bool) -> Self {
+        self.truncated = truncated;
+        self
+    }
+
+    /// The same flags, with or without [`foreign`](Self::foreign).
+    #[must_use]
+    pub const fn with_foreign(mut self, foreign: bool) -> Self {
+        self.foreign = foreign;
+        self
+    }
+
+    /// The same flags, with or without [`is_yield`](Self::is_yield).
+    #[must_use]
+    pub const fn with_yield(mut self, is_yield: bool) -> Self {
+        self.is_yield = is_yield;
+        self
+    }
+
+    /// The same flags, with or without [`blocked`](Self::blocked).
+    #[must_use]
+    pub const fn with_blocked(mut self, blocked: bool) -> Self {
+        self.blocked = blocked;
+        self
+    }
+
     pub(crate) fn bits(self) -> usize {
         let mut bits = 0;
         if self.truncated {

@@ -256,12 +256,11 @@ impl Stack {
             avma(modules, module, address).map_err(|problem| invalid(&format!("frames[{number}] {problem}")))
         };
         let addresses = self.frames.iter().enumerate().map(address).collect::<Result<_, _>>()?;
-        let flags = StackFlags {
-            truncated: self.truncated.unwrap_or_default(),
-            foreign: self.foreign.unwrap_or_default(),
-            is_yield: self.is_yield.unwrap_or_default(),
-            blocked: self.blocked.unwrap_or_default(),
-        };
+        let flags = StackFlags::default()
+            .with_truncated(self.truncated.unwrap_or_default())
+            .with_foreign(self.foreign.unwrap_or_default())
+            .with_yield(self.is_yield.unwrap_or_default())
+            .with_blocked(self.blocked.unwrap_or_default());
         Ok((addresses, flags))
     }
 }
