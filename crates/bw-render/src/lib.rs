@@ -56,10 +56,10 @@ mod text;
 mod tree;
 
 pub use difference::{Difference, Grown};
-pub use dump::TaskTrees;
 pub use dump::dump_text::DumpText;
 pub use dump::groups::{Group, Groups};
 pub use dump::merged_trees::MergedTrees;
+pub use dump::task_trees::TaskTrees;
 pub use format::folded::Folded;
 #[cfg(feature = "html")]
 pub use format::html::{self, Html};

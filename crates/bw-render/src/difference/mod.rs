@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use bw_core::{NoTrace, SpawnedAt, TaskId, TaskRecord, TaskState};
 
-use crate::dump::TaskTrees;
 use crate::dump::dump_text::DumpText;
 use crate::dump::groups::{Group, Groups};
+use crate::dump::task_trees::TaskTrees;
 use crate::text::Text;
 use crate::text::shown_node::ShownTree;
 use crate::text::styled::StyledText;

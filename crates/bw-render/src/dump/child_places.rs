@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use bw_core::{RawTrace, ReturnAddress, TaskRecord};
 use bw_symbolize::Frame;
 
-use crate::dump::TaskTrees;
+use crate::dump::task_trees::TaskTrees;
 use crate::tree::Tree;
 use crate::tree::filter::Detail;
 

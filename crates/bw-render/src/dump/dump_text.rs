@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bw_core::{NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, TaskState};
 
-use crate::dump::TaskTrees;
 use crate::dump::groups::{Group, Grouping, Groups};
 use crate::dump::shown_trees::ShownTrees;
+use crate::dump::task_trees::TaskTrees;
 use crate::text::Text;
 use crate::text::brief::Brief;
 use crate::text::count::{Count, Plural};

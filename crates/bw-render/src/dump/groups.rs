@@ -7,8 +7,8 @@ use std::time::Duration;
 use bw_core::{NoTrace, SpawnedAt, TaskRecord, TaskState};
 use bw_dump::MergedGroup;
 
-use crate::dump::TaskTrees;
 use crate::dump::shown_trees::ShownTrees;
+use crate::dump::task_trees::TaskTrees;
 use crate::text::Text;
 use crate::tree::Tree;
 

@@ -1,4 +1,4 @@
-//! A task dump with the trees of where its tasks wait.
+//! The tasks of a dump, of one process or of many, with the trees of where they wait: in groups, as a list and as a hierarchy.
 
 pub(crate) mod child_places;
 pub(crate) mod dump_text;
@@ -8,55 +8,4 @@ pub(crate) mod merged_trees;
 pub(crate) mod shown_trees;
 pub(crate) mod task_hierarchy;
 pub(crate) mod task_list;
-
-use bw_core::{RawTaskDump, TaskRecord};
-use bw_symbolize::SymbolizedTrace;
-
-use self::groups::Groups;
-use crate::text::Text;
-use crate::tree::Tree;
-
-/// The tasks of a dump, and the trees of where they wait: what every form of output is made from. Borrows both; making one
-/// costs nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct TaskTrees<'a> {
-    dump: &'a RawTaskDump,
-    trees: &'a [Tree],
-}
-
-impl<'a> TaskTrees<'a> {
-    /// The tree of every distinct trace of a dump, as [`new`](Self::new) wants them.
-    #[must_use]
-    pub fn trees(traces: &[SymbolizedTrace]) -> Vec<Tree> {
-        traces.iter().map(Tree::new).collect()
-    }
-
-    /// Puts the tasks of a dump and its trees together, of which there is one for each distinct trace, in their order. Where
-    /// trees are missing, tasks are treated as if they had no trace.
-    #[must_use]
-    pub fn new(dump: &'a RawTaskDump, trees: &'a [Tree]) -> Self {
-        Self { dump, trees }
-    }
-
-    /// The dump.
-    #[must_use]
-    pub fn dump(&self) -> &'a RawTaskDump {
-        self.dump
-    }
-
-    /// Where that task of the dump waits.
-    #[must_use]
-    pub fn tree_of(&self, task: &TaskRecord) -> Option<&'a Tree> {
-        self.trees.get(task.trace().ok()?)
-    }
-
-    /// Tasks that look alike, together, as `text` shows them. See [`Groups`]. Allocates; linear in the number of tasks.
-    #[must_use]
-    pub fn groups(&self, text: &Text) -> Groups<'a> {
-        Groups::new(*self, text)
-    }
-
-    pub(crate) fn all_trees(&self) -> &'a [Tree] {
-        self.trees
-    }
-}
+pub(crate) mod task_trees;

@@ -5,10 +5,10 @@ use std::fmt::{self, Write as _};
 
 use bw_core::TaskId;
 
-use crate::dump::TaskTrees;
 use crate::dump::child_places::ParentTrees;
 use crate::dump::dump_text::DumpText;
 use crate::dump::groups::Groups;
+use crate::dump::task_trees::TaskTrees;
 use crate::text::count::Plural;
 use crate::text::styled::{SpanStyle, StyledText, StyledWrite};
 

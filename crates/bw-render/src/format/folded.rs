@@ -6,9 +6,9 @@ use std::fmt;
 
 use bw_core::NoTrace;
 
-use crate::dump::TaskTrees;
 use crate::dump::groups::TaskSet;
 use crate::dump::merged_trees::MergedTrees;
+use crate::dump::task_trees::TaskTrees;
 use crate::text::shown_node::ShownName;
 use crate::tree::filter::Detail;
 use crate::tree::{Node, Tree};

@@ -14,7 +14,7 @@ const NAME_BYTES: usize = 200;
 /// `<Type as Trait>` whose type is of that form, and so on: so many levels.
 const MOST_LEVELS: usize = 8;
 
-/// Where a task waits, for one line; made by [`Text::brief`] and [`Groups::brief`](crate::Groups::brief). All text in it is
+/// Where a task waits, for one line; made by [`Text::brief`] and [`DumpText::brief`](crate::DumpText::brief). All text in it is
 /// escaped. Prints itself:
 ///
 /// ```text

@@ -1,6 +1,6 @@
 //! What the debug information of a program lacks, as far as a tree shows it.
 
-use crate::tree::class::{Class, CratesWithSource};
+use crate::tree::frame_class::{Class, CratesWithSource};
 use crate::tree::{Node, Tree};
 
 /// Said where [`lacks_debug_info`] holds.

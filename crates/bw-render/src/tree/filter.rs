@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bw_symbolize::Location;
 
-use crate::tree::class::{Class, CratesWithSource};
+use crate::tree::frame_class::{Class, CratesWithSource};
 use crate::tree::{Marks, Node, Place, Tree};
 
 /// How much of a trace to show.

@@ -1,7 +1,7 @@
 //! The tree of frames: every stack of a trace, merged from the root.
 
-pub(crate) mod class;
 pub(crate) mod filter;
+pub(crate) mod frame_class;
 pub(crate) mod source_origin;
 
 use std::collections::HashMap;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bw_core::StackFlags;
 use bw_symbolize::{Frame, Location, ModuleOffset, PhysicalFrame, SymbolizedStack, SymbolizedTrace};
 
-use self::class::Class;
 use self::filter::{Detail, Hidden};
+use self::frame_class::Class;
 
 /// Where one task waits, and how it got there: all stacks of a trace merged by their common beginning, root first.
 ///

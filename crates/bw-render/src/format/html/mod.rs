@@ -10,7 +10,7 @@
 
 use std::sync::LazyLock;
 
-use crate::dump::TaskTrees;
+use crate::dump::task_trees::TaskTrees;
 use crate::format::json::Dump;
 use crate::format::json::escaped;
 use crate::text::paths::Paths;

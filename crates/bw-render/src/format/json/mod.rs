@@ -43,7 +43,7 @@
 //! | `….short` | the function without the generic arguments that make its name long; `null` where it is not |
 //! | `….crate` | the crate of the function, if its path names one |
 //! | `….class` | whose it is: `user` (the program's), `library`, `std`, `glue` (between a future and its poll), `hook` (this crate's) or `unknown` |
-//! | `traces[].user`, `.library` | the tree as [`Detail::User`] and [`Detail::Library`] show it |
+//! | `traces[].user`, `.library` | the tree as [`Detail::User`](crate::Detail::User) and [`Detail::Library`](crate::Detail::Library) show it |
 //! | `….hidden` | how many of `nodes` are left out of it |
 //! | `….nodes` | those that are left, a parent before its children |
 //! | `….nodes[].node` | the index in the trace's `nodes` |
@@ -66,8 +66,8 @@ use serde::Serialize;
 
 use self::task_fields::{SpawnedAt, TaskFields, seconds};
 use self::trace_json::Trace;
-use crate::dump::TaskTrees;
 use crate::dump::groups::Groups;
+use crate::dump::task_trees::TaskTrees;
 use crate::text::paths::Paths;
 use crate::text::{Text, debug_info};
 use crate::tree::Tree;

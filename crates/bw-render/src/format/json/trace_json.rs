@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::text::paths::Paths;
 use crate::text::short_name;
-use crate::tree::class::{Class, CratesWithSource, crate_of};
 use crate::tree::filter::Detail;
+use crate::tree::frame_class::{Class, CratesWithSource, crate_of};
 use crate::tree::{Node, Tree};
 
 #[derive(Serialize)]

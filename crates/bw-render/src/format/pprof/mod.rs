@@ -58,8 +58,8 @@ use self::labels::TaskKeys;
 use self::profile::Profile;
 use self::proto::Label;
 use self::stacks::Stacks;
-use crate::dump::TaskTrees;
 use crate::dump::merged_trees::MergedTrees;
+use crate::dump::task_trees::TaskTrees;
 use crate::text::paths::Paths;
 use crate::tree::filter::Detail;
 

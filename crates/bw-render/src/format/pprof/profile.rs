@@ -146,7 +146,7 @@ impl<'a> Profile<'a> {
         let mapped = mapped.into_values().into_iter().zip(1..);
         let mut mappings: Vec<_> =
             mapped.map(|((module, segment), id)| self.mapping(id, module, segment)).collect();
-        tell_what_is_known(&mut mappings, &locations, &functions);
+        set_what_is_known(&mut mappings, &locations, &functions);
         let rest = proto::Profile {
             mapping: mappings,
             location: locations,
@@ -162,7 +162,7 @@ impl<'a> Profile<'a> {
 }
 
 /// Says of each mapping whether all its locations have names and lines: readers look up what is missing.
-fn tell_what_is_known(mappings: &mut [Mapping], locations: &[Location], functions: &[Function]) {
+fn set_what_is_known(mappings: &mut [Mapping], locations: &[Location], functions: &[Function]) {
     for mapping in mappings {
         let mut of_it = locations.iter().filter(|location| location.mapping_id == mapping.id).peekable();
         if of_it.peek().is_none() {
