@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::routing::get;
 use bw_dump::contract::endpoints::{BASE, DUMP, PROCESS, TASKS};
 
-use super::{Coverage, Surface, endpoints};
+use super::{Coverage, Surface, routing};
 use crate::settings::Settings;
 
 /// Returns the agent's endpoints, to mount into an axum app of one's own. Feature `axum`.
@@ -32,7 +32,7 @@ pub fn router() -> Router {
     let surface = Surface::new(&Settings::default(), Coverage::Here, None, None);
     let answer = move |request: Request| {
         let surface = Arc::clone(&surface);
-        async move { endpoints::respond(&surface, request.method(), request.uri()).await.map(Body::new) }
+        async move { routing::respond(&surface, request.method(), request.uri()).await.map(Body::new) }
     };
     let paths = [
         BASE.trim_end_matches('/').to_owned(),

@@ -4,9 +4,9 @@ mod answer;
 #[cfg(feature = "axum")]
 mod axum_router;
 mod dump_endpoint;
-mod endpoints;
 mod process_endpoint;
 mod query;
+mod routing;
 mod tasks_endpoint;
 
 use std::convert::Infallible;
@@ -26,7 +26,7 @@ use self::answer::{Answer, work};
 pub(crate) use self::answer::{AnswerBody, Refusal};
 #[cfg(feature = "axum")]
 pub use self::axum_router::router;
-pub(crate) use self::endpoints::respond;
+pub(crate) use self::routing::respond;
 use crate::settings::Settings;
 
 /// Whose tasks dumps compare with those that are traced.
