@@ -9,7 +9,7 @@ use core::time::Duration;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use crate::time::shared_line::SHARED_LINE;
+use crate::time::shared_cache_line::SHARED_CACHE_LINE;
 
 /// How long a tick is. Ten wakes a second of an idle process are a hundredth of a percent of a processor; and nobody asks
 /// at 3 a.m. for how many milliseconds.
@@ -25,7 +25,7 @@ static BEGAN: OnceLock<Instant> = OnceLock::new();
 #[inline(always)]
 pub(crate) fn now() -> Tick {
     // Ordering: Relaxed; a time orders nothing.
-    Tick(SHARED_LINE.tick.load(Ordering::Relaxed))
+    Tick(SHARED_CACHE_LINE.tick.load(Ordering::Relaxed))
 }
 
 /// Makes the clock show the time, and tells when it has to be advanced next. Reads the real clock.
@@ -34,13 +34,13 @@ pub(crate) fn advance() -> Instant {
     let ticks = began.elapsed().as_millis() / RESOLUTION.as_millis();
     let ticks = u32::try_from(ticks).unwrap_or(u32::MAX - 1);
     // The first tick is 1.
-    SHARED_LINE.tick.store(ticks + 1, Ordering::Relaxed);
+    SHARED_CACHE_LINE.tick.store(ticks + 1, Ordering::Relaxed);
     began + RESOLUTION * (ticks + 1)
 }
 
 /// Makes the clock show nothing: nobody is there to advance it.
 pub(crate) fn stop() {
-    SHARED_LINE.tick.store(0, Ordering::Relaxed);
+    SHARED_CACHE_LINE.tick.store(0, Ordering::Relaxed);
 }
 
 impl Tick {

@@ -3,7 +3,7 @@
 pub(crate) mod clock;
 #[allow(unsafe_code)]
 pub(crate) mod fork;
-pub(crate) mod shared_line;
+pub(crate) mod shared_cache_line;
 #[allow(unsafe_code)]
 pub(crate) mod stamp;
 pub(crate) mod timer;

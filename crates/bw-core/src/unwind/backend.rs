@@ -2,6 +2,8 @@
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
+use super::{Bounds, End, Frames, fallback, rules};
+
 /// How stacks are walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -17,7 +19,7 @@ pub enum Backend {
 
 impl Backend {
     /// The one captures take unless told otherwise: [`Rules`](Self::Rules) where it is to be had.
-    pub const DEFAULT: Self = if super::rules::AVAILABLE { Self::Rules } else { Self::Backtrace };
+    pub const DEFAULT: Self = if rules::AVAILABLE { Self::Rules } else { Self::Backtrace };
 
     /// The one captures take.
     #[must_use]
@@ -37,3 +39,37 @@ impl Backend {
 }
 
 static CHOICE: AtomicU8 = AtomicU8::new(Backend::DEFAULT as u8);
+
+/// How a walk went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walked {
+    pub(crate) end: End,
+    /// The preferred backend could not do this stack.
+    pub(crate) fell_back: bool,
+    /// How many rules had to be evaluated.
+    pub(crate) misses: usize,
+}
+
+/// Gets ready for walks on this thread. Outside the hook, before each traced poll: may lock, and the first time
+/// allocate.
+pub(crate) fn prepare(backend: Backend) {
+    if backend == Backend::Rules {
+        rules::prepare();
+    }
+}
+
+/// Recovers the return addresses between the bounds, leaf first.
+#[inline(always)]
+pub(crate) fn walk(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Walked {
+    let mut misses = 0;
+    let fell_back = backend == Backend::Rules;
+    // Rules are followed only where both ends of the stretch are known: that is what makes reading the stack safe.
+    if fell_back
+        && let Some(root) = bounds.root
+        && let Some(end) = rules::walk(bounds.leaf, root, frames, &mut misses)
+    {
+        return Walked { end, fell_back: false, misses };
+    }
+    frames.clear();
+    Walked { end: fallback::walk(bounds, frames), fell_back, misses }
+}

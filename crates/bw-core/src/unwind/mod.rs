@@ -1,4 +1,4 @@
-//! Recovering return addresses: the contract, and the choice of the backend.
+//! Recovering return addresses: the contract. `backend` chooses the walk.
 //!
 //! A backend is a walk that runs inside the clone hook: no allocation, no lock it can avoid, no panic, no code of
 //! anybody else. It pushes the return addresses of the frames from the vtable function (whose stack pointer is
@@ -13,7 +13,7 @@
 //!
 //! Models (`--cfg bw_loom`) take the fallback too: they must do the same in every execution, and a rule is evaluated only once.
 //!
-//! A backend for another platform goes beside `rules` and is chosen here.
+//! A backend for another platform goes beside `rules` and is chosen in `backend`.
 //!
 //! [`ThreadWalker`] walks the stack of another thread that waits in the kernel. It may allocate and take its time.
 
@@ -48,6 +48,9 @@ mod rules;
 pub(crate) mod stack_pointer;
 
 pub use backend::Backend;
+#[cfg(test)]
+use backend::Walked;
+pub(crate) use backend::{prepare, walk};
 pub(crate) use frames::Frames;
 pub(crate) use rules::ThreadWalker;
 
@@ -69,40 +72,6 @@ pub(crate) enum End {
     Lost,
     /// Before it: no more room.
     Full,
-}
-
-/// How a walk went.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Walked {
-    pub(crate) end: End,
-    /// The preferred backend could not do this stack.
-    pub(crate) fell_back: bool,
-    /// How many rules had to be evaluated.
-    pub(crate) misses: usize,
-}
-
-/// Gets ready for walks on this thread. Outside the hook, before each traced poll: may lock, and the first time
-/// allocate.
-pub(crate) fn prepare(backend: Backend) {
-    if backend == Backend::Rules {
-        rules::prepare();
-    }
-}
-
-/// Recovers the return addresses between the bounds, leaf first.
-#[inline(always)]
-pub(crate) fn walk(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Walked {
-    let mut misses = 0;
-    let fell_back = backend == Backend::Rules;
-    // Rules are followed only where both ends of the stretch are known: that is what makes reading the stack safe.
-    if fell_back
-        && let Some(root) = bounds.root
-        && let Some(end) = rules::walk(bounds.leaf, root, frames, &mut misses)
-    {
-        return Walked { end, fell_back: false, misses };
-    }
-    frames.clear();
-    Walked { end: fallback::walk(bounds, frames), fell_back, misses }
 }
 
 #[cfg(test)]

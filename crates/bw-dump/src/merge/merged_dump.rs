@@ -1,7 +1,6 @@
 //! What came of many dumps: plain data.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use bw_core::{NoTrace, RawTrace, SpawnedAt, TaskId, TaskState};
 
 use super::group_totals::{GroupTotals, Members};
-use super::{GroupKey, Merge, ProgramKey, Waits};
 use crate::build_id::BuildId;
 use crate::module_map::ModuleMap;
 
@@ -33,18 +31,18 @@ pub struct MergedDump {
 /// A build of a program that dumps are of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergedProgram {
-    path: PathBuf,
-    build_id: Option<BuildId>,
-    dumps: usize,
+    pub(super) path: PathBuf,
+    pub(super) build_id: Option<BuildId>,
+    pub(super) dumps: usize,
 }
 
 /// Tasks that wait at the same places, in the same build of the same program, in the same state.
 #[derive(Clone, Debug)]
 pub struct MergedGroup {
-    program: usize,
-    state: TaskState,
-    trace: Result<usize, NoTrace>,
-    totals: GroupTotals,
+    pub(super) program: usize,
+    pub(super) state: TaskState,
+    pub(super) trace: Result<usize, NoTrace>,
+    pub(super) totals: GroupTotals,
 }
 
 /// A task of one of the dumps.
@@ -55,61 +53,6 @@ pub struct MergedTask {
     pub(super) id: TaskId,
     pub(super) name: Option<Arc<str>>,
     pub(super) in_state: Option<Duration>,
-}
-
-pub(super) fn finish(merge: Merge) -> MergedDump {
-    let modules = merge.builds.place();
-    let (traces, place_of) = merge.traces.place(&modules);
-    let program = |(key, dumps): (&ProgramKey, &usize)| {
-        let (path, build_id) = match key {
-            ProgramKey::Build(build) => {
-                let module = &modules[*build as usize];
-                (module.path().to_owned(), module.build_id().cloned())
-            }
-            ProgramKey::Path(path) => (PathBuf::from(&**path), None),
-        };
-        (MergedProgram { path, build_id, dumps: *dumps }, key.clone(), module_start(key, &modules))
-    };
-    let mut programs: Vec<_> = merge.programs.iter().map(program).collect();
-    // Most dumps first.
-    programs.sort_by(|(a, _, a_start), (b, _, b_start)| {
-        let rest =
-            |program: &MergedProgram, start: u64| (program.path.clone(), program.build_id.clone(), start);
-        b.dumps.cmp(&a.dumps).then_with(|| rest(a, *a_start).cmp(&rest(b, *b_start)))
-    });
-    let number_of: HashMap<_, _> =
-        programs.iter().enumerate().map(|(number, (_, key, _))| (key.clone(), number)).collect();
-    let group = |(key, totals): (GroupKey, GroupTotals)| MergedGroup {
-        program: number_of[&key.program],
-        // There is no group without a task.
-        state: totals.state.clone().unwrap_or(TaskState::Suspended),
-        trace: match key.waits {
-            Waits::Trace(number) => Ok(place_of[number as usize]),
-            Waits::Unknown(reason, _) => Err(reason),
-        },
-        totals,
-    };
-    let mut groups: Vec<_> = merge.groups.into_iter().map(group).collect();
-    groups.sort_by(|a, b| a.rank().cmp(&b.rank()));
-    MergedDump {
-        dumps: merge.dumps,
-        tasks: merge.tasks,
-        partial: merge.partial,
-        guessed: merge.guessed,
-        coverage: (merge.tell_alive > 0).then_some((merge.traced, merge.alive, merge.tell_alive)),
-        taken: merge.taken,
-        programs: programs.into_iter().map(|(program, ..)| program).collect(),
-        modules: ModuleMap::new(modules),
-        traces,
-        groups,
-    }
-}
-
-fn module_start(key: &ProgramKey, modules: &[crate::module_map::Module]) -> u64 {
-    match key {
-        ProgramKey::Build(build) => modules[*build as usize].range().start,
-        ProgramKey::Path(_) => 0,
-    }
 }
 
 impl MergedDump {
@@ -207,7 +150,7 @@ impl MergedProgram {
 
 impl MergedGroup {
     /// What orders groups: all that tells them apart.
-    fn rank(&self) -> impl Ord + '_ {
+    pub(super) fn rank(&self) -> impl Ord + '_ {
         let (trace, reason) = (self.trace.ok(), self.trace.err().map(NoTrace::name));
         let sample = self.totals.samples.first().map(MergedTask::rank);
         (

@@ -16,14 +16,14 @@ const MAX_DEPTH: isize = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
     TooDeep,
-    SharedLines,
+    SharedCacheLines,
 }
 
 impl Damage {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::TooDeep => "its debug information is damaged: entries are nested a thousand deep",
-            Self::SharedLines => "its debug information is damaged: units share line programs",
+            Self::SharedCacheLines => "its debug information is damaged: units share line programs",
         }
     }
 }
@@ -37,7 +37,7 @@ pub(crate) fn find(dwarf: &gimli::Dwarf<Reader<'_>>) -> Option<Damage> {
         if let Some(program) = &unit.line_program {
             // With its header: the table of files may be most of it.
             let length = program.header().unit_length();
-            let Some(left) = line_bytes.checked_sub(length) else { return Some(Damage::SharedLines) };
+            let Some(left) = line_bytes.checked_sub(length) else { return Some(Damage::SharedCacheLines) };
             line_bytes = left;
         }
         if is_too_deep(&unit).unwrap_or(false) {
