@@ -1,8 +1,8 @@
 //! Where is every async task waiting, and how did it get there? On stable Rust, any executor, no annotations.
 //!
-//! [`traced`] wraps the future of a task. On request the wrapper lets one poll run with a waker whose `clone` records the
-//! call stack: a leaf future must clone its waker, or it could never be woken. All stacks of that poll, merged, are the
-//! logical stack of the task: a tree where it waits for several things at once.
+//! [`traced`] wraps the future of a task. A leaf future must clone its waker to be woken. On request, the wrapper runs one poll with
+//! a waker whose `clone` records the call stack. All stacks of that poll, merged, are the logical stack of the task: a tree where it
+//! waits for several things at once.
 //!
 //! # What to do
 //!
@@ -30,15 +30,15 @@
 //! }
 //! ```
 //!
-//! The example `taskdump` has a few functions more, and prints:
+//! The larger example `taskdump` prints:
 //!
 //! ```text
 #![doc = include_str!("../taskdump.txt")]
 //! ```
 //!
 //! `{:#}` prints every frame that was captured. [`TraceHandle::backtrace`] gives up after two seconds unless its timeout says otherwise;
-//! [`TraceHandle::backtrace_blocking`] is for threads outside any runtime. Ask from there, or from another runtime, when
-//! threads may be blocked: a future learns from its own executor that its timeout has passed, which must be able to poll it.
+//! [`TraceHandle::backtrace_blocking`] is for threads outside any runtime. If all threads of a runtime may be blocked, ask from such a
+//! thread or from another runtime: the returned future needs its own executor to poll it, even to report a timeout.
 //!
 //! Full names and lines need debug information. For release builds `debug = 1` is enough:
 //!
@@ -49,35 +49,46 @@
 //!
 //! # All tasks at once
 //!
-//! [`TaskDump::take`] asks every traced task where it waits, and prints those that look alike once. It needs no handles, so
-//! there are shorter ways to get tasks in. All off by default but the first:
+//! [`TaskDump::take`] asks every task of the global registry where it waits. The dump prints tasks that look alike as one group. It
+//! needs no handles, so tasks can be wrapped in shorter ways. The first row needs no feature; the features are off by default:
 //!
 //! | feature | instead of | write |
 //! |---|---|---|
 //! | | `spawn(future)` | `spawn(future.traced())` or `spawn(future.traced_as("name"))`, with [`TracedExt`] |
 //! | `tokio` | `tokio::spawn(future)` | [`backtrace_waker::tokio::spawn(future)`](tokio/index.html) |
 //! | `hyper` | an executor for hyper or hyper-util | [`TracedExecutor::new(executor)`](struct.TracedExecutor.html) |
-//! | `futures` | a `futures::task::Spawn` or `LocalSpawn` | the same |
+//! | `futures` | a `futures::task::Spawn` or `LocalSpawn` | `TracedExecutor::new(spawner)` |
 //! | `smol` | `Executor::new()`, `LocalExecutor::new()` | `TracedExecutor::new(Executor::new())`, ... |
 //!
 //! With `tokio`, [`TaskDump::take().alive_in(&Handle::current())`](struct.DumpFuture.html#method.alive_in) also says how many of
 //! the runtime's tasks are traced. Whatever is wrapped inside of a traced task (the children of a `FuturesUnordered`, say, or what
 //! it spawned) is printed below it by [`TaskDump::tree`].
 //!
+//! # Features
+//!
+//! All are off by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `tokio`, `hyper`, `futures`, `smol` | the ways to spawn above |
+//! | `json`, `html`, `pprof` | [`TaskDump`] and what changed since another as JSON, as a page for browsers, as a profile |
+//! | `raw` | [`RawDumpFile`] writes and reads raw dump files |
+//! | `test-util` | a timeout for tests that prints a dump, and aborts the test program if the test does not end even then |
+//!
 //! # What it is not for
 //!
 //! * A future that never touches its waker, such as `std::future::pending()`, leaves nothing to record. Its trace says so.
-//! * Sub-executors (`FuturesUnordered`, `JoinSet`) poll their children with wakers of their own, and only those that were
-//!   woken. The trace ends there; wrap the children to see them. (When all its children were asked, a `FuturesUnordered` has
-//!   polled them all, and then wakes itself: `(and woke itself)`.)
-//! * Executors and futures that look at the waker's data or vtable (embassy does) see ours during a traced poll.
-//! * The task's last waker is kept until the task is over. On an executor that drops tasks which nobody can wake any more,
-//!   such a task stays.
+//! * A sub-executor (`FuturesUnordered`) polls only children that were woken, each with its own waker. The trace ends there; wrap the
+//!   children to see them. After all its children were asked, a `FuturesUnordered` polls them all and wakes itself; the trace marks
+//!   this with `(and woke itself)`.
+//! * An executor or future that looks at the waker's data or vtable (embassy does) sees this crate's waker during a traced poll.
+//! * The wrapper keeps the task's last waker until the task ends. On an executor that frees tasks which nobody can wake any more,
+//!   such a task is never freed.
 //!
 //! # The layers
 //!
-//! The names at the root of this crate are what daily use needs. The crates below are re-exported whole, and their versions move with
-//! this one's: a breaking release of one of them is one of this crate.
+//! The names at the root of this crate are what daily use needs. The crates below are re-exported: a breaking release of any of them
+//! is also a breaking release of this crate.
 //!
 //! | crate | for |
 //! |---|---|

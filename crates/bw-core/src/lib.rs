@@ -1,9 +1,8 @@
-//! Records where an async task waits: raw instruction pointers, on stable Rust, any executor, no annotations.
+//! Records where an async task waits, as return addresses. Works on stable Rust and any executor, without annotations.
 //!
 //! A leaf future must clone the [`Waker`](std::task::Waker) it is handed, or it could never be woken. So
-//! [`traced`] wraps a future, and on request polls it once with a waker whose `clone` records the call stack. All
-//! stacks of that poll together say where the task waits, and how it got there: several stacks if it waits at several
-//! places at once.
+//! [`traced`] wraps a future, and on request polls it once with a waker whose `clone` records the call stack. The poll
+//! records one stack for each place where the task waits.
 //!
 //! # What to do
 //!
@@ -28,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! which prints return addresses, leaf first, until the wrapper's own poll:
+//! which prints return addresses, leaf first, up to and including the wrapper's own poll:
 //!
 //! ```text
 //! 0x55a16f4c6d52
@@ -43,25 +42,29 @@
 //! # What it is not for
 //!
 //! * A future that never touches its waker leaves nothing to record; its trace [is empty](RawTrace::is_empty).
-//! * A sub-executor (`FuturesUnordered`, `select_all` over its own wakers) polls its children with wakers of its own, and
-//!   only those that were woken. The trace ends at the sub-executor; wrap the children to see them.
-//! * An executor or future that looks at the waker's data or vtable (embassy does) sees ours during a traced poll.
-//! * The task's last waker is kept until the task is over, so that it can be woken when somebody asks. On an executor
-//!   that drops tasks nobody can wake any more, such a task stays.
+//! * A sub-executor (`FuturesUnordered`) polls only children that were woken, each with its own waker. The trace ends at the
+//!   sub-executor; wrap the children to see them.
+//! * An executor or future that looks at the waker's data or vtable (embassy does) sees this crate's waker during a traced poll.
+//! * The wrapper keeps the task's last waker until the task ends, so that a request can wake the task. On an executor that
+//!   frees tasks nobody can wake any more, such a task is never freed.
 //!
 //! # What it costs
 //!
 //! One allocation for each traced task and 48 bytes in the future. A poll nobody asked for costs one relaxed
-//! load, one compare and a note of who polls and when. One thread of ours, which sleeps, advances a coarse clock ten times a
-//! second and keeps deadlines; the first traced task starts it. A traced poll costs a walk of the stack for each clone of the waker: on
-//! Linux (x86-64, AArch64) about 10 ns a frame by [rules](Backend::Rules) that are evaluated once, elsewhere 300 to 600 ns.
-//! [`counters`] tell how captures went.
+//! load, one compare and a few stores that record the thread and the time. The first traced task starts one background thread: it
+//! updates a coarse clock ten times a second and keeps timeouts. A traced poll costs a walk of the stack for each clone of the waker: on
+//! Linux (x86-64, AArch64) about 10 ns a frame by [unwind rules](Backend::Rules) that are evaluated once and kept; elsewhere 100 to 600 ns.
+//! [`counters`] returns how many captures were made, truncated or dropped.
 //!
 //! # Unsafe code
 //!
-//! In twelve files: `hook/recording_waker` (the vtable), `time/stamp` and `task/poll_record` (what others read of a pinned task),
-//! `time/fork`, `thread/os_thread`, `unwind/stack_pointer`, `unwind/frames` and `unwind/fallback`; and in `unwind/rules`
-//! `registers`, `module`, `walk` and the folders of the architectures.
+//! In these files, each with its reasons:
+//!
+//! * `hook/recording_waker`: the waker's vtable;
+//! * `task/poll_record` and `time/stamp`: what other threads read of a pinned task;
+//! * `thread/os_thread` and `time/fork`: calls of the C library;
+//! * `unwind/stack_pointer`, `frames` and `fallback`: registers, an uninitialized array, the `backtrace` crate;
+//! * `unwind/rules/registers`, `module` and `walk`, and the folders of the architectures: reading the stack and loaded modules.
 
 #![deny(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! One traced task: the wrapper, ways to wrap, the registry that lists all tasks, and the handle that asks one.
+//! One traced task: its wrapper, the ways to wrap, its handle, and the registry that lists all tasks.
 
 pub(crate) mod registry;
 pub(crate) mod trace_handle;

@@ -7,10 +7,10 @@ use bw_core::TaskId;
 use crate::task::trace_handle::TraceHandle;
 use crate::task::tracer::Tracer;
 
-/// Traced tasks that are asked together.
+/// A set of traced tasks. A dump asks all tasks of one registry.
 ///
-/// There is a global one, for all tasks whose [`Tracer`](crate::Tracer) names no other. A library or a test that does not want to
-/// meet other people's tasks makes one of its own. Clones are the same registry. A task belongs to one registry all its life.
+/// Tasks belong to the global registry unless their [`Tracer`](crate::Tracer) sets another. To keep its tasks separate, a library or
+/// a test creates its own registry. Clones refer to the same registry. A task never changes its registry.
 ///
 /// ```
 /// use backtrace_waker::Registry;
@@ -56,7 +56,8 @@ impl Registry {
         self.0.is_empty()
     }
 
-    /// Returns a handle to the task of that id, unless it is over or of another registry. Locks a shard; linear in its tasks.
+    /// Returns a handle to the task of that id, or `None` if the task has ended or belongs to another registry. Locks one of 64 shards
+    /// and searches it linearly.
     #[must_use]
     pub fn get(&self, id: TaskId) -> Option<TraceHandle> {
         self.0.get(id).map(TraceHandle::from)

@@ -11,33 +11,35 @@ use bw_core::{CaptureError, CaptureFuture, RawTrace, TaskId, TaskState, TaskStat
 
 use crate::trace::Trace;
 
-/// Asks a traced task where it waits. From any thread, any number of times, also when the task is gone.
+/// Asks a traced task where it waits. Can be used from any thread, any number of times, even after the task has ended.
 ///
-/// Clones ask the same task. Dropping the last one does nothing to the task. While a handle lives it keeps the task's
-/// cell (about 150 bytes), but neither the future nor, once the task is over, its waker.
+/// Clones ask the same task. Dropping a handle has no effect on the task. A live handle keeps about 150 bytes of task state. It
+/// keeps neither the future nor, after the task has ended, its waker.
 #[derive(Clone)]
 pub struct TraceHandle(bw_core::TraceHandle);
 
 impl TraceHandle {
     /// Asks the task to record where it waits.
     ///
-    /// Wakes it; its executor polls it once, as it would after any wake, and that poll records. Nothing is symbolized
-    /// until the [`Trace`] is printed. Gives up after [`CaptureFuture::DEFAULT_TIMEOUT`] unless
-    /// [`BacktraceFuture::timeout`] says otherwise. Cost: three small allocations.
+    /// Wakes the task. Its executor polls it once, as after any wake, and that poll records the call stacks. Nothing is symbolized
+    /// until the [`Trace`] is printed. The timeout is [`CaptureFuture::DEFAULT_TIMEOUT`] unless
+    /// [`BacktraceFuture::timeout`] sets another. Cost: three small allocations, and one for the trace.
     ///
     /// # Errors
     ///
-    /// When the task finished, was dropped or panicked, before or during the poll, or when the timeout passed;
-    /// [`CaptureError`] says which, and what the task was doing. The error comes when the timeout has passed at the latest, to an
-    /// executor that can poll this future: not to one whose every thread the task blocks. Ask from another thread or runtime
-    /// when that may be.
+    /// * The task finished, was dropped or panicked, before or during that poll.
+    /// * The timeout passed. The error says what the task was doing.
+    /// * The thread that keeps timeouts could not be started.
+    ///
+    /// The future needs its own executor to poll it, even to report a timeout. If the task may block every thread of this
+    /// executor, ask from another thread or runtime.
     pub fn backtrace(&self) -> BacktraceFuture {
         BacktraceFuture(self.capture())
     }
 
     /// As [`backtrace`](Self::backtrace), blocking this thread until the answer comes or the timeout passes.
     ///
-    /// For threads outside any runtime: on a runtime's thread it can keep the very task it asks from being polled.
+    /// For threads outside any runtime. On a thread of a runtime, this call can block the thread that would poll the task.
     ///
     /// # Errors
     ///
@@ -82,26 +84,26 @@ impl TraceHandle {
         self.0.spawned_at()
     }
 
-    /// Returns the traced task that polls or wrapped this one; see [`bw_core::TraceHandle::parent`].
+    /// Returns the traced task that polls this task, or else the traced task in which this one was wrapped; see [`bw_core::TraceHandle::parent`].
     #[must_use]
     pub fn parent(&self) -> Option<TaskId> {
         self.0.parent()
     }
 
-    /// Whether its [`parent`](Self::parent) polls it: then it is no task of the executor's, but a future inside of one.
+    /// Returns whether the [`parent`](Self::parent) polls this task, so that it is a future inside another task.
     #[must_use]
     pub fn is_nested(&self) -> bool {
         self.0.is_nested()
     }
 
-    /// Returns what the task is doing at this moment. Asks and wakes nobody; takes two locks for a moment.
+    /// Returns what the task is doing at this moment. Does not wake the task. Takes a few locks for a moment, and reads the clock.
     #[must_use]
     pub fn state(&self) -> TaskState {
         self.0.state()
     }
 
-    /// Returns what the task is doing at this moment, for how long, how old it is and how often it was polled. Asks and wakes
-    /// nobody; takes two locks for a moment, and reads the clock.
+    /// Returns what the task is doing at this moment, for how long, how old it is and how often it was polled. Does
+    /// not wake the task. Takes a few locks for a moment, and reads the clock.
     #[must_use]
     pub fn status(&self) -> TaskStatus {
         self.0.status()
@@ -120,7 +122,7 @@ impl fmt::Debug for TraceHandle {
     }
 }
 
-/// The future of a trace; made by [`TraceHandle::backtrace`].
+/// The future returned by [`TraceHandle::backtrace`].
 ///
 /// Does nothing until it is polled. Dropping it withdraws the request.
 #[derive(Debug)]
@@ -128,12 +130,12 @@ impl fmt::Debug for TraceHandle {
 pub struct BacktraceFuture(CaptureFuture);
 
 impl BacktraceFuture {
-    /// Waits at most this long, counted from the first poll. No effect once polled.
+    /// Waits at most this long, counted from the first poll. Has no effect after the first poll.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self(self.0.timeout(timeout))
     }
 
-    /// Waits for as long as the task does. For a caller who has a timeout of their own.
+    /// Disables the timeout. Use it when the caller has its own.
     pub fn no_timeout(self) -> Self {
         Self(self.0.no_timeout())
     }

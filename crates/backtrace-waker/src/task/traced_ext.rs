@@ -1,14 +1,13 @@
-//! Wrapping in method position.
+//! Wrapping as a method call: `future.traced()`.
 
 use std::borrow::Cow;
 use std::future::Future;
 
 use crate::task::traced_task::TracedTask;
 
-/// Wraps a future in method position. Implemented for every future, and for nothing else.
+/// Wraps a future as a method call. Implemented for every future; no other type can implement it.
 ///
-/// [`TracedTask::handle`] has the task's handle; dumps of all tasks find it through the global
-/// [`Registry`](crate::Registry).
+/// [`TracedTask::handle`] returns the handle. Dumps of the global [`Registry`](crate::Registry) include the task.
 ///
 /// ```
 /// use backtrace_waker::{TaskDump, TracedExt};

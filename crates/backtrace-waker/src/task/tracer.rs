@@ -1,4 +1,4 @@
-//! Wrapping many futures alike.
+//! Wrapping many futures with the same settings.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -6,7 +6,7 @@ use std::future::Future;
 use crate::task::registry::Registry;
 use crate::task::traced_task::TracedTask;
 
-/// Wraps futures alike: under one name, in one registry, as spawned at one place. Clones cost no allocation.
+/// Wraps futures with the same name, registry and spawn location. Clones cost no allocation.
 ///
 /// ```
 /// use backtrace_waker::{Registry, Tracer};
@@ -22,12 +22,13 @@ use crate::task::traced_task::TracedTask;
 pub struct Tracer(pub(crate) bw_core::Tracer);
 
 impl Tracer {
-    /// Creates a tracer for the global registry, without a name, whose tasks are spawned where [`trace`](Self::trace) is called.
+    /// Creates a tracer for the global registry, without a name, that uses the caller of [`trace`](Self::trace) as the spawn
+    /// location.
     pub const fn new() -> Self {
         Self(bw_core::Tracer::new())
     }
 
-    /// Gives every task this name. A `&'static str` costs no allocation, any other name one, whatever the number of futures.
+    /// Gives every task this name. A `&'static str` costs no allocation. Any other name is allocated once and shared by all tasks.
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
         Self(self.0.named(name))
     }
@@ -37,7 +38,7 @@ impl Tracer {
         Self(self.0.registry(registry.into()))
     }
 
-    /// Has every task spawned, as dumps say it, where this method is called.
+    /// Sets the spawn location of every task to the caller of this method.
     #[track_caller]
     pub fn spawned_here(self) -> Self {
         Self(self.0.spawned_here())

@@ -1,4 +1,4 @@
-//! tokio's `spawn`, `spawn_local` and `timeout`, traced: the same arguments and results. Feature `tokio`:
+//! Traced versions of tokio's `spawn`, `spawn_local` and `timeout`, with the same arguments. Requires the feature `tokio`:
 //!
 //! ```toml
 //! [dependencies]
@@ -12,11 +12,11 @@
 //! | `handle.spawn(future)`, `join_set.spawn(future)`, … | `handle.spawn(future.traced())`, `join_set.spawn(future.traced())`, …, with [`TracedExt`](crate::TracedExt) |
 //! | `tokio::spawn(future)`, with a name for the task | `tokio::spawn(future.traced_as("name"))`, with [`TracedExt`](crate::TracedExt) |
 //! | `tokio::time::timeout(time, future)` | `backtrace_waker::tokio::timeout_traced(time, future)`, whose error says where the future waited |
-//! | the same in a test, with `unwrap` | `backtrace_waker::tokio::test_timeout(time, future)` (feature `test-util`), which prints a dump and fails |
+//! | `tokio::time::timeout(time, future).await.unwrap()` in a test | `backtrace_waker::tokio::test_timeout(time, future)` (feature `test-util`), which prints a dump and fails |
 //!
-//! What `spawn` and `spawn_local` spawn is in every [`TaskDump`](crate::TaskDump), with the place of the call as the place it was
-//! spawned at. They return tokio's own handles; for a [`TraceHandle`](crate::TraceHandle) wrap with [`traced`](crate::traced) and
-//! spawn with tokio.
+//! Tasks from `spawn` and `spawn_local` appear in every [`TaskDump`](crate::TaskDump). Their spawn location is the call. Both functions
+//! return tokio's own handles. To get a [`TraceHandle`](crate::TraceHandle), wrap the future with [`traced`](crate::traced) and spawn
+//! it with `tokio::spawn`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -49,12 +49,11 @@
 //! traced 4 of 5 tasks alive
 //! ```
 //!
-//! Write the path in full, as here. With `use backtrace_waker::tokio;` the name `tokio` would mean this module only, also in
-//! `#[tokio::main]`.
+//! Write the full path. `use backtrace_waker::tokio;` would shadow the crate `tokio`, also for `#[tokio::main]`.
 //!
 //! # Cost
 //!
-//! That of [`traced`](crate::traced): one allocation for each task, beside tokio's own.
+//! `spawn` and `spawn_local` cost what [`traced`](crate::traced) does: one allocation for each task, in addition to tokio's own.
 
 mod spawn;
 mod timeout;

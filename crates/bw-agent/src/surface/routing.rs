@@ -65,7 +65,7 @@ fn to_page() -> Response<AnswerBody> {
     response
 }
 
-/// The page for browsers. It fetches a dump as JSON, and what to call the program.
+/// The page for browsers. It fetches a dump as HTML, and what to call the program.
 fn page(query: Option<&str>) -> Result<Response<AnswerBody>, Refusal> {
     Query::new(query, &[])?;
     Ok(with_headers(StatusCode::OK, HTML, html::live_page()))

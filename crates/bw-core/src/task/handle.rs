@@ -36,7 +36,7 @@ impl TraceHandle {
     /// Wakes it; its executor polls it once, as it would after any wake, and that poll records. Every request that
     /// waits at that poll is answered by it. The future gives up after [`CaptureFuture::DEFAULT_TIMEOUT`] unless told otherwise.
     ///
-    /// Cost: two small allocations.
+    /// Cost: three small allocations, and one for the trace.
     ///
     /// # Errors
     ///

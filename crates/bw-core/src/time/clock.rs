@@ -1,7 +1,7 @@
 //! The coarse clock: what time it is, for one load.
 //!
 //! Reading a real clock takes 20 ns or more, several times what a traced poll may cost. So a thread of ours advances a
-//! number (see [`deadline`](crate::time::timer)), and a poll copies it. A tick tells when something happened to within
+//! number (see [`timer`](crate::time::timer)), and a poll copies it. A tick tells when something happened to within
 //! [`RESOLUTION`], or worse when that thread does not get a processor; it is never in the future.
 
 use core::sync::atomic::Ordering;
