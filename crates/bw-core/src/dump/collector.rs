@@ -134,7 +134,8 @@ impl Collector {
     }
 
     fn ask_chunk(&mut self) {
-        let now = Instant::now();
+        // One instant for all ages of a dump, so that the older of two tasks is the older one, whenever the dump came to it.
+        let now = self.began;
         let polling = PollingNow::new();
         let mut loans = std::mem::take(&mut self.loans);
         let most = CHUNK.min(self.at_once - self.outstanding);
@@ -201,7 +202,7 @@ impl Collector {
     pub(super) fn finish(mut self) -> RawTaskDump {
         let (answers, mut traces) = self.inbox.close();
         self.note(answers.into_iter());
-        let (now, polling) = (Instant::now(), PollingNow::new());
+        let (now, polling) = (self.began, PollingNow::new());
         let mut blocked = BlockedPolls::new();
         // Those that did not answer: what they are doing now says why.
         for (record, asked) in self.records.iter_mut().zip(&mut self.asked) {
@@ -229,7 +230,7 @@ impl Collector {
         let unpolled = count(|task| task.status.state == TaskState::NeverPolled) + self.left_out.1;
         RawTaskDump {
             taken_at: self.taken_at,
-            took: now.saturating_duration_since(self.began),
+            took: self.began.elapsed(),
             registered: self.registered,
             nested,
             unpolled,

@@ -11,6 +11,7 @@
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
+use core::ops::Range;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::hook::slot::Slot;
@@ -28,16 +29,19 @@ pub(crate) struct Hook<'a> {
     /// Its thread.
     thread: usize,
     backend: Backend,
+    /// The stack of its thread; empty where that is not known.
+    stack: Range<usize>,
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop);
 
 impl<'a> Hook<'a> {
     /// `root` is the stack pointer of the function that will poll, which is the last frame to record.
-    pub(crate) fn new(inner: &'a Waker, slot: &'a Slot, root: usize) -> Self {
+    /// `stack` is that of this thread, or empty where that is not known.
+    pub(crate) fn new(inner: &'a Waker, slot: &'a Slot, root: usize, stack: Range<usize>) -> Self {
         let backend = Backend::current();
         unwind::prepare(backend);
-        Self { inner, slot, root, thread: os_thread::number(), backend }
+        Self { inner, slot, root, thread: os_thread::number(), backend, stack }
     }
 
     /// The waker to poll with. It borrows the hook, and through it everything the hook uses.
@@ -62,16 +66,31 @@ impl<'a> Hook<'a> {
         // A leaf above the root on the same thread is on a stack of its own (a stackful coroutine): its root is not
         // to be found there.
         let root = (!foreign && leaf <= self.root).then_some(self.root);
+        let is_on_own_stack = self.stack.contains(&leaf) && self.stack.contains(&self.root);
+        let stack_start = (!foreign && is_on_own_stack).then_some(self.stack.start);
+        let bounds = Bounds { leaf, root, stack_start };
+        let mark = if foreign { mark | header::FOREIGN } else { mark };
+        if bounds.has_room_to_walk() {
+            self.record_walk(bounds, mark);
+        } else {
+            self.slot.publish(mark | header::TRUNCATED | header::SHORT_OF_STACK, &[]);
+        }
+    }
+
+    /// Apart from [`record`](Self::record), whose frame must be small: here is the array that a walk fills.
+    #[inline(never)]
+    fn record_walk(&self, bounds: Bounds, mark: usize) {
         let mut frames = Frames::new();
-        let walked = unwind::walk(self.backend, Bounds { leaf, root }, &mut frames);
-        let mut flags = mark;
-        if foreign {
-            flags |= header::FOREIGN;
-        }
-        // A foreign stack is whole when it goes to where its thread began.
-        if walked.end == End::Full || (walked.end == End::Lost && !foreign) {
-            flags |= header::TRUNCATED;
-        }
+        let walked = unwind::walk(self.backend, bounds, &mut frames);
+        let is_foreign = mark & header::FOREIGN != 0;
+        let flags = mark
+            | match walked.end {
+                End::Root => 0,
+                // A foreign stack is whole when it goes to where its thread began.
+                End::Lost if is_foreign => 0,
+                End::Lost | End::Full => header::TRUNCATED,
+                End::ShortOfStack => header::TRUNCATED | header::SHORT_OF_STACK,
+            };
         self.slot.publish(flags, frames.as_slice());
         if walked.fell_back || walked.misses != 0 {
             self.slot.note(walked.fell_back, walked.misses);
@@ -156,7 +175,7 @@ mod tests {
     fn a_clone_of_the_hooks_waker_is_the_inner_waker() {
         let slot = Slot::new(Slot::WORDS);
         let inner = &nobody();
-        let hook = Hook::new(inner, &slot, stack_pointer::current());
+        let hook = Hook::new(inner, &slot, stack_pointer::current(), 0..0);
         let waker = hook.waker();
         assert!(!waker.will_wake(inner));
         let clone = waker.clone();
@@ -170,9 +189,9 @@ mod tests {
         let (mut outer_slot, mut inner_slot) = (Slot::new(Slot::WORDS), Slot::new(Slot::WORDS));
         {
             let nobody = nobody();
-            let outer = Hook::new(&nobody, &outer_slot, stack_pointer::current());
+            let outer = Hook::new(&nobody, &outer_slot, stack_pointer::current(), 0..0);
             let outer_waker = outer.waker();
-            let inner = Hook::new(&outer_waker, &inner_slot, stack_pointer::current());
+            let inner = Hook::new(&outer_waker, &inner_slot, stack_pointer::current(), 0..0);
             let inner_waker = inner.waker();
             assert!(inner_waker.clone().will_wake(&nobody));
             inner_waker.wake_by_ref();
@@ -190,7 +209,7 @@ mod tests {
         let mut slot = Slot::new(1);
         slot.publish(0, &[]);
         {
-            let hook = Hook::new(Waker::noop(), &slot, stack_pointer::current());
+            let hook = Hook::new(Waker::noop(), &slot, stack_pointer::current(), 0..0);
             let waker = hook.waker();
             let _clones = [Waker::clone(&waker), Waker::clone(&waker)];
         }

@@ -48,7 +48,7 @@ pub fn poll_traced<F: Future + ?Sized>(
     // What unwinds frees it.
     let slot = slot_pool::take(Slot::WORDS, thread.number());
     let poll = {
-        let hook = Hook::new(cx.waker(), &slot, stack_pointer::current());
+        let hook = Hook::new(cx.waker(), &slot, stack_pointer::current(), thread.stack());
         let waker = hook.waker();
         future.poll(&mut Context::from_waker(&waker))
     };

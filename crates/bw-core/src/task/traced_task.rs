@@ -124,7 +124,7 @@ fn poll_attended<F: Future>(
     let poll = {
         // Not in the closure, which may have a frame of its own.
         let root = stack_pointer::current();
-        let hook = tracing.as_ref().map(|(slot, _)| Hook::new(cx.waker(), slot, root));
+        let hook = tracing.as_ref().map(|(slot, _)| Hook::new(cx.waker(), slot, root, thread.stack()));
         let waker = hook.as_ref().map(Hook::waker);
         let waker = waker.as_deref().unwrap_or(cx.waker());
         future.poll(&mut Context::from_waker(waker))

@@ -8,6 +8,7 @@
 //! ever polled at the same time, and a reader can never reach freed memory.
 
 use core::cell::Cell;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub(crate) struct ThreadSlot {
     entries: [Entry; DEPTH],
     /// `None` while no thread owns the slot.
     thread: Mutex<Option<PollingThread>>,
+    /// Where its owner's stack starts and ends; 0 where that is not known. Only the owner looks.
+    stack: [AtomicUsize; 2],
 }
 
 /// One poll.
@@ -105,6 +108,11 @@ fn register() -> Option<&'static ThreadSlot> {
         slot
     });
     *slot.thread.lock() = Some(thread);
+    let stack = os_thread::stack().unwrap_or_default();
+    // Ordering: Relaxed; this thread reads them.
+    for (bound, address) in slot.stack.iter().zip([stack.start, stack.end]) {
+        bound.store(address, Ordering::Relaxed);
+    }
     CURRENT.set(Some(slot));
     Some(slot)
 }
@@ -166,7 +174,14 @@ impl ThreadSlot {
             depth: AtomicUsize::new(0),
             entries: [const { Entry::VACANT }; DEPTH],
             thread: Mutex::new(None),
+            stack: [const { AtomicUsize::new(0) }; 2],
         }
+    }
+
+    /// The stack of this thread, whose slot this is. Empty where that is not known.
+    pub(crate) fn stack(&self) -> Range<usize> {
+        let [start, end] = self.stack.each_ref().map(|bound| bound.load(Ordering::Relaxed));
+        start..end
     }
 
     /// No other thread that lives has the same, except those that are being torn down.

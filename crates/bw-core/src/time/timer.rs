@@ -18,6 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{clock, fork};
+use crate::unwind;
 
 static TIMER: Timer = Timer {
     queue: Mutex::new(Queue { entries: BTreeMap::new(), next: 0, looks_at: None, hears_of_forks: false }),
@@ -149,6 +150,7 @@ impl Timer {
         let mut queue = self.lock();
         loop {
             let tick = clock::advance();
+            unwind::evaluate_postponed();
             let due = queue.entries.first_key_value().map(|(&(at, _), _)| at);
             if due.is_some_and(|at| at <= Instant::now()) {
                 if let Some((_, expiring)) = queue.entries.pop_first() {

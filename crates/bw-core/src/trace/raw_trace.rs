@@ -15,7 +15,8 @@ pub(crate) mod header {
     pub(crate) const FOREIGN: usize = 1 << 2;
     pub(crate) const YIELD: usize = 1 << 3;
     pub(crate) const BLOCKED: usize = 1 << 4;
-    pub(crate) const FLAG_BITS: u32 = 5;
+    pub(crate) const SHORT_OF_STACK: usize = 1 << 5;
+    pub(crate) const FLAG_BITS: u32 = 6;
 
     pub(crate) const fn new(length: usize, flags: usize) -> usize {
         length << FLAG_BITS | flags | PUBLISHED
@@ -191,6 +192,13 @@ impl<'a> RawStack<'a> {
         self.header & header::BLOCKED != 0
     }
 
+    /// Whether the stack was not walked, or not to its end, since too little was left of it. Then it is
+    /// [truncated](Self::is_truncated) too. A later capture at the same place may need less.
+    #[must_use]
+    pub fn is_short_of_stack(&self) -> bool {
+        self.header & header::SHORT_OF_STACK != 0
+    }
+
     /// All marks of this stack at once.
     #[must_use]
     pub fn flags(&self) -> StackFlags {
@@ -199,6 +207,7 @@ impl<'a> RawStack<'a> {
             foreign: self.is_foreign(),
             is_yield: self.is_yield(),
             blocked: self.is_blocked(),
+            short_of_stack: self.is_short_of_stack(),
         }
     }
 }
@@ -224,6 +233,8 @@ pub struct StackFlags {
     pub is_yield: bool,
     /// See [`RawStack::is_blocked`].
     pub blocked: bool,
+    /// See [`RawStack::is_short_of_stack`].
+    pub short_of_stack: bool,
 }
 
 impl StackFlags {
@@ -255,6 +266,13 @@ impl StackFlags {
         self
     }
 
+    /// The same flags, with or without [`short_of_stack`](Self::short_of_stack).
+    #[must_use]
+    pub const fn with_short_of_stack(mut self, short_of_stack: bool) -> Self {
+        self.short_of_stack = short_of_stack;
+        self
+    }
+
     pub(crate) fn bits(self) -> usize {
         let mut bits = 0;
         if self.truncated {
@@ -268,6 +286,9 @@ impl StackFlags {
         }
         if self.blocked {
             bits |= header::BLOCKED;
+        }
+        if self.short_of_stack {
+            bits |= header::SHORT_OF_STACK;
         }
         bits
     }

@@ -58,18 +58,27 @@ pub(crate) fn prepare(backend: Backend) {
     }
 }
 
+/// Evaluates the rules that walks had no room for. Called by the timer's thread at each tick; a few loads where there are none.
+pub(crate) fn evaluate_postponed() {
+    rules::evaluate_postponed();
+}
+
 /// Recovers the return addresses between the bounds, leaf first.
 #[inline(always)]
 pub(crate) fn walk(backend: Backend, bounds: Bounds, frames: &mut Frames) -> Walked {
     let mut misses = 0;
     let fell_back = backend == Backend::Rules;
+    let has_room = bounds.has_room_to_evaluate();
     // Rules are followed only where both ends of the stretch are known: that is what makes reading the stack safe.
     if fell_back
         && let Some(root) = bounds.root
-        && let Some(end) = rules::walk(bounds.leaf, root, frames, &mut misses)
+        && let Some(end) = rules::walk(bounds, root, has_room, frames, &mut misses)
     {
         return Walked { end, fell_back: false, misses };
     }
     frames.clear();
+    if !has_room {
+        return Walked { end: End::ShortOfStack, fell_back: false, misses };
+    }
     Walked { end: fallback::walk(bounds, frames), fell_back, misses }
 }

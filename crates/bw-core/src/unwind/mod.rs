@@ -50,7 +50,7 @@ pub(crate) mod stack_pointer;
 pub use backend::Backend;
 #[cfg(test)]
 use backend::Walked;
-pub(crate) use backend::{prepare, walk};
+pub(crate) use backend::{evaluate_postponed, prepare, walk};
 pub(crate) use frames::Frames;
 pub(crate) use rules::ThreadWalker;
 
@@ -61,6 +61,30 @@ pub(crate) struct Bounds {
     pub(crate) leaf: usize,
     /// The stack pointer of the function the trace ends with, or `None` to walk as far as possible.
     pub(crate) root: Option<usize>,
+    /// Where the stack of this thread starts, if the leaf and the root are known to be on it.
+    pub(crate) stack_start: Option<usize>,
+}
+
+impl Bounds {
+    /// Bytes of stack that a walk by kept rules may take below the leaf: [`Frames`], and the walk's own frames.
+    const WALK: usize = if cfg!(debug_assertions) { 12 * 1024 } else { 6 * 1024 };
+    /// Bytes that it may take where a rule has to be evaluated, or where the `backtrace` crate walks.
+    const EVALUATION: usize = if cfg!(debug_assertions) { 40 * 1024 } else { 20 * 1024 };
+
+    /// Whether enough of the stack is left for a walk by rules that are kept. To be asked before a [`Frames`] is made.
+    pub(crate) fn has_room_to_walk(&self) -> bool {
+        self.has_room(Self::WALK)
+    }
+
+    /// Whether enough is left to evaluate a rule, or for the `backtrace` crate.
+    fn has_room_to_evaluate(&self) -> bool {
+        self.has_room(Self::EVALUATION)
+    }
+
+    /// Whether so many bytes are left below the leaf, or nothing is known.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.stack_start.is_none_or(|start| self.leaf.saturating_sub(start) >= bytes)
+    }
 }
 
 /// Where a walk ended.
@@ -72,6 +96,8 @@ pub(crate) enum End {
     Lost,
     /// Before it: no more room.
     Full,
+    /// Before it: the stack that is left does not suffice for the walk.
+    ShortOfStack,
 }
 
 #[cfg(test)]
@@ -86,7 +112,7 @@ mod tests {
         BACKENDS.map(|backend| {
             prepare(backend);
             let mut frames = Frames::new();
-            let walked = walk_below(backend, Bounds { leaf, root }, &mut frames);
+            let walked = walk_below(backend, Bounds { leaf, root, stack_start: None }, &mut frames);
             (walked, frames.as_slice().to_vec())
         })
     }

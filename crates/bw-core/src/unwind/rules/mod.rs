@@ -9,6 +9,7 @@ mod cfi;
 mod known_modules;
 #[allow(unsafe_code)]
 mod module;
+mod postponed;
 #[allow(unsafe_code)]
 mod registers;
 mod rule;
@@ -25,7 +26,7 @@ use self::aarch64 as architecture;
 use self::x86_64 as architecture;
 
 pub(crate) use self::architecture::ThreadWalker;
-pub(super) use self::walk::{prepare, walk};
+pub(super) use self::walk::{evaluate_postponed, prepare, walk};
 
 /// Whether this backend exists here.
 pub(super) const AVAILABLE: bool = true;

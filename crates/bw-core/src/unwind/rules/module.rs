@@ -11,7 +11,7 @@ use core::mem::size_of;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::OnceLock;
 
-use libc::{Elf64_Ehdr, Elf64_Phdr, PF_R, PT_GNU_EH_FRAME, PT_LOAD, PT_NOTE};
+use libc::{Elf64_Ehdr, Elf64_Phdr, PF_R, PF_W, PT_GNU_EH_FRAME, PT_LOAD, PT_NOTE};
 
 /// The smallest page. What begins at the start of a page is mapped up to here.
 const PAGE: usize = 4096;
@@ -198,10 +198,10 @@ unsafe fn parse(start: usize) -> Option<Parsed> {
 }
 
 impl Parsed {
-    /// Where the segments of a type, with these flags, begin and end in memory.
-    fn segments(&self, kind: u32, flags: u32) -> impl Iterator<Item = (usize, usize)> {
+    /// Where the segments of a type begin and end in memory whose flags, those of the mask, are these.
+    fn segments(&self, kind: u32, mask: u32, flags: u32) -> impl Iterator<Item = (usize, usize)> {
         let headers = self.headers.iter();
-        headers.filter(move |header| header.p_type == kind && header.p_flags & flags == flags).filter_map(
+        headers.filter(move |header| header.p_type == kind && header.p_flags & mask == flags).filter_map(
             |header| {
                 let start = self.bias.wrapping_add(usize::try_from(header.p_vaddr).ok()?);
                 Some((start, start.checked_add(usize::try_from(header.p_memsz).ok()?)?))
@@ -209,28 +209,28 @@ impl Parsed {
         )
     }
 
-    /// The readable segment that contains an address.
-    fn readable(&self, address: usize) -> Option<(usize, usize)> {
-        self.segments(PT_LOAD, PF_R).find(|(start, end)| (*start..*end).contains(&address))
+    /// The segment that contains an address, if it can be read and nobody writes to it.
+    fn constant(&self, address: usize) -> Option<(usize, usize)> {
+        self.segments(PT_LOAD, PF_R | PF_W, PF_R).find(|(start, end)| (*start..*end).contains(&address))
     }
 
     fn eh_frame_header(&self) -> Option<usize> {
-        self.segments(PT_GNU_EH_FRAME, 0).next().map(|(start, _)| start)
+        self.segments(PT_GNU_EH_FRAME, 0, 0).next().map(|(start, _)| start)
     }
 
     fn module(&self, header: usize, range: Option<(usize, usize)>) -> Option<Module> {
-        let last = self.segments(PT_LOAD, 0).map(|(_, end)| end).max()?;
+        let last = self.segments(PT_LOAD, 0, 0).map(|(_, end)| end).max()?;
         let (start, end) = range.unwrap_or((self.start, last));
-        let (segment_start, segment_end) = self.readable(header)?;
+        let (segment_start, segment_end) = self.constant(header)?;
         (start < end).then_some(Module { start, end, header, segment_end, segment_start })
     }
 
     fn build_id(&self) -> Option<BuildId<'static>> {
-        self.segments(PT_NOTE, PF_R).find_map(|(start, end)| {
-            let (_, segment_end) = self.readable(start)?;
+        self.segments(PT_NOTE, PF_R, PF_R).find_map(|(start, end)| {
+            let (_, segment_end) = self.constant(start)?;
             (end <= segment_end).then_some(())?;
             let notes = core::ptr::with_exposed_provenance::<u8>(start);
-            // SAFETY: in a readable segment of a loaded module, as was just checked, that nobody writes to.
+            // SAFETY: in a segment of a loaded module that can be read and is not writable, as was just checked.
             BuildId::among(unsafe { core::slice::from_raw_parts(notes, end - start) })
         })
     }

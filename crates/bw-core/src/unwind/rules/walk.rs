@@ -4,16 +4,18 @@
 //! microsecond, and kept. When anything is not as it should be the walk gives up, and the caller takes the slow walk for
 //! this stack instead.
 
-use super::super::{End, Frames};
+use super::super::{Bounds, End, Frames};
 use super::architecture;
 use super::cfi;
 use super::known_modules::KnownModules;
 use super::module::{self, Module};
+use super::postponed::Postponed;
 use super::registers::{self, Registers};
 use super::rule::Rule;
 use super::table::RuleTable;
 
 static RULES: RuleTable = RuleTable::new();
+static POSTPONED: Postponed = Postponed::new();
 static KNOWN_MODULES: KnownModules = KnownModules::new();
 
 /// Gets ready. Outside the hook, before a traced poll: may lock and allocate, the first time.
@@ -23,15 +25,21 @@ pub(in super::super) fn prepare() {
 
 /// Walks from here to the root. `None` if it cannot: then `frames` holds nothing of use.
 ///
-/// Every word it reads lies between the stack pointer it begins with and the root's. So a rule that is wrong can give a
-/// wrong trace, but cannot read outside this thread's stack, as long as the leaf is on the same stack as the root. On one of
-/// its own below the root (a coroutine's) the walk is as good as the unwind information, like any other.
+/// Every word it reads lies between the stack pointer it begins with and the root's. Where both are known to be on this thread's
+/// own stack, which is one piece of memory, that alone makes reading safe: a rule that is wrong can give a wrong trace, and no
+/// more. Elsewhere (on a coroutine's stack, which may end before the root) each word is read by a system call, to which memory that
+/// is not there is an error.
 ///
-/// Counts the rules that had to be evaluated in `misses`.
+/// Unwind information is trusted for one thing: that a return address which it finds, and which lies in a loaded module, is that of
+/// a live frame, whose module stays. Every panic that unwinds this stack relies on the same.
+///
+/// Counts the rules that had to be evaluated in `misses`. Where one has to be and `may_evaluate` is not given, the walk ends there, and
+/// the timer's thread evaluates it for the next time.
 #[inline(always)]
 pub(in super::super) fn walk(
-    leaf: usize,
+    bounds: Bounds,
     root: usize,
+    may_evaluate: bool,
     frames: &mut Frames,
     misses: &mut usize,
 ) -> Option<End> {
@@ -43,14 +51,23 @@ pub(in super::super) fn walk(
     let mut elsewhere = Elsewhere(None);
     let mut link_register = Some(link_register);
     loop {
-        if stack_pointer <= leaf {
+        if stack_pointer <= bounds.leaf {
             // The walk's own frame, or the leaf's: whichever is last in this branch is the leaf's.
             frames.restart(address);
         } else if !frames.push(address) {
             return Some(End::Full);
         }
         let module = if home.contains(address) { home } else { elsewhere.module(address)? };
-        let rule = RULES.get(address).unwrap_or_else(|| evaluate(module, address, misses));
+        let rule = match RULES.get(address) {
+            Some(rule) => rule,
+            None if may_evaluate => evaluate(module, address, misses),
+            None => {
+                if core::ptr::eq(module, home) {
+                    POSTPONED.add(address);
+                }
+                return Some(End::ShortOfStack);
+            }
+        };
         let rule = match rule {
             Rule::Frame(rule) => rule,
             Rule::End => return Some(End::Lost),
@@ -64,11 +81,16 @@ pub(in super::super) fn walk(
         }
         let word = |below: u8| {
             let at = cfa.checked_sub(usize::from(below) * 8)?;
-            (at >= stack_pointer && at < cfa && at % 8 == 0).then(|| {
-                // SAFETY: `stack_pointer` began as this function's own and only grows; `cfa` is at most the stack
-                // pointer of the traced poll, whose frame is live on this stack. `at` is between them, and aligned.
-                unsafe { registers::read_stack(at) }
-            })
+            if at < stack_pointer || at >= cfa || at % 8 != 0 {
+                return None;
+            }
+            if bounds.stack_start.is_none() {
+                return registers::read_anywhere(at);
+            }
+            // SAFETY: `stack_pointer` began as this function's own and only grows; `cfa` is at most the stack pointer of the
+            // traced poll, whose frame is live. `at` is between them, and aligned. Both are on this thread's own stack, as
+            // `stack_start` says, so all between them is.
+            Some(unsafe { architecture::read_stack(at) })
         };
         // Only the first frame can have its return address in a register still.
         let in_register = link_register.take();
@@ -109,6 +131,14 @@ impl Elsewhere {
         }
         self.0.as_ref()
     }
+}
+
+/// Evaluates the rules that walks had no room for. On a thread with a stack of its own; allocates nothing.
+pub(in super::super) fn evaluate_postponed() {
+    let Some(home) = module::home() else { return };
+    POSTPONED.take_each(|address| {
+        evaluate(home, address, &mut 0);
+    });
 }
 
 #[cold]

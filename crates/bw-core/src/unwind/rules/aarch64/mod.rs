@@ -38,6 +38,29 @@ pub(super) fn registers_here() -> Registers {
     Registers { instruction_pointer, stack_pointer, frame_pointer, link_register }
 }
 
+/// Reads a word of this thread's stack. In assembly, since what is there may be padding or never written, which only a machine
+/// may look at.
+///
+/// # Safety
+///
+/// `address` is a multiple of 8, at or above the caller's stack pointer, and below some address of a frame that is live on the
+/// same stack.
+#[inline(always)]
+pub(super) unsafe fn read_stack(address: usize) -> usize {
+    let word;
+    // SAFETY: between the stack pointer and a live frame everything is mapped and readable. Only this thread writes its stack,
+    // and it is here. Changes neither memory nor flags nor the stack.
+    unsafe {
+        core::arch::asm!(
+            "ldr {word}, [{address}]",
+            address = in(reg) address,
+            word = lateout(reg) word,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
 /// A return address without its pointer authentication code.
 ///
 /// `xpaclri`, which is a hint and does nothing on CPUs without pointer authentication.
