@@ -90,6 +90,26 @@ fn among_others(registry: &Registry, waker: &Waker) -> (Task, Gate, [Task; 2]) {
 }
 
 #[test]
+fn a_task_waker_that_panics_when_cloned_does_not_panic_a_future_that_never_clones_it() {
+    let (panics, waker) = Panics::new(In::Clone);
+    panics.arm(true);
+    let (ready, _) = bw_core::traced(std::future::ready(7));
+    assert_eq!(poll(pin!(ready), &waker), Poll::Ready(7));
+    let (silent, handle) = bw_core::traced(std::future::pending::<()>());
+    let mut silent = pin!(silent);
+    assert!(poll(silent.as_mut(), &waker).is_pending());
+    assert_eq!(panics.panics(), 2, "each task tried once");
+    // The next poll has a waker that can be kept, so the task can be asked.
+    let (bell, harmless) = Bell::new();
+    assert!(poll(silent.as_mut(), &harmless).is_pending());
+    let mut capture = pin!(handle.capture().no_timeout());
+    assert!(poll(capture.as_mut(), Waker::noop()).is_pending());
+    assert_eq!(bell.rings(), 1);
+    assert!(poll(silent.as_mut(), &harmless).is_pending());
+    assert!(matches!(poll(capture, Waker::noop()), Poll::Ready(Ok(trace)) if trace.is_empty()));
+}
+
+#[test]
 fn a_task_waker_that_panics_when_woken_does_not_harm_the_dump() {
     let registry = Registry::new();
     let (panics, waker) = Panics::new(In::Wake);

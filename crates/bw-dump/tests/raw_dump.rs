@@ -399,7 +399,7 @@ fn a_clock_that_is_wrong_does_not_keep_a_dump_from_being_written() {
 proptest! {
     #[test]
     fn any_traces_come_back(
-        stacks in prop::collection::vec((prop::collection::vec(1..usize::MAX, 0..6), 0..16_u8), 0..8),
+        stacks in prop::collection::vec((prop::collection::vec(1..usize::MAX, 0..6), 0..32_u8), 0..8),
         starts in prop::collection::btree_set(0..(u64::MAX / 0x1000 - 1), 0..6),
         biases in prop::collection::vec(any::<u64>(), 6),
         dropped in any::<usize>(),
@@ -409,7 +409,8 @@ proptest! {
         let near = std::iter::from_fn(|| addresses.next().and_then(|at| usize::try_from(at).ok())).collect::<Vec<_>>();
         let flags = |bits: u8| {
             let flags = StackFlags::default().with_truncated(bits & 1 > 0).with_foreign(bits & 2 > 0);
-            flags.with_yield(bits & 4 > 0).with_blocked(bits & 8 > 0)
+            let flags = flags.with_yield(bits & 4 > 0).with_blocked(bits & 8 > 0);
+            flags.with_short_of_stack(bits & 16 > 0)
         };
         let stacks = stacks.into_iter().map(|(stack, bits)| (stack, flags(bits))).chain([(near, flags(0))]);
         let trace = RawTrace::from_stacks(stacks).with_dropped(dropped);

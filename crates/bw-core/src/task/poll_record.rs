@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use crate::hook::recording_waker;
 use crate::task::generation;
 use crate::task::task_cell::{Batch, Stage, TaskCell};
+use crate::task::wake;
 use crate::thread::thread_slot::{self, ThreadSlot};
 use crate::time::stamp::{Stamp, StampRef};
 use crate::trace::id::TaskId;
@@ -72,7 +73,10 @@ impl PollRecord {
         let generation = generation::current();
         let waker = recording_waker::peel(waker);
         // Cloned here, outside the cell's lock: it is the executor's code.
-        let fresh = (self.other_waker(waker) != 0).then(|| waker.clone());
+        let is_other = self.other_waker(waker) != 0;
+        let fresh = if is_other { wake::clone(waker) } else { None };
+        // A waker that could not be cloned is not in the cell: the next poll tries again.
+        let is_in_cell = !is_other || fresh.is_some();
         let this = self.project();
         let stamp = this.stamp.into_ref();
         // SAFETY: the cell gives the pointer up in `end(Stage::Dropped)`, under the lock under which it reads through it,
@@ -81,7 +85,7 @@ impl PollRecord {
         let Some(batch) = this.cell.attend(fresh, stamp) else { return Batch::default() };
         *this.generation = generation;
         *this.waker_data = waker.data().addr();
-        *this.waker_vtable = core::ptr::from_ref(waker.vtable()).addr();
+        *this.waker_vtable = if is_in_cell { core::ptr::from_ref(waker.vtable()).addr() } else { 0 };
         batch
     }
 

@@ -24,6 +24,13 @@ pub(crate) fn discard<T>(waker: T) {
     contain(move || drop(waker));
 }
 
+/// Clones a waker. `None` if its vtable panicked, which ends here: a future that is ready at once would never have cloned it.
+pub(crate) fn clone(waker: &Waker) -> Option<Waker> {
+    let mut clone = None;
+    contain(|| clone = Some(waker.clone()));
+    clone
+}
+
 fn contain(f: impl FnOnce()) {
     let mut outcome = catch_unwind(AssertUnwindSafe(f));
     // Dropping a payload runs code of whoever panicked, which may panic again, and so on.

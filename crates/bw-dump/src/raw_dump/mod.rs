@@ -36,7 +36,7 @@
 //! | `places[].file`, `.line`, `.column` | as the compiler was given it, from 1 |
 //! | `stacks` | stacks, each once |
 //! | `stacks[].frames` | its return addresses, **leaf first**, see below |
-//! | `stacks[].truncated`, `.foreign`, `.yield`, `.blocked` | `true` or absent; see [`RawStack`](bw_core::RawStack) |
+//! | `stacks[].truncated`, `.foreign`, `.yield`, `.blocked`, `.short_of_stack` | `true` or absent; see [`RawStack`](bw_core::RawStack) |
 //! | `traces` | what tasks answered, each once, in the order of the first tasks that have them |
 //! | `traces[].stacks` | indices in `stacks`, in the order they were recorded |
 //! | `traces[].dropped` | stacks that were recorded but did not fit; absent for 0 |

@@ -80,6 +80,7 @@ struct Stack {
     #[serde(rename = "yield")]
     is_yield: Option<bool>,
     blocked: Option<bool>,
+    short_of_stack: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -260,7 +261,8 @@ impl Stack {
             .with_truncated(self.truncated.unwrap_or_default())
             .with_foreign(self.foreign.unwrap_or_default())
             .with_yield(self.is_yield.unwrap_or_default())
-            .with_blocked(self.blocked.unwrap_or_default());
+            .with_blocked(self.blocked.unwrap_or_default())
+            .with_short_of_stack(self.short_of_stack.unwrap_or_default());
         Ok((addresses, flags))
     }
 }

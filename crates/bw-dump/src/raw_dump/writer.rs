@@ -261,6 +261,8 @@ struct Stack<F> {
     is_yield: bool,
     #[serde(skip_serializing_if = "is_false")]
     blocked: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    short_of_stack: bool,
 }
 
 impl Stack<()> {
@@ -277,6 +279,7 @@ impl Stack<()> {
             foreign: stack.is_foreign(),
             is_yield: stack.is_yield(),
             blocked: stack.is_blocked(),
+            short_of_stack: stack.is_short_of_stack(),
         }
     }
 }

@@ -204,7 +204,7 @@ pub(crate) fn lost_stacks(tree: &Tree) -> Vec<String> {
     }
     if tree.blank > 0 {
         let stacks = if tree.blank == 1 { "stack has" } else { "stacks have" };
-        lines.push(format!("{} {stacks} no frames: the walk could not even leave its leaf", tree.blank));
+        lines.push(format!("{} {stacks} no frames: too little stack was left to walk it, or its leaf has no unwind information", tree.blank));
     }
     lines
 }
