@@ -2,14 +2,14 @@
 
 use std::process::Stdio;
 
-use crate::terminal::{Ended, Program, command, printed, run};
+use crate::terminal::{Ended, Program, command, operated, printed, run};
 
 /// The line of the program that has this in it, as it is printed: `operated.rs:LINE`.
 fn line_with(text: &str) -> String {
-    let source = include_str!("../programs/operated.rs");
+    let source = include_str!("../../examples/operated.rs");
     let lines: Vec<_> = source.lines().enumerate().filter(|(_, line)| line.contains(text)).collect();
     assert_eq!(lines.len(), 1, "{text}");
-    format!("tests/programs/operated.rs:{}:", lines[0].0 + 1)
+    format!("crates/bw-cli/examples/operated.rs:{}:", lines[0].0 + 1)
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn a_wedged_runtime_is_found_asked_and_its_culprit_named() {
 
     let listed = printed(&["ps"]);
     let own = listed.lines().find(|line| line.trim_start().starts_with(&format!("{pid} "))).expect(&listed);
-    assert!(own.ends_with(env!("CARGO_BIN_EXE_operated")) && own.contains("  4  "), "{listed}");
+    assert!(own.ends_with(operated().to_str().unwrap()) && own.contains("  4  "), "{listed}");
 
     let before = printed(&["dump", &pid]);
     assert!(before.starts_with("4 tasks: 4 suspended; "), "{before}");
