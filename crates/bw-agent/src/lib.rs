@@ -78,7 +78,7 @@
 //! |---|---|---|
 //! | `BACKTRACE_WAKER` | `on` or `1`, `off` or `0`: with the latter two [`start`] does nothing | on |
 //! | `BACKTRACE_WAKER_SOCKET` | the path of the socket, also where the program said that there be none; each process needs its own | [see above](#where-it-listens) |
-//! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6669`; with port 0, one that is free. Where it listens is said at the start, as warnings are | none |
+//! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6060`; with port 0, one that is free. Where it listens is said at the start, as warnings are | none |
 //! | `BACKTRACE_WAKER_TOKEN` | what those who ask over TCP must send; without one, loopback addresses only | none |
 //! | `BACKTRACE_WAKER_TIMEOUT_MS` | how long a dump waits for tasks, from 1 to 60000 | 2000 |
 //! | `BACKTRACE_WAKER_SIGNAL` | `USR1`, `USR2` or `QUIT`: [reports](#reports) on that signal; `off` | as the program says |

@@ -52,7 +52,7 @@ impl<G: Fn(&str) -> Option<OsString>, W: Fn(String)> Environment<G, W> {
             settings.token = Some(Token::new(token));
         }
         settings.operator.socket = self.value(SOCKET).map(PathBuf::from);
-        let tcp = self.parsed(TCP, "an address and a port, such as 127.0.0.1:6669", |text| text.parse().ok());
+        let tcp = self.parsed(TCP, "an address and a port, such as 127.0.0.1:6060", |text| text.parse().ok());
         settings.operator.tcp = tcp.filter(|address: &std::net::SocketAddr| {
             let is_guarded = settings.token.is_some() || address.ip().to_canonical().is_loopback();
             if !is_guarded {
@@ -157,13 +157,13 @@ mod tests {
         let (is_off, settings, warnings) = settings(&[
             ("BACKTRACE_WAKER", "1"),
             ("BACKTRACE_WAKER_SOCKET", "/operator"),
-            ("BACKTRACE_WAKER_TCP", "127.0.0.1:6669"),
+            ("BACKTRACE_WAKER_TCP", "127.0.0.1:6060"),
             ("BACKTRACE_WAKER_TOKEN", "secret"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "250"),
         ]);
         assert!(!is_off && warnings.is_empty(), "{warnings:?}");
         assert_eq!(settings.operator.socket, Some("/operator".into()));
-        assert_eq!(settings.operator.tcp, Some(([127, 0, 0, 1], 6669).into()));
+        assert_eq!(settings.operator.tcp, Some(([127, 0, 0, 1], 6060).into()));
         assert!(settings.token.is_some_and(|token| token.is("secret")));
         assert_eq!(settings.timeout, Duration::from_millis(250));
     }
@@ -172,13 +172,13 @@ mod tests {
     fn a_bad_value_never_wins_over_code_and_is_warned_of_once() {
         for (name, value) in [
             ("BACKTRACE_WAKER", "yes"),
-            ("BACKTRACE_WAKER_TCP", "6669"),
+            ("BACKTRACE_WAKER_TCP", "6060"),
             ("BACKTRACE_WAKER_TCP", "example.com:80"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "2s"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "0"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "60001"),
-            ("BACKTRACE_WAKER_TCP", "0.0.0.0:6669"),
-            ("BACKTRACE_WAKER_TCP", "[::]:6669"),
+            ("BACKTRACE_WAKER_TCP", "0.0.0.0:6060"),
+            ("BACKTRACE_WAKER_TCP", "[::]:6060"),
         ] {
             let (is_off, settings, warnings) = settings(&[(name, value)]);
             assert!(!is_off && settings.operator.tcp.is_none() && settings.timeout == Duration::from_secs(7));
