@@ -56,6 +56,50 @@ fn a_wedged_runtime_is_found_asked_and_its_culprit_named() {
 }
 
 #[test]
+fn six_dumps_of_one_process_at_once_all_succeed() {
+    let mut program = Program::start(|_| {});
+    let pid = program.pid();
+    program.order("wedge", "wedged");
+    // No task can answer, so each dump takes its whole timeout.
+    let dumps: Vec<_> = (0..6)
+        .map(|_| {
+            let mut dump = command(&["dump", &pid, "--timeout", "2s"]);
+            dump.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for dump in dumps {
+        let output = dump.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), &*err), (Some(0), ""));
+        assert!(String::from_utf8(output.stdout).unwrap().contains("\"culprit\""));
+    }
+}
+
+#[test]
+fn who_cannot_wait_for_another_dump_is_told_of_the_option() {
+    let mut program = Program::start(|_| {});
+    let pid = program.pid();
+    program.order("wedge", "wedged");
+    let mut long = command(&["dump", &pid, "--timeout", "1m"]);
+    let mut long = long.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Until the long one has its turn, this one gets one.
+    let err = loop {
+        let Ended { code, err, .. } = run(&["dump", &pid, "--timeout", "1ms", "--filter", "name:idle"]);
+        if code != 0 {
+            break err;
+        }
+    };
+    long.kill().unwrap();
+    long.wait().unwrap();
+    assert!(
+        err.contains(
+            "another dump is being taken, and did not end within 1 ms; ask again, or with a longer --timeout"
+        ),
+        "{err}"
+    );
+}
+
+#[test]
 fn what_piles_up_shows_between_two_dumps() {
     let mut program = Program::start(|_| {});
     let pid = program.pid();
