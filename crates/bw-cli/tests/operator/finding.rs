@@ -84,6 +84,79 @@ fn the_file_that_runs_is_read_and_not_the_one_that_replaced_it() {
     }
 }
 
+#[test]
+fn a_process_is_found_by_its_name_and_several_of_one_name_are_listed() {
+    let folder = folder("by-name");
+    // Longer than what the kernel keeps of a name.
+    let name = format!("operator-by-name-{}", std::process::id());
+    let file = folder.join(&name);
+    std::fs::copy(operated(), &file).unwrap();
+    let start = |arguments: &[&str]| {
+        Program::start_file(&file, |command| {
+            command.args(arguments);
+        })
+    };
+    let first = start(&["--port", "80"]);
+    assert!(printed(&["dump", &name]).contains("waits_for_ever"));
+    assert!(printed(&["tree", &name]).contains("waits_for_ever"));
+
+    let second = start(&["two words", "\u{1b}[31m"]);
+    let mut pids = [&first, &second].map(|program| program.pid().parse::<u32>().unwrap());
+    pids.sort_unstable();
+    let Ended { code, out, err } = run(&["dump", &name]);
+    assert_eq!((code, &*out), (1, ""));
+    assert!(
+        err.starts_with(&format!("backtrace-waker: error: 2 processes are named {name}: {} (", pids[0])),
+        "{err}"
+    );
+    assert!(err.contains(&format!("), {} (", pids[1])), "{err}");
+    assert!(err.ends_with("); name one by its number\n"), "{err}");
+
+    let Ended { code, err, .. } = run(&["dump", "nobody_has_this_name"]);
+    assert!(code == 1 && err.contains("nobody_has_this_name: No such file or directory"), "{err}");
+    assert!(err.contains("no process has this name either: `backtrace-waker ps` lists"), "{err}");
+
+    // A process that is there and has no agent is not said to be missing.
+    let sleeper = format!("operator-sleeper-{}", std::process::id());
+    let file = folder.join(&sleeper);
+    std::fs::copy("/bin/sleep", &file).unwrap();
+    let mut child = Command::new(&file).arg("600").stdout(std::process::Stdio::null()).spawn().unwrap();
+    let Ended { code, err, .. } = run(&["dump", &sleeper]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(code == 1 && err.contains(&format!("process {} (", child.id())), "{err}");
+    assert!(err.contains("has no agent that can be found"), "{err}");
+}
+
+#[test]
+fn ps_prints_arguments_escaped_and_cut_and_only_what_passes() {
+    let long = "x".repeat(1_000);
+    let marked = format!("mark-{}", std::process::id());
+    let program = Program::start(|command| {
+        command.args([&*marked, "two words", "", "\u{1b}[31m", &long]);
+    });
+    let other = Program::start(|_| {});
+    let pid = program.pid();
+    let listed = printed(&["ps", &marked]);
+    let rows: Vec<&str> = listed.lines().skip(1).collect();
+    assert!(rows.len() == 1 && rows[0].trim_start().starts_with(&format!("{pid} ")), "{listed}");
+    let shown = format!("{} {marked} 'two words' '' \\u{{1b}}[31m ", operated().display());
+    assert!(rows[0].contains(&shown[..shown.len().min(110)]), "{listed}");
+    assert!(rows[0].ends_with('…') && rows[0].len() < 250 && !listed.contains('\u{1b}'), "{listed}");
+    // By the path of the program, both.
+    let both = printed(&["ps", operated().to_str().unwrap()]);
+    for pid in [pid, other.pid()] {
+        assert!(both.lines().any(|line| line.trim_start().starts_with(&format!("{pid} "))), "{both}");
+    }
+    let json = printed(&["ps", &marked, "--json"]);
+    assert_eq!(json.matches("\"socket\"").count(), 1, "{json}");
+    let arguments = format!("\"arguments\":[\"{marked}\",\"two words\",\"\",\"\\u001b[31m\",\"{long}\"]");
+    assert!(json.contains(&arguments), "{json}");
+    let Ended { code, out, err } = run(&["ps", "no such argument"]);
+    assert_eq!((code, &*out), (0, ""));
+    assert!(err.contains("has \"no such argument\" in its program or its arguments"), "{err}");
+}
+
 /// Whether every thread of a process has been stopped, which each is for itself.
 fn has_stopped(pid: &str) -> bool {
     let mut threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
