@@ -61,8 +61,8 @@ pub fn builder() -> AgentBuilder {
 
 /// An agent that runs, until the process ends or [`stop`](Self::stop) is called. Dropping this does not stop it.
 ///
-/// When the process ends by returning from `main` or by `exit`, its socket is removed; when it is killed, the next agent to
-/// start does that. A child that is forked has no agent: it answers nobody, leaves the socket alone, and may start its own.
+/// When the process ends by returning from `main` or by `exit`, its socket is removed; when a signal such as SIGTERM or SIGKILL ends
+/// it, the next agent to start does that. A child that is forked has no agent: it answers nobody, leaves the socket alone, and may start its own.
 #[derive(Debug)]
 pub struct Agent {
     running: Option<Running>,

@@ -62,8 +62,10 @@
 //! On `backtrace-waker/PID.sock` in `$XDG_RUNTIME_DIR`, if that is a folder of this user's alone, or else on
 //! `/tmp/backtrace-waker-UID/PID.sock`. The folder has the mode 0700 and belongs to the user, the socket has the mode 0600, and who
 //! connects must be this user or root. Where the name is taken, by a second agent of the process or by a process of another pid
-//! namespace, it is `PID.1.sock`, and so on. The socket is removed when the agent stops and when the process ends; what a killed
-//! process left, the next agent of the user removes.
+//! namespace, it is `PID.1.sock`, and so on. The agent removes its
+//! socket when it stops, and when the process returns from `main` or calls `exit`. A signal that ends the process, SIGTERM included,
+//! leaves the file behind: the agent installs no handler for such signals, which would change how the program ends. Nobody listens
+//! at a file that was left; `backtrace-waker ps` passes over it, and the next agent of the user removes it.
 //!
 //! On TCP only when [told to](AgentBuilder::tcp), and then on loopback addresses only, unless there is a
 //! [token](AgentBuilder::token).
@@ -78,7 +80,7 @@
 //! |---|---|---|
 //! | `BACKTRACE_WAKER` | `on` or `1`, `off` or `0`: with the latter two [`start`] does nothing | on |
 //! | `BACKTRACE_WAKER_SOCKET` | the path of the socket, also where the program said that there be none; each process needs its own | [see above](#where-it-listens) |
-//! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6669`; with port 0, one that is free. Where it listens is said at the start, as warnings are | none |
+//! | `BACKTRACE_WAKER_TCP` | an address and a port to listen on as well, such as `127.0.0.1:6060`; with port 0, one that is free. Where it listens is said at the start, as warnings are | none |
 //! | `BACKTRACE_WAKER_TOKEN` | what those who ask over TCP must send; without one, loopback addresses only | none |
 //! | `BACKTRACE_WAKER_TIMEOUT_MS` | how long a dump waits for tasks, from 1 to 60000 | 2000 |
 //! | `BACKTRACE_WAKER_SIGNAL` | `USR1`, `USR2` or `QUIT`: [reports](#reports) on that signal; `off` | as the program says |
@@ -105,7 +107,7 @@
 //! | | `tasks`, `tasks/ID` | `text`, `json` |
 //! | `debug` | `dump` | Go's convention: `0` is `format=pprof`, `1` tasks that look alike together, `2` every task. Of `text`, 1 unless told |
 //! | `filter` | `dump`, `tasks` | terms with commas between them: `name:PART`, `id:N`, `state:suspended`, `older:90s`, `for:5m`; see [`TaskFilter`](backtrace_waker::TaskFilter#impl-FromStr-for-TaskFilter). May be given several times: all must hold |
-//! | `timeout_ms` | `dump`, `tasks/ID` | how long tasks are waited for, and before that another dump, from 1 to 60000 |
+//! | `timeout_ms` | `dump`, `tasks/ID` | how long to wait for tasks, and before that for another dump, from 1 to 60000 |
 //! | `paths` | `dump` (text, json, pprof), `tasks`, `tasks/ID` | `short`: without the folders of the build machine, and relative to the working folder; `full`: as in the debug information. `short` unless told |
 //! | `detail` | `dump` (text, folded, pprof) | `user`, `library`, `full`: which [frames](bw_render::Detail) are shown |
 //! | `symbols` | `dump` (pprof) | `yes`, or `no`: addresses alone, so that nothing is symbolized here |
@@ -117,7 +119,7 @@
 //! | 400 | a parameter or a value that is not known, or does not apply; the valid ones are named |
 //! | 401, 403 | over TCP: without the token; from a page of another site, or under a name that is not this machine's |
 //! | 404, 405 | nothing is there, or not for that method |
-//! | 503 | another dump is being taken, or the answer is larger than the [bound](AgentBuilder::size_cap). With `Retry-After` |
+//! | 503 | another dump, of other parameters, was still being taken after `timeout_ms`; or the answer is larger than the [bound](AgentBuilder::size_cap). With `Retry-After` |
 //!
 //! Errors are a line of text that says what to do.
 //!
@@ -133,7 +135,8 @@
 //!
 //! * It runs on threads of its own: one that answers, and up to four that take dumps, symbolize and print, for ten seconds after they were
 //!   last needed. All signals but those of faults are blocked there, so handlers run where they did before.
-//! * An agent takes one dump at a time. An answer has at most 64 MiB unless told, and so have all together that clients have not read
+//! * An agent takes one dump at a time. Requests for the same path with the same parameters share one dump: a request that arrives
+//!   while an equal one is being answered gets the same answer. Other requests wait for their turn. An answer has at most 64 MiB unless told, and so have all together that clients have not read
 //!   yet. At most 64 connections are open, for at most two minutes, and whoever does not send his request within 5 seconds, or more
 //!   than 16 KiB of it, is cut off.
 //! * What goes wrong in it stays in it: a panic is an answer with the status 500, or ends the agent with a warning. (Where panics

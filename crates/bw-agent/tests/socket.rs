@@ -15,7 +15,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use process::{Process, is_root, may_mount, program, role};
+use process::{Process, cannot_run, is_root, may_mount, program, role};
 use support::{Answer, Folder, connect, exchange, get, request};
 
 /// A user that is not this one.
@@ -62,6 +62,20 @@ fn the_socket_is_in_a_folder_of_this_user_alone_and_removed_at_exit() {
 }
 
 #[test]
+fn sigterm_ends_the_process_as_ever_and_the_next_agent_removes_its_socket() {
+    role::agent();
+    let test = "sigterm_ends_the_process_as_ever_and_the_next_agent_removes_its_socket";
+    let session = session();
+    let mut process = Process::agent(test, &session);
+    let socket = process.socket().to_owned();
+    assert_eq!(process.ends_by(rustix::process::Signal::TERM), Some(libc::SIGTERM));
+    assert!(socket.exists());
+    let mut next = Process::agent(test, &session);
+    assert!(!socket.exists() && next.socket().exists());
+    assert!(next.ends_well());
+}
+
+#[test]
 fn without_a_folder_of_the_session_the_socket_is_in_tmp() {
     role::agent();
     let test = "without_a_folder_of_the_session_the_socket_is_in_tmp";
@@ -103,7 +117,7 @@ fn a_folder_that_is_not_this_users_alone_is_refused() {
     assert!(said.contains("is no folder"), "{said}");
 
     if !is_root() {
-        return eprintln!("skipped: a folder of somebody else; only root can make one");
+        return cannot_run("a folder of somebody else; only root can make one");
     }
     let theirs = session();
     fs::create_dir(theirs.join("backtrace-waker")).unwrap();
@@ -204,7 +218,7 @@ fn processes_of_one_number_in_other_namespaces_do_not_meet() {
         command
     };
     if !contained().arg("true").output().is_ok_and(|output| output.status.success()) {
-        return eprintln!("skipped: unshare -r -p -f --mount-proc is not permitted here");
+        return cannot_run("unshare -r -p -f --mount-proc is not permitted here");
     }
     let start = || {
         let mut command = contained();
@@ -311,7 +325,7 @@ fn another_user_is_refused() {
     role::connects();
     let test = "another_user_is_refused";
     if !is_root() {
-        return eprintln!("skipped: only root can be another user");
+        return cannot_run("only root can be another user");
     }
     let folder = Folder::new();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -338,7 +352,7 @@ fn root_may_ask_everybody() {
     role::agent();
     let test = "root_may_ask_everybody";
     if !is_root() {
-        return eprintln!("skipped: only root is root");
+        return cannot_run("only root is root");
     }
     let session = session();
     std::os::unix::fs::chown(session.path(), Some(STRANGER), None).unwrap();
@@ -366,7 +380,7 @@ fn a_folder_in_which_nothing_can_be_made_is_an_error_that_says_what_to_do() {
     assert!(says_what_to_do(&long) && long.contains("shorter than about 100 bytes"), "{long}");
 
     if !may_mount() {
-        return eprintln!("skipped: a disk that is full or read only; this process may not mount any");
+        return cannot_run("a disk that is full or read only; this process may not mount any");
     }
     for options in ["nr_inodes=2,mode=700", "ro,mode=700"] {
         let session = session();

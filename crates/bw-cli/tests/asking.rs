@@ -409,6 +409,33 @@ fn a_dump_goes_to_a_file_and_only_when_there_is_one() {
 }
 
 #[test]
+fn a_failed_output_leaves_no_file_and_is_never_a_device_that_is_removed() {
+    let folder = runtime_dir("failed-output");
+    let output = folder.join("out");
+    // No file may have a byte, which the shell hands on to the command.
+    let limited = |path: &str| {
+        let command = command(&["dump", "nowhere.json", "--html", "-o", path]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]);
+        shell.arg(command.get_program()).args(command.get_args()).current_dir(dumps());
+        ended(&shell.stdin(Stdio::null()).output().unwrap())
+    };
+    let (code, _, err) = limited(output.to_str().unwrap());
+    assert!(
+        code == 1 && err.contains(&format!("cannot write {}: File too large", output.display())),
+        "{err}"
+    );
+    assert!(!output.exists());
+    // What was there before is somebody's.
+    std::fs::write(&output, "").unwrap();
+    assert_eq!(limited(output.to_str().unwrap()).0, 1);
+    assert!(output.exists());
+    let (code, _, err) = run(&["dump", "nowhere.json", "-o", "/dev/full"]);
+    assert!(code == 1 && err.contains("cannot write /dev/full: No space left"), "{err}");
+    assert!(std::path::Path::new("/dev/full").exists());
+}
+
+#[test]
 fn help_is_help() {
     for name in ["ps", "dump", "tree", "diff", "watch"] {
         let (code, out, err) = run(&[name, "--help"]);

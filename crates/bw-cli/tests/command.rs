@@ -272,3 +272,21 @@ fn a_file_of_another_build_gives_no_names_and_both_build_ids() {
     assert!(!out.contains("wait_here") && out.contains("program+0x"), "{out}");
     assert!(err.contains(&program.build_id) && err.contains(&other.build_id), "{err}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_replaced_binary_is_not_said_to_lack_debug_information() {
+    let (program, other) = (Program::build("loaded", &[]), Program::build("put_there", &["-Copt-level=1"]));
+    let dump = program.dump("loaded.json", &other.file);
+    let (code, out, err) = run(&["symbolize", &dump]);
+    assert_eq!(code, 0);
+    assert!(!out.contains("wait_here"), "{out}");
+    let path = other.file.to_str().unwrap();
+    let warning = format!(
+        "backtrace-waker: warning: {path} is not the file that was loaded, which was replaced: its build id is {}, needed is \
+         {}; name the file of that build\n",
+        other.build_id, program.build_id
+    );
+    assert!(err.starts_with(&warning), "{err}");
+    assert!(!err.contains("debug = 1") && err.matches(path).count() == 1, "{err}");
+}

@@ -1,7 +1,7 @@
 //! Why names or lines are missing.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bw_dump::BuildId;
@@ -105,12 +105,25 @@ impl Problem {
     }
 }
 
+/// Prints what a file is not: what is at the module's own path now, or another file. No path is printed twice.
+struct IsNotTheModule<'a>(&'a Path, &'a str);
+
+impl fmt::Display for IsNotTheModule<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(file, module) = self;
+        if *file == Path::new(module) {
+            write!(f, "{module} is not the file that was loaded, which was replaced")
+        } else {
+            write!(f, "{} is not what {module} was", file.display())
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongBuildId { module, file, wanted, found } => {
-                let file = file.display();
-                write!(f, "{file} is not what {module} was: its build id is ")?;
+                write!(f, "{}: its build id is ", IsNotTheModule(file, module))?;
                 match found {
                     Some(found) => write!(f, "{found}")?,
                     None => f.write_str("missing")?,
@@ -118,11 +131,8 @@ impl fmt::Display for Problem {
                 write!(f, ", needed is {wanted}; name the file of that build")
             }
             Self::WrongLayout { module, file } => {
-                let file = file.display();
-                write!(
-                    f,
-                    "{file} is not what {module} was: it is loaded at other addresses; name the file of that build"
-                )
+                let what = IsNotTheModule(file, module);
+                write!(f, "{what}: it is loaded at other addresses; name the file of that build")
             }
             Self::WrongChecksum { module, file, wanted, found } => {
                 let file = file.display();
@@ -131,9 +141,11 @@ impl fmt::Display for Problem {
                     "{file} is not the debug file of {module}: its checksum is {found:08x}, needed is {wanted:08x}"
                 )
             }
+            Self::Unreadable { module, file, reason } if *file == Path::new(&**module) => {
+                write!(f, "{module} cannot be read: {reason}")
+            }
             Self::Unreadable { module, file, reason } => {
-                let file = file.display();
-                write!(f, "{file} cannot be read for {module}: {reason}")
+                write!(f, "{} cannot be read for {module}: {reason}", file.display())
             }
             Self::NoDebugInfo { module, build_id } => {
                 write!(

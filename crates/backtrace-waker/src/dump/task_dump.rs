@@ -84,6 +84,28 @@ impl TaskDump {
         DumpText::new(user_text()).tree(self.trees()).to_string()
     }
 
+    /// Returns the text of one task, with the settings of `{}`: its state, where it was spawned, and where it waits. `None` if the dump
+    /// has no task of that id. Symbolizes as [`trees`](Self::trees) does; allocates.
+    ///
+    /// ```
+    /// use backtrace_waker::{TaskDump, TracedExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let task = std::future::pending::<()>().traced_as("waits for ever");
+    /// let id = task.handle().id();
+    /// tokio::spawn(task);
+    /// # tokio::task::yield_now().await;
+    /// let text = TaskDump::take().await.task(id).expect("it is not over");
+    /// assert!(text.contains("\"waits for ever\""), "{text}");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn task(&self, id: TaskId) -> Option<String> {
+        let task = self.raw.tasks().iter().find(|task| task.id() == id)?;
+        Some(DumpText::new(user_text()).task(self.trees(), task).to_string())
+    }
+
     /// Returns all of it for programs; see [`bw_render::json`] for the schema. Symbolizes as [`trees`](Self::trees) does;
     /// allocates. Feature `json`.
     #[cfg(feature = "json")]

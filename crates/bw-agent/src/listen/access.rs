@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_are_its_names() {
         for host in
-            ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:6669", "127.9.9.9:1", "[::1]", "[::1]:80"]
+            ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:6060", "127.9.9.9:1", "[::1]", "[::1]:80"]
         {
             assert!(is_of_this_machine(host), "{host}");
         }

@@ -10,7 +10,7 @@ use bw_dump::contract::endpoints::timeout_of_millis;
 #[cfg(unix)]
 use bw_dump::contract::environment::SIGNAL;
 use bw_dump::contract::environment::{
-    PANIC, REPORTS, SOCKET, STALL_MS, SWITCH, TCP, TIMEOUT_MS, TOKEN, parse_switch,
+    PANIC, REPORTS, SOCKET, STALL_MS, SWITCH, TCP, TIMEOUT_MS, TOKEN, nearest, parse_switch,
 };
 
 #[cfg(unix)]
@@ -23,7 +23,9 @@ use crate::report::{ReportFolder, warning};
 /// Has the environment of this process win over what the program said. Returns whether the agent is to start.
 pub(crate) fn apply(settings: &mut Settings) -> bool {
     let get = |name: &str| std::env::var_os(name);
-    Environment { get, warn: |warning| warning::warn(warning) }.apply(settings)
+    let environment = Environment { get, warn: |warning| warning::warn(warning) };
+    environment.warn_of_misspelt(std::env::vars_os().map(|(name, _)| name));
+    environment.apply(settings)
 }
 
 /// The variables, and where warnings go.
@@ -47,12 +49,24 @@ impl<G: Fn(&str) -> Option<OsString>, W: Fn(String)> Environment<G, W> {
         is_on
     }
 
+    /// Warns of variables that begin as those of this project do, and are none of them. Not of their values, which may be secret.
+    fn warn_of_misspelt(&self, names: impl Iterator<Item = OsString>) {
+        for name in names {
+            let name = name.to_string_lossy();
+            if let Some(nearest) = nearest(&name) {
+                (self.warn)(format!(
+                    "the variable {name:?} is not known and is ignored: is {nearest} meant?"
+                ));
+            }
+        }
+    }
+
     fn apply_places(&self, settings: &mut Settings) {
         if let Some(token) = self.text(TOKEN) {
             settings.token = Some(Token::new(token));
         }
         settings.operator.socket = self.value(SOCKET).map(PathBuf::from);
-        let tcp = self.parsed(TCP, "an address and a port, such as 127.0.0.1:6669", |text| text.parse().ok());
+        let tcp = self.parsed(TCP, "an address and a port, such as 127.0.0.1:6060", |text| text.parse().ok());
         settings.operator.tcp = tcp.filter(|address: &std::net::SocketAddr| {
             let is_guarded = settings.token.is_some() || address.ip().to_canonical().is_loopback();
             if !is_guarded {
@@ -157,13 +171,13 @@ mod tests {
         let (is_off, settings, warnings) = settings(&[
             ("BACKTRACE_WAKER", "1"),
             ("BACKTRACE_WAKER_SOCKET", "/operator"),
-            ("BACKTRACE_WAKER_TCP", "127.0.0.1:6669"),
+            ("BACKTRACE_WAKER_TCP", "127.0.0.1:6060"),
             ("BACKTRACE_WAKER_TOKEN", "secret"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "250"),
         ]);
         assert!(!is_off && warnings.is_empty(), "{warnings:?}");
         assert_eq!(settings.operator.socket, Some("/operator".into()));
-        assert_eq!(settings.operator.tcp, Some(([127, 0, 0, 1], 6669).into()));
+        assert_eq!(settings.operator.tcp, Some(([127, 0, 0, 1], 6060).into()));
         assert!(settings.token.is_some_and(|token| token.is("secret")));
         assert_eq!(settings.timeout, Duration::from_millis(250));
     }
@@ -172,19 +186,35 @@ mod tests {
     fn a_bad_value_never_wins_over_code_and_is_warned_of_once() {
         for (name, value) in [
             ("BACKTRACE_WAKER", "yes"),
-            ("BACKTRACE_WAKER_TCP", "6669"),
+            ("BACKTRACE_WAKER_TCP", "6060"),
             ("BACKTRACE_WAKER_TCP", "example.com:80"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "2s"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "0"),
             ("BACKTRACE_WAKER_TIMEOUT_MS", "60001"),
-            ("BACKTRACE_WAKER_TCP", "0.0.0.0:6669"),
-            ("BACKTRACE_WAKER_TCP", "[::]:6669"),
+            ("BACKTRACE_WAKER_TCP", "0.0.0.0:6060"),
+            ("BACKTRACE_WAKER_TCP", "[::]:6060"),
         ] {
             let (is_off, settings, warnings) = settings(&[(name, value)]);
             assert!(!is_off && settings.operator.tcp.is_none() && settings.timeout == Duration::from_secs(7));
             assert_eq!(warnings.len(), 1, "{name}={value}");
             assert!(warnings[0].contains(name) && warnings[0].contains(value), "{warnings:?}");
         }
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_warned_of_with_the_nearest_name() {
+        let warnings = RefCell::new(Vec::new());
+        let environment =
+            Environment { get: |_: &str| None, warn: |warning| warnings.borrow_mut().push(warning) };
+        let names = ["BACKTRACE_WAKER_TOKN", "BACKTRACE_WAKER_TCP", "PATH", "BACKTRACE_WAKER_STALL"];
+        environment.warn_of_misspelt(names.into_iter().map(OsString::from));
+        assert_eq!(
+            *warnings.borrow(),
+            [
+                "the variable \"BACKTRACE_WAKER_TOKN\" is not known and is ignored: is BACKTRACE_WAKER_TOKEN meant?",
+                "the variable \"BACKTRACE_WAKER_STALL\" is not known and is ignored: is BACKTRACE_WAKER_STALL_MS meant?",
+            ]
+        );
     }
 
     #[test]

@@ -67,12 +67,13 @@ impl io::Write for Capped {
     }
 }
 
-/// An answer: its bytes, and as long as any of them is in memory, its share of what all answers may have there.
+/// An answer: its bytes, and as long as any of them is in memory, its share of what all answers may have there. A clone has the same
+/// bytes and the same share.
+#[derive(Clone)]
 pub(crate) struct Answer {
-    pub(crate) content_type: &'static str,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) share: OwnedSemaphorePermit,
-    pub(crate) is_partial: bool,
+    content_type: &'static str,
+    bytes: Bytes,
+    is_partial: bool,
 }
 
 /// Bytes with their share: the share goes where the last of the bytes goes.
@@ -88,9 +89,17 @@ impl AsRef<[u8]> for Shared {
 }
 
 impl Answer {
+    pub(crate) fn new(
+        content_type: &'static str,
+        bytes: Vec<u8>,
+        share: OwnedSemaphorePermit,
+        is_partial: bool,
+    ) -> Self {
+        Self { content_type, bytes: Bytes::from_owner(Shared { bytes, _share: share }), is_partial }
+    }
+
     pub(crate) fn into_response(self) -> Response<AnswerBody> {
-        let bytes = Bytes::from_owner(Shared { bytes: self.bytes, _share: self.share });
-        let mut response = with_headers(StatusCode::OK, self.content_type, bytes);
+        let mut response = with_headers(StatusCode::OK, self.content_type, self.bytes);
         if self.is_partial {
             let name = HeaderName::from_static(PARTIAL_HEADER);
             response.headers_mut().insert(name, HeaderValue::from_static("true"));
@@ -143,7 +152,7 @@ pub(crate) fn with_headers(
 }
 
 /// Why there is no answer, and what to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     message: String,

@@ -7,6 +7,7 @@ mod dump_endpoint;
 mod process_endpoint;
 mod query;
 mod routing;
+mod shared_answers;
 mod tasks_endpoint;
 
 use std::convert::Infallible;
@@ -19,6 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use backtrace_waker::{DumpFuture, TaskDump, TaskFilter};
 use bw_dump::Process;
+use bw_dump::contract::endpoints::TIMEOUT_MS;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -27,6 +29,7 @@ pub(crate) use self::answer::{AnswerBody, Refusal};
 #[cfg(feature = "axum")]
 pub use self::axum_router::router;
 pub(crate) use self::routing::respond;
+use self::shared_answers::SharedAnswers;
 use crate::settings::Settings;
 
 /// Whose tasks dumps compare with those that are traced.
@@ -54,6 +57,8 @@ pub(crate) struct Surface {
     tcp: Option<SocketAddr>,
     /// One for who takes a dump.
     turn: Arc<Semaphore>,
+    /// The dumps that are being taken or wait for their turn.
+    shared_answers: SharedAnswers,
     /// One for who makes a list of the tasks, so that lists need not wait for a dump.
     list_turn: Arc<Semaphore>,
     /// What answers may have in memory, in units.
@@ -79,6 +84,7 @@ impl Surface {
             agent_started_at,
             tcp,
             turn: Arc::new(Semaphore::new(1)),
+            shared_answers: SharedAnswers::default(),
             list_turn: Arc::new(Semaphore::new(1)),
             memory: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
         })
@@ -91,7 +97,10 @@ impl Surface {
     /// Waits at most this long until nobody else takes a dump.
     pub(crate) async fn turn(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Refusal> {
         acquire(&self.turn, 1, patience).await.ok_or_else(|| {
-            Refusal::busy("another dump is being taken; ask again, or with a longer timeout_ms")
+            Refusal::busy(format!(
+                "another dump is being taken, and did not end within {} ms; ask again, or with a longer {TIMEOUT_MS}",
+                patience.as_millis()
+            ))
         })
     }
 
@@ -180,7 +189,7 @@ impl Surface {
                 self.size_cap
             ))
         })?;
-        Ok(Answer { content_type, bytes, share, is_partial })
+        Ok(Answer::new(content_type, bytes, share, is_partial))
     }
 }
 

@@ -22,9 +22,11 @@ pub(crate) async fn respond(surface: &Arc<Surface>, method: &Method, uri: &Uri) 
     let answer = match endpoint {
         Endpoint::WithoutSlash => return to_page(),
         Endpoint::Page => return page(uri.query()).unwrap_or_else(Refusal::into_response),
-        Endpoint::Dump => dump_endpoint::dump(surface, uri.query()).await,
+        Endpoint::Dump => surface.shared_answers.get(uri, dump_endpoint::dump(surface, uri.query())).await,
         Endpoint::Tasks => tasks_endpoint::tasks(surface, uri.query()).await,
-        Endpoint::Task(id) => tasks_endpoint::task(surface, id, uri.query()).await,
+        Endpoint::Task(id) => {
+            surface.shared_answers.get(uri, tasks_endpoint::task(surface, id, uri.query())).await
+        }
         Endpoint::Process => process_endpoint::process(surface, uri.query()).await,
     };
     answer.map_or_else(Refusal::into_response, super::answer::Answer::into_response)

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, mpsc};
@@ -12,6 +12,17 @@ use crate::support::{Folder, PATIENCE};
 
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// For a test that cannot run here. Fails where the variable CI is set: there it runs, or somebody skips it by its name.
+#[track_caller]
+pub(crate) fn cannot_run(reason: &str) {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(
+        !is_ci,
+        "this test cannot run: {reason}; provide that, or skip the test by its name (-- --skip NAME)"
+    );
+    println!("skipped: {reason}");
 }
 
 /// This program, at that test of it.
@@ -141,6 +152,13 @@ impl Process {
     pub(crate) fn ends_well(&mut self) -> bool {
         drop(self.input.lock().unwrap().take());
         self.child.wait().unwrap().success()
+    }
+
+    /// Sends it that signal, and waits for its end. Returns the signal that ended it.
+    pub(crate) fn ends_by(&mut self, signal: rustix::process::Signal) -> Option<i32> {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, signal).unwrap();
+        self.child.wait().unwrap().signal()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -23,6 +23,8 @@ const EXAMPLES: &str = "\
 Examples:
   backtrace-waker dump 4711
       Tasks that wait alike, together; those that wait longest first.
+  backtrace-waker dump shop
+      The process of that name. If there are several, they are listed.
   backtrace-waker dump 4711 --filter name:conn,for:5m --full
       Every task with `conn` in its name that has been where it is for five minutes, and every frame.
   backtrace-waker dump 4711 -o before.dump --format raw
@@ -39,7 +41,7 @@ Examples:
 #[command(long_about = LONG_ABOUT)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Dump {
-    /// The number of a process, a raw dump file (`-` for stdin), the socket or the URL of an agent
+    /// The number or name of a process, a raw dump file (`-` for stdin), the socket or the URL of an agent
     target: Target,
 
     /// How to print it

@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::options::time_limits;
+use crate::output::command_line::joined;
 use crate::output::failure::Failure;
 use crate::output::truncated::truncated;
 use crate::output::{message, print};
@@ -33,7 +34,9 @@ Exit codes:
 const EXAMPLES: &str = "\
 Examples:
   backtrace-waker ps
-      A line for each process: number, user, start, tasks, program. Where one does not answer, why.
+      A line for each process: number, user, start, tasks, program with its arguments. Where one does not answer, why.
+  backtrace-waker ps shop
+      Those with `shop` in the path of their program or in their arguments.
   sudo backtrace-waker ps
       Those of all users.
   backtrace-waker ps --json | jq -r .processes[].pid
@@ -44,6 +47,9 @@ Examples:
 #[command(long_about = LONG_ABOUT)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Ps {
+    /// List only processes with this text in the path of their program or in an argument
+    filter: Option<String>,
+
     /// As JSON, on one line
     #[arg(long)]
     json: bool,
@@ -57,11 +63,24 @@ pub(super) struct Ps {
 const VERSION: u32 = 1;
 /// Characters of a cell that are printed: what is in it a process chose.
 const MOST_CHARS: usize = 300;
+/// Characters of a program with its arguments.
+const MOST_COMMAND_LINE: usize = 120;
 
 pub(super) fn run(arguments: &Ps) -> Result<ExitCode, Failure> {
-    let listed = all_agents::list(arguments.timeout)?;
+    let mut listed = all_agents::list(arguments.timeout)?;
+    let found = listed.len();
+    if let Some(filter) = &arguments.filter {
+        listed.retain(|listed| passes(listed, filter));
+    }
     print::to(None, |out| if arguments.json { json(&listed, out) } else { table(&listed, out) })?;
-    if listed.is_empty() && !arguments.json {
+    if let (Some(filter), 1.., true, false) = (&arguments.filter, found, listed.is_empty(), arguments.json) {
+        let processes = if found == 1 { "process" } else { "processes" };
+        message::note(&format_args!(
+            "none of {} {processes} has {:?} in its program or its arguments",
+            Count(found),
+            truncated(filter, MOST_CHARS)
+        ));
+    } else if listed.is_empty() && !arguments.json {
         message::note(
             &"no process has an agent that you may ask: add `bw_agent::start()?;` to its main; those of other users are \
               listed with sudo",
@@ -87,11 +106,12 @@ fn table(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
 
 fn row(listed: &Listed) -> [String; 5] {
     let unknown = || "-".to_owned();
-    let of_process = || listed.process.as_ref().and_then(Process::executable);
-    let program = of_process().map(|path| path.display().to_string());
     let description = listed.description.as_ref();
-    let program = program.or_else(|| description.ok()?.executable.clone());
-    let program = program.map_or_else(unknown, |program| cell(&program));
+    // With a program as long as it is: a path is of no use without its end.
+    let program = program(listed).map_or_else(unknown, |program| {
+        let most = MOST_COMMAND_LINE.max(program.chars().count()).min(MOST_CHARS);
+        truncated(&joined(&program, &arguments_of(listed)), most)
+    });
     [
         listed.process.as_ref().map_or_else(unknown, |process| process.pid().to_string()),
         listed
@@ -107,6 +127,22 @@ fn row(listed: &Listed) -> [String; 5] {
             Err(reason) => format!("{program}: {}", cell(reason)),
         },
     ]
+}
+
+/// The path of its program.
+fn program(listed: &Listed) -> Option<String> {
+    let of_process = listed.process.as_ref().and_then(Process::executable);
+    let description = || listed.description.as_ref().ok()?.executable.clone();
+    of_process.map(|path| path.display().to_string()).or_else(description)
+}
+
+fn arguments_of(listed: &Listed) -> Vec<String> {
+    listed.process.as_ref().and_then(Process::arguments).unwrap_or_default()
+}
+
+fn passes(listed: &Listed, filter: &str) -> bool {
+    program(listed).is_some_and(|program| program.contains(filter))
+        || arguments_of(listed).iter().any(|argument| argument.contains(filter))
 }
 
 fn cell(text: &str) -> String {
@@ -128,6 +164,7 @@ struct One<'a> {
     uid: Option<u32>,
     user: Option<String>,
     executable: Option<&'a str>,
+    arguments: Option<Vec<String>>,
     started_at: Option<String>,
     agent_started_at: Option<String>,
     package: Option<&'a str>,
@@ -146,6 +183,7 @@ fn json(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
             uid: listed.uid,
             user: listed.uid.and_then(users::known_name),
             executable: description.and_then(|it| it.executable.as_deref()),
+            arguments: listed.process.as_ref().and_then(Process::arguments),
             started_at: description.and_then(|it| it.started_at).map(rfc3339::milliseconds),
             agent_started_at: description.and_then(|it| it.agent_started_at).map(rfc3339::milliseconds),
             package: description.and_then(|it| it.package.as_deref()),

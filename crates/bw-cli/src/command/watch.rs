@@ -43,7 +43,7 @@ Examples:
 #[command(long_about = LONG_ABOUT)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Watch {
-    /// The number of a process, the socket or the URL of an agent
+    /// The number or name of a process, the socket or the URL of an agent
     target: Target,
 
     /// How often it is asked, such as 500ms, 5s or 1m

@@ -14,7 +14,7 @@ use super::url::Url;
 pub(crate) enum Target {
     /// The number of a process of this machine.
     Pid(u32),
-    /// A file or a socket: what is there tells.
+    /// A file or a socket: what is there tells. Where nothing is, the name of a process.
     Path(PathBuf),
     /// A raw dump file, whatever its name looks like.
     File(PathBuf),

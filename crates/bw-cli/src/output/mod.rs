@@ -1,5 +1,6 @@
 //! What is printed: dumps in every format, messages, progress.
 
+pub(crate) mod command_line;
 pub(crate) mod failure;
 pub(crate) mod flamegraph;
 pub(crate) mod format;

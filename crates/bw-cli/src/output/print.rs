@@ -1,6 +1,6 @@
 //! A snapshot in one of the forms.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
@@ -104,10 +104,14 @@ pub(crate) fn to(
 ) -> Result<bool, Failure> {
     let (printed, name) = match output {
         Some(path) => {
-            let file = File::create(path);
-            let file =
-                file.map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
-            (flushed(file, print), path.display().to_string())
+            let (file, is_new) = create(path)
+                .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+            let printed = flushed(file, print);
+            if printed.is_err() && is_new {
+                // Half a file looks like a whole one to whoever finds it.
+                let _ = fs::remove_file(path);
+            }
+            (printed, path.display().to_string())
         }
         None => (flushed(io::stdout().lock(), print), "to stdout".to_owned()),
     };
@@ -116,6 +120,14 @@ pub(crate) fn to(
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::new(format!("cannot write {name}: {error}"))),
+    }
+}
+
+/// Opens a file for writing, and empties it. Returns whether it was not there before.
+fn create(path: &Path) -> io::Result<(File, bool)> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((File::create(path)?, false)),
+        created => Ok((created?, true)),
     }
 }
 

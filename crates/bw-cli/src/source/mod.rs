@@ -57,7 +57,16 @@ impl Source {
             Target::Path(path) if is_socket(path) => {
                 Origin::Agent(Agent::at_socket(path, request.answer_timeout())?)
             }
-            Target::Path(path) | Target::File(path) => Origin::File(path.clone()),
+            Target::Path(path) => match absent(path) {
+                Some(error) => {
+                    let name = path.to_str().filter(|name| !name.contains('/'));
+                    let agent =
+                        name.map(|name| Agent::of_name(name, request.answer_timeout())).transpose()?;
+                    Origin::Agent(agent.flatten().ok_or_else(|| nothing_named(path, &error))?)
+                }
+                None => Origin::File(path.clone()),
+            },
+            Target::File(path) => Origin::File(path.clone()),
         };
         Ok(Self {
             origin,
@@ -155,6 +164,23 @@ impl Source {
         }
         sources
     }
+}
+
+/// Why there is nothing at a path. A link that leads nowhere is something.
+fn absent(path: &Path) -> Option<io::Error> {
+    path.symlink_metadata().err().filter(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// There is neither a file nor a process of that name.
+fn nothing_named(path: &Path, error: &io::Error) -> Failure {
+    let failure = no_file(path, error);
+    let text = path.to_string_lossy();
+    if text.contains(['/', ':']) || cfg!(not(unix)) {
+        return failure;
+    }
+    Failure::new(format!(
+        "{failure}; no process has this name either: `backtrace-waker ps` lists those that can be asked"
+    ))
 }
 
 /// A path that leads to an open file, wherever that is.

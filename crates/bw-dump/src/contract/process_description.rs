@@ -25,7 +25,7 @@ const FORMAT: &str = "backtrace-waker agent";
 /// | `started_at` | when it started, as RFC 3339 in UTC; to about 10 ms |
 /// | `tasks` | how many traced tasks there are |
 /// | `agent_started_at` | when the agent started; `null` of a router in a server of the program |
-/// | `tcp` | the address and the port on which the agent listens on TCP, such as `"127.0.0.1:6669"`; `null` if it does not |
+/// | `tcp` | the address and the port on which the agent listens on TCP, such as `"127.0.0.1:6060"`; `null` if it does not |
 ///
 /// Fields that are absent and fields that are `null` mean the same: not known, or does not apply. Readers ignore fields that they
 /// do not know. A reader must not trust what is in it: any program can answer.
@@ -143,14 +143,14 @@ mod tests {
         process.started_at = Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_789_990_000_120));
         let mut description = ProcessDescription::new(&process);
         description.tasks = Some(3);
-        description.tcp = Some(([127, 0, 0, 1], 6669).into());
+        description.tcp = Some(([127, 0, 0, 1], 6060).into());
         let json = description.to_json();
         assert_eq!(ProcessDescription::from_json(&json), Ok(description));
         assert_eq!(
             std::str::from_utf8(&json),
             Ok("{\"format\":\"backtrace-waker agent\",\"version\":1,\"package\":null,\"pid\":7,\
                 \"executable\":\"/srv/shop\",\"started_at\":\"2026-09-21T11:26:40.120Z\",\"tasks\":3,\
-                \"agent_started_at\":null,\"tcp\":\"127.0.0.1:6669\"}\n")
+                \"agent_started_at\":null,\"tcp\":\"127.0.0.1:6060\"}\n")
         );
     }
 

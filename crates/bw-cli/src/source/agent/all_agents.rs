@@ -12,7 +12,7 @@ use bw_dump::contract::{InvalidProcessDescription, ProcessDescription};
 use super::http::{self, Answer, Bounds, NoAnswer};
 use super::process::Process;
 use super::socket::{self, Peer};
-use super::{Agent, Place, is_not_halted, users};
+use super::{Agent, CONNECT, Place, is_not_halted, users};
 use crate::output::failure::Failure;
 
 /// So many are asked at once.
@@ -58,6 +58,24 @@ pub(crate) fn list(timeout: Duration) -> Result<Vec<Listed>, Failure> {
     }
     listed.sort_by_key(|it| (it.process.as_ref().map(Process::pid), it.socket.clone()));
     Ok(listed)
+}
+
+/// Finds the agents of processes that are named so, one for each process: the processes and their sockets. Connects to the sockets
+/// that this user may ask, and asks nothing.
+pub(super) fn of_name(name: &str) -> Vec<(Process, PathBuf)> {
+    let mut found: Vec<(Process, PathBuf)> = Vec::new();
+    for (socket, owner) in socket::all() {
+        let Ok((_, Peer { uid, pid: Some(pid) })) = socket::connect(&socket, http::deadline(CONNECT)) else {
+            continue;
+        };
+        let process = Process::new(pid);
+        let is_known = found.iter().any(|(known, _)| known.pid() == pid);
+        if uid == owner && !is_known && process.is_named(name) {
+            found.push((process, socket));
+        }
+    }
+    found.sort_by_key(|(process, _)| process.pid());
+    found
 }
 
 /// `None` where nobody listens any more.

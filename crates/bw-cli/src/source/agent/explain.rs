@@ -5,12 +5,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bw_dump::RawDumpError;
+use bw_dump::contract::endpoints::TIMEOUT_MS;
 use bw_dump::contract::environment::{self, parse_switch};
 
 use super::http::{Answer, NoAnswer};
 use super::process::Process;
 use super::{Agent, Place, socket, users};
+use crate::output::command_line::joined;
 use crate::output::failure::Failure;
+use crate::output::truncated::truncated;
 
 /// Bytes of an answer that are looked at for its first line.
 const MESSAGE_BYTES: usize = 1_000;
@@ -45,6 +48,29 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
          a port of its own, name that instead of {pid}"
     ))
 }
+
+/// How many processes of one name are listed.
+const MOST_LISTED: usize = 20;
+
+/// Several processes have the name that was given.
+pub(super) fn ambiguous<'a>(name: &str, processes: impl ExactSizeIterator<Item = &'a Process>) -> Failure {
+    let count = processes.len();
+    let mut listed: Vec<String> = processes.take(MOST_LISTED).map(command_line).collect();
+    if count > listed.len() {
+        listed.push(format!("and {} more", count - listed.len()));
+    }
+    Failure::new(format!("{count} processes are named {name}: {}; name one by its number", listed.join(", ")))
+}
+
+/// `4711 (/srv/shop --port 80)`.
+fn command_line(process: &Process) -> String {
+    let program = process.executable().map(|path| path.display().to_string()).unwrap_or_default();
+    let arguments = process.arguments().unwrap_or_default();
+    format!("{} ({})", process.pid(), truncated(&joined(&program, &arguments), MOST_COMMAND_LINE))
+}
+
+/// Characters of a command line in a message.
+const MOST_COMMAND_LINE: usize = 80;
 
 /// Whose it is, and who may ask it.
 fn belongs_to(uid: u32) -> String {
@@ -182,7 +208,8 @@ impl Agent {
             404 => Failure::new(
                 "has no agent there (404 Not Found): is the path right? It ends in front of /debug/async/",
             ),
-            503 => Failure::silent(format!("cannot answer now: {}", says())),
+            // The agent names its parameter, this command's user has an option.
+            503 => Failure::silent(format!("cannot answer now: {}", says().replace(TIMEOUT_MS, "--timeout"))),
             status @ 300..=399 => Failure::new(format!(
                 "answers {status}, with a redirection to {:?}, which is not followed: name that address, if it is \
                  the right one",

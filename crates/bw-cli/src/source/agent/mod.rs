@@ -68,6 +68,22 @@ impl Agent {
         Err(explain::no_agent(&process, denied.as_deref()))
     }
 
+    /// The agent of the process of this machine that is named so. `None` if no process is. Connects to every socket that this user may
+    /// ask, to learn whose it is.
+    pub(crate) fn of_name(name: &str, timeout: Duration) -> Result<Option<Self>, Failure> {
+        let mut found = all_agents::of_name(name);
+        if found.len() > 1 {
+            return Err(explain::ambiguous(name, found.iter().map(|(process, _)| process)));
+        }
+        if let Some((process, socket)) = found.pop() {
+            return Ok(Some(Self { place: Place::Socket(socket), token: None, process: Some(process) }));
+        }
+        // What is wrong with a process without an agent is said as of one that was named by its number.
+        let process =
+            Process::all().find(|process| process.pid() != std::process::id() && process.is_named(name));
+        process.map(|process| Self::of_process(process.pid(), timeout)).transpose()
+    }
+
     /// The agent at a socket. Nothing is asked yet.
     pub(crate) fn at_socket(path: &Path, timeout: Duration) -> Result<Self, Failure> {
         let mut agent = Self { place: Place::Socket(path.to_owned()), token: None, process: None };

@@ -100,6 +100,22 @@ impl Process {
         Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
     }
 
+    /// The arguments it was started with, or what it wrote in their place; without the name of the program. `None` where that is not to
+    /// be seen.
+    pub(crate) fn arguments(&self) -> Option<Vec<String>> {
+        let line = fs::read(self.folder.join("cmdline")).ok()?;
+        let line = line.strip_suffix(b"\0").unwrap_or(&line);
+        let arguments = line.split(|&byte| byte == 0).skip(1);
+        Some(arguments.map(|argument| String::from_utf8_lossy(argument).into_owned()).collect())
+    }
+
+    /// Whether the file it runs has this name, or it calls itself so: the kernel keeps 15 bytes of that.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let file = self.executable();
+        file.and_then(|file| file.file_name().map(|it| it == name)).unwrap_or(false)
+            || self.name().is_some_and(|own| !own.is_empty() && own == name)
+    }
+
     /// The file it runs, whatever became of it on disk: not to be read, but to be named, as it stays as long as this does.
     pub(crate) fn open_executable(&self) -> io::Result<File> {
         File::open(self.folder.join("exe"))
@@ -173,6 +189,10 @@ mod tests {
         assert_eq!(this.uid(), Some(nix::unistd::geteuid().as_raw()));
         assert_eq!(this.variable("CARGO_PKG_NAME").unwrap(), env!("CARGO_PKG_NAME"));
         assert_eq!(this.variable("CARGO_PKG"), None);
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        assert_eq!(this.arguments(), Some(arguments));
+        let file = std::env::current_exe().unwrap();
+        assert!(this.is_named(file.file_name().unwrap().to_str().unwrap()) && !this.is_named(""));
         assert_eq!(this.other_root(), None);
         assert!(Process::all().any(|process| process.pid() == this.pid()));
     }
@@ -182,6 +202,7 @@ mod tests {
         let nobody = Process::new(u32::MAX);
         assert!(!nobody.is_alive());
         assert_eq!((nobody.uid(), nobody.executable(), nobody.name()), (None, None, None));
+        assert!(nobody.arguments().is_none() && !nobody.is_named(""));
         assert!(nobody.open_executable().is_err() && nobody.other_root().is_none());
     }
 

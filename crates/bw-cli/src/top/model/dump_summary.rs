@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bw_core::{TaskId, TaskState};
-use bw_render::{Detail, DumpText, Paths, SpanStyle, StyledLine, StyledText, Text};
+use bw_render::{Brief, Detail, DumpText, Paths, SpanStyle, StyledLine, StyledText, Text};
 use ratatui::text::Line;
 
 use super::stuck::{Stuck, is_stuck, stuck};
@@ -196,10 +196,15 @@ impl DumpSummary {
             let key = key_of(first, &body, group.no_trace().is_some(), &places);
             let waits_at = match (&first.thread, group.no_trace()) {
                 (Some(thread), Some(_)) if is_stuck(first.state, first.in_state) => {
-                    format!("blocks or computes on {thread}")
+                    format!("{}blocks or computes on {thread}", spawned(&members, &tasks, &places))
                 }
-                (Some(thread), Some(_)) => format!("on {thread}"),
-                _ => settings.brief(&found, group).to_string(),
+                (Some(thread), Some(_)) => {
+                    format!("{}on {thread}", spawned(&members, &tasks, &places))
+                }
+                _ => match settings.brief(&found, group) {
+                    path @ Brief::Path { .. } => path.to_string(),
+                    reason => format!("{}{reason}", spawned(&members, &tasks, &places)),
+                },
             };
             groups.push(Group {
                 key,
@@ -313,6 +318,14 @@ impl Previous {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         count(now) - count(self.counts.get(&key).copied().unwrap_or(0))
     }
+}
+
+/// Where tasks were spawned, for a group of which no stack says more. Nothing if they were spawned at several places.
+fn spawned(members: &[u32], tasks: &[Task], places: &[String]) -> String {
+    let mut of_members = members.iter().map(|&at| tasks[at as usize].place);
+    let place = of_members.next().filter(|first| of_members.all(|place| place == *first));
+    let place = place.and_then(|place| places.get(place as usize));
+    place.map(|place| format!("spawned at {place}, ")).unwrap_or_default()
 }
 
 /// What is the same of a group in each summary.

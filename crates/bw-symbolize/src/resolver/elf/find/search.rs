@@ -54,6 +54,9 @@ pub(crate) struct Search<'a> {
     doubtful: Vec<Problem>,
     /// The module's own file was looked for and is not there. What it has nobody knows then.
     is_gone: bool,
+    /// The module's own file is there and is not used: it is of another build, or cannot be read. A problem says so, and whether the
+    /// file that was loaded had debug information nobody knows.
+    is_refused: bool,
 }
 
 impl<'a> Search<'a> {
@@ -65,7 +68,17 @@ impl<'a> Search<'a> {
         files: &'a dyn Files,
         problems: &'a mut Vec<Problem>,
     ) -> Self {
-        Self { module, open, place, sources, files, problems, doubtful: Vec::new(), is_gone: false }
+        Self {
+            module,
+            open,
+            place,
+            sources,
+            files,
+            problems,
+            doubtful: Vec::new(),
+            is_gone: false,
+            is_refused: false,
+        }
     }
 
     /// Looks everywhere, until debug information is found. Blocks on the disk, and on the network where a server
@@ -103,11 +116,11 @@ impl<'a> Search<'a> {
                 self.problems.append(&mut self.doubtful);
             }
             let (module, build_id) = (self.module.path.clone(), self.module.build_id.clone());
-            self.problems.push(if self.is_gone {
-                Problem::NoFile { module, build_id }
-            } else {
-                Problem::NoDebugInfo { module, build_id }
-            });
+            if self.is_gone {
+                self.problems.push(Problem::NoFile { module, build_id });
+            } else if !self.is_refused {
+                self.problems.push(Problem::NoDebugInfo { module, build_id });
+            }
         }
         found
     }
@@ -221,6 +234,7 @@ impl<'a> Search<'a> {
                 None
             }
             Err(error) => {
+                self.is_refused |= self.open == Some(file);
                 self.problems.push(Problem::Unreadable {
                     module: self.module.path.clone(),
                     file: file.to_owned(),
@@ -234,6 +248,7 @@ impl<'a> Search<'a> {
     /// Whether a file is of the build that was loaded: wrong names would be worse than none.
     fn check(&mut self, bytes: &FileBytes, file: &Path, is_meant: bool) -> bool {
         let module = self.module.path.clone();
+        let is_own = self.open == Some(file);
         let file = file.to_owned();
         let problem = match self.module.compare(bytes) {
             Match::Same => return true,
@@ -243,6 +258,7 @@ impl<'a> Search<'a> {
             Match::OtherBuild { wanted, found } => Problem::WrongBuildId { module, file, wanted, found },
             Match::OtherLayout => Problem::WrongLayout { module, file },
         };
+        self.is_refused |= is_own;
         if is_meant {
             self.problems.push(problem);
         } else {
@@ -424,6 +440,27 @@ mod tests {
         assert!(message.contains("/d/app.debug") && message.contains("/srv/app"), "{message}");
         assert!(message.contains(&"aa".repeat(20)) && message.contains(&"bb".repeat(20)), "{message}");
         assert!(problems[1].to_string().contains(&"aa".repeat(20)), "{problems:?}");
+    }
+
+    #[test]
+    fn a_replaced_program_is_said_to_be_one_and_not_to_lack_debug_information() {
+        if !has_build_id() {
+            return;
+        }
+        for (bytes, said) in [
+            (
+                library(OTHER, true),
+                "/srv/app is not the file that was loaded, which was replaced: its build id is bb",
+            ),
+            (b"no program".to_vec(), "/srv/app cannot be read: not an ELF file that can be read"),
+        ] {
+            let files = Memory { files: vec![("/srv/app".into(), bytes)], ..Memory::default() };
+            let (found, problems) = search(&SymbolSources::new(), &files);
+            assert!(!found.has_debug_info && problems.len() == 1, "{problems:?}");
+            let message = problems[0].to_string();
+            assert!(message.starts_with(said), "{message}");
+            assert_eq!(message.matches("/srv/app").count(), 1, "{message}");
+        }
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::process::Stdio;
 
-use crate::terminal::{Ended, Program, command, printed, run};
+use crate::terminal::{Ended, Program, command, operated, printed, run};
 
 /// The line of the program that has this in it, as it is printed: `operated.rs:LINE`.
 fn line_with(text: &str) -> String {
-    let source = include_str!("../programs/operated.rs");
+    let source = include_str!("../../examples/operated.rs");
     let lines: Vec<_> = source.lines().enumerate().filter(|(_, line)| line.contains(text)).collect();
     assert_eq!(lines.len(), 1, "{text}");
-    format!("tests/programs/operated.rs:{}:", lines[0].0 + 1)
+    format!("crates/bw-cli/examples/operated.rs:{}:", lines[0].0 + 1)
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn a_wedged_runtime_is_found_asked_and_its_culprit_named() {
 
     let listed = printed(&["ps"]);
     let own = listed.lines().find(|line| line.trim_start().starts_with(&format!("{pid} "))).expect(&listed);
-    assert!(own.ends_with(env!("CARGO_BIN_EXE_operated")) && own.contains("  4  "), "{listed}");
+    assert!(own.ends_with(operated().to_str().unwrap()) && own.contains("  4  "), "{listed}");
 
     let before = printed(&["dump", &pid]);
     assert!(before.starts_with("4 tasks: 4 suspended; "), "{before}");
@@ -53,6 +53,50 @@ fn a_wedged_runtime_is_found_asked_and_its_culprit_named() {
 
     program.order("release", "wedge done");
     assert!(printed(&["dump", &pid]).starts_with("4 tasks: 4 suspended; "));
+}
+
+#[test]
+fn six_dumps_of_one_process_at_once_all_succeed() {
+    let mut program = Program::start(|_| {});
+    let pid = program.pid();
+    program.order("wedge", "wedged");
+    // No task can answer, so each dump takes its whole timeout.
+    let dumps: Vec<_> = (0..6)
+        .map(|_| {
+            let mut dump = command(&["dump", &pid, "--timeout", "2s"]);
+            dump.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for dump in dumps {
+        let output = dump.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), &*err), (Some(0), ""));
+        assert!(String::from_utf8(output.stdout).unwrap().contains("\"culprit\""));
+    }
+}
+
+#[test]
+fn who_cannot_wait_for_another_dump_is_told_of_the_option() {
+    let mut program = Program::start(|_| {});
+    let pid = program.pid();
+    program.order("wedge", "wedged");
+    let mut long = command(&["dump", &pid, "--timeout", "1m"]);
+    let mut long = long.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Until the long one has its turn, this one gets one.
+    let err = loop {
+        let Ended { code, err, .. } = run(&["dump", &pid, "--timeout", "1ms", "--filter", "name:idle"]);
+        if code != 0 {
+            break err;
+        }
+    };
+    long.kill().unwrap();
+    long.wait().unwrap();
+    assert!(
+        err.contains(
+            "another dump is being taken, and did not end within 1 ms; ask again, or with a longer --timeout"
+        ),
+        "{err}"
+    );
 }
 
 #[test]

@@ -1,23 +1,31 @@
 //! Whose process it is, where its socket is, and what file it runs.
 
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::terminal::{Ended, Program, command, ended, printed, run};
+use crate::terminal::{Ended, Program, command, ended, operated, printed, run};
 
 /// Two users that own nothing here.
 const ALICE: u32 = 64_001;
 const BOB: u32 = 64_002;
 
-/// Only root can be somebody else.
+/// Only root can be another user. Without root, a test that needs it fails where the variable CI is set, and does nothing elsewhere.
 fn is_root() -> bool {
-    // SAFETY: it only returns a number.
-    let is_root = unsafe { libc::geteuid() } == 0;
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     if !is_root {
-        println!("skipped: needs root");
+        cannot_run("needs root");
     }
     is_root
+}
+
+/// Fails in CI: a test that cannot run there is skipped by its name, or it runs.
+#[track_caller]
+fn cannot_run(reason: &str) {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(!is_ci, "this test {reason}: provide that, or skip the test by its name (-- --skip NAME)");
+    println!("skipped: {reason}");
 }
 
 /// A folder with a short name, as sockets need, that is gone when the test is over.
@@ -61,7 +69,7 @@ fn the_file_that_runs_is_read_and_not_the_one_that_replaced_it() {
     let folder = folder("replaced");
     for (name, replacement) in [("replaced", Some("/bin/true")), ("deleted", None)] {
         let file = folder.join(name);
-        std::fs::copy(env!("CARGO_BIN_EXE_operated"), &file).unwrap();
+        std::fs::copy(operated(), &file).unwrap();
         let program = Program::start_file(&file, |_| {});
         std::fs::remove_file(&file).unwrap();
         if let Some(other) = replacement {
@@ -69,8 +77,84 @@ fn the_file_that_runs_is_read_and_not_the_one_that_replaced_it() {
         }
         let Ended { code, out, err } = run(&["dump", &program.pid(), "--strict"]);
         assert_eq!((code, &*err), (0, ""));
-        assert!(out.contains("async fn operated::waits_for_ever at tests/programs/operated.rs:"), "{out}");
+        assert!(
+            out.contains("async fn operated::waits_for_ever at crates/bw-cli/examples/operated.rs:"),
+            "{out}"
+        );
     }
+}
+
+#[test]
+fn a_process_is_found_by_its_name_and_several_of_one_name_are_listed() {
+    let folder = folder("by-name");
+    // Longer than what the kernel keeps of a name.
+    let name = format!("operator-by-name-{}", std::process::id());
+    let file = folder.join(&name);
+    std::fs::copy(operated(), &file).unwrap();
+    let start = |arguments: &[&str]| {
+        Program::start_file(&file, |command| {
+            command.args(arguments);
+        })
+    };
+    let first = start(&["--port", "80"]);
+    assert!(printed(&["dump", &name]).contains("waits_for_ever"));
+    assert!(printed(&["tree", &name]).contains("waits_for_ever"));
+
+    let second = start(&["two words", "\u{1b}[31m"]);
+    let mut pids = [&first, &second].map(|program| program.pid().parse::<u32>().unwrap());
+    pids.sort_unstable();
+    let Ended { code, out, err } = run(&["dump", &name]);
+    assert_eq!((code, &*out), (1, ""));
+    assert!(
+        err.starts_with(&format!("backtrace-waker: error: 2 processes are named {name}: {} (", pids[0])),
+        "{err}"
+    );
+    assert!(err.contains(&format!("), {} (", pids[1])), "{err}");
+    assert!(err.ends_with("); name one by its number\n"), "{err}");
+
+    let Ended { code, err, .. } = run(&["dump", "nobody_has_this_name"]);
+    assert!(code == 1 && err.contains("nobody_has_this_name: No such file or directory"), "{err}");
+    assert!(err.contains("no process has this name either: `backtrace-waker ps` lists"), "{err}");
+
+    // A process that is there and has no agent is not said to be missing.
+    let sleeper = format!("operator-sleeper-{}", std::process::id());
+    let file = folder.join(&sleeper);
+    std::fs::copy("/bin/sleep", &file).unwrap();
+    let mut child = Command::new(&file).arg("600").stdout(std::process::Stdio::null()).spawn().unwrap();
+    let Ended { code, err, .. } = run(&["dump", &sleeper]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(code == 1 && err.contains(&format!("process {} (", child.id())), "{err}");
+    assert!(err.contains("has no agent that can be found"), "{err}");
+}
+
+#[test]
+fn ps_prints_arguments_escaped_and_cut_and_only_what_passes() {
+    let long = "x".repeat(1_000);
+    let marked = format!("mark-{}", std::process::id());
+    let program = Program::start(|command| {
+        command.args([&*marked, "two words", "", "\u{1b}[31m", &long]);
+    });
+    let other = Program::start(|_| {});
+    let pid = program.pid();
+    let listed = printed(&["ps", &marked]);
+    let rows: Vec<&str> = listed.lines().skip(1).collect();
+    assert!(rows.len() == 1 && rows[0].trim_start().starts_with(&format!("{pid} ")), "{listed}");
+    let shown = format!("{} {marked} 'two words' '' \\u{{1b}}[31m ", operated().display());
+    assert!(rows[0].contains(&shown[..shown.len().min(110)]), "{listed}");
+    assert!(rows[0].ends_with('…') && rows[0].len() < 250 && !listed.contains('\u{1b}'), "{listed}");
+    // By the path of the program, both.
+    let both = printed(&["ps", operated().to_str().unwrap()]);
+    for pid in [pid, other.pid()] {
+        assert!(both.lines().any(|line| line.trim_start().starts_with(&format!("{pid} "))), "{both}");
+    }
+    let json = printed(&["ps", &marked, "--json"]);
+    assert_eq!(json.matches("\"socket\"").count(), 1, "{json}");
+    let arguments = format!("\"arguments\":[\"{marked}\",\"two words\",\"\",\"\\u001b[31m\",\"{long}\"]");
+    assert!(json.contains(&arguments), "{json}");
+    let Ended { code, out, err } = run(&["ps", "no such argument"]);
+    assert_eq!((code, &*out), (0, ""));
+    assert!(err.contains("has \"no such argument\" in its program or its arguments"), "{err}");
 }
 
 /// Whether every thread of a process has been stopped, which each is for itself.
@@ -120,7 +204,7 @@ fn processes_of_other_users_are_for_them_and_for_root() {
         open_to_all(&to);
         to
     };
-    let file = copied(Path::new(env!("CARGO_BIN_EXE_operated")), "operated");
+    let file = copied(&operated(), "operated");
     let binary = copied(Path::new(command(&[]).get_program()), "backtrace-waker");
     let program = Program::start_file(&file, |command| {
         command.uid(ALICE).gid(ALICE).current_dir("/");
@@ -186,12 +270,12 @@ fn a_process_in_a_container_is_found_through_its_root() {
     // Opened before: it may itself lie below what is hidden then.
     let inside = format!(
         "exec 3<'{}' && mount -t tmpfs none /tmp && cat <&3 >/tmp/operated && chmod 755 /tmp/operated && exec /tmp/operated 3<&-",
-        env!("CARGO_BIN_EXE_operated")
+        operated().display()
     );
     let can_unshare =
         Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
     if !can_unshare {
-        println!("skipped: needs mount namespaces");
+        cannot_run("needs mount namespaces");
         return;
     }
     let program = Program::start_file(Path::new("unshare"), |command| {
@@ -200,7 +284,10 @@ fn a_process_in_a_container_is_found_through_its_root() {
     let pid = program.pid();
     let Ended { code, out, err } = run(&["dump", &pid, "--strict"]);
     assert_eq!((code, &*err), (0, ""));
-    assert!(out.contains("async fn operated::waits_for_ever at tests/programs/operated.rs:"), "{out}");
+    assert!(
+        out.contains("async fn operated::waits_for_ever at crates/bw-cli/examples/operated.rs:"),
+        "{out}"
+    );
     let listed = printed(&["ps"]);
     assert!(listed.lines().any(|line| line.trim_start().starts_with(&format!("{pid} "))), "{listed}");
 }

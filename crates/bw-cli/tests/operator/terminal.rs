@@ -3,23 +3,13 @@
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
 
-/// The command, built as it is now: it is in no package that this one may depend on.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "backtrace-waker-cli", "--message-format", "json"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(cargo.status.success());
-        let messages = String::from_utf8(cargo.stdout).unwrap();
-        let (_, after) = messages.rsplit_once("\"executable\":\"").expect("one binary was built");
-        after.split_once('"').unwrap().0.into()
-    })
+/// The file of the program that is asked: the example `operated`, which cargo builds with the tests of this package. A command line
+/// that names this test target alone does not build it.
+pub(crate) fn operated() -> PathBuf {
+    let file = Path::new(env!("CARGO_BIN_EXE_backtrace-waker")).with_file_name("examples").join("operated");
+    assert!(file.exists(), "{} is missing: run cargo build --example operated", file.display());
+    file
 }
 
 /// What the command printed, and how it ended.
@@ -32,11 +22,11 @@ pub(crate) struct Ended {
 
 /// The command with these arguments, in the folder of the workspace.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_backtrace-waker"));
     command
         .args(arguments)
         .stdin(Stdio::null())
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap());
     for variable in ["DEBUGINFOD_URLS", "BACKTRACE_WAKER_TOKEN", "XDG_RUNTIME_DIR"] {
         command.env_remove(variable);
     }
@@ -71,7 +61,7 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it, and waits until it is ready.
     pub(crate) fn start(change: impl FnOnce(&mut Command)) -> Self {
-        Self::start_file(Path::new(env!("CARGO_BIN_EXE_operated")), change)
+        Self::start_file(&operated(), change)
     }
 
     pub(crate) fn start_file(file: &Path, change: impl FnOnce(&mut Command)) -> Self {
