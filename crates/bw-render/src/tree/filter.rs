@@ -1,13 +1,11 @@
 //! What a person wants to see of a tree, and what is left out.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use bw_symbolize::Location;
-
 use crate::tree::frame_class::{Class, CratesWithSource};
-use crate::tree::{Marks, Node, Place, Tree};
+use crate::tree::siblings::merge_equals;
+use crate::tree::{Marks, Node, Tree};
 
 /// How much of a trace to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -81,11 +79,10 @@ pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
         tree.nodes.len() + tree.hidden.total(),
         "every node is shown or counted"
     );
-    let (contracted, folded) = match detail {
+    merge_equals(match detail {
         Detail::User => fold_yields(contracted, &crates),
-        Detail::Library | Detail::Full => (contracted, Vec::new()),
-    };
-    merge_equals(contracted, &folded)
+        Detail::Library | Detail::Full => contracted,
+    })
 }
 
 /// Which nodes [`Detail::User`] shows.
@@ -229,10 +226,10 @@ impl Marks {
 
 /// A library's function that stored the waker, and at another of its lines woke it, is one wait that says so: a
 /// `FuturesUnordered` does that when it has polled all its children, which being asked makes it do. The other line is counted as
-/// hidden. Tells which nodes are gone.
-fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> (Tree, Vec<bool>) {
+/// hidden, and no node has it as a child any more.
+fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> Tree {
     if !tree.nodes.iter().any(|node| node.marks.is_yield) {
-        return (tree, Vec::new());
+        return tree;
     }
     let is_leaf = |node: &Node| node.children.is_empty() && !Class::of_node(node, crates).is_users();
     let leaves = tree.nodes.iter().enumerate().filter(|(_, node)| is_leaf(node));
@@ -263,116 +260,5 @@ fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> (Tree, Vec<bool
         }
         tree.roots.retain(|&root| !gone[root]);
     }
-    (tree, gone)
-}
-
-/// Makes siblings one that look alike, with everything below them. Leaves out those that are gone, which nobody has as a child.
-fn merge_equals(mut tree: Tree, gone: &[bool]) -> Tree {
-    /// What makes two subtrees look alike: what is printed of the node, and the same for the callees, in order.
-    #[derive(PartialEq, Eq, Hash)]
-    struct SubtreeKey<'a> {
-        name: Option<&'a str>,
-        location: Option<&'a Location>,
-        /// Only where it is printed instead of a name.
-        place: Option<&'a Place>,
-        marks: Marks,
-        /// Their kinds, and how many there are.
-        callees: Vec<(usize, usize)>,
-    }
-    let mut known: HashMap<SubtreeKey<'_>, usize> = HashMap::new();
-    let mut kinds = vec![0; tree.nodes.len()];
-    let mut twins = Twins::new(&tree);
-    for (tally, &gone) in twins.tallies.iter_mut().zip(gone) {
-        tally.gone = gone;
-    }
-    // From the leaves up; children stand after their parents.
-    for (at, node) in tree.nodes.iter().enumerate().rev() {
-        twins.kept[at] = twins.merge(&node.children, &kinds);
-        let name = node.frame.function.as_ref().map(|function| &*function.name);
-        let place = name.is_none().then_some(&node.place);
-        let location = node.frame.location.as_ref();
-        let callees =
-            twins.kept[at].iter().map(|&child| (kinds[child], twins.tallies[child].count)).collect();
-        let next = known.len();
-        // That one of several alike woke itself makes no difference.
-        let marks = Marks { also_yields: false, ..node.marks };
-        kinds[at] = *known.entry(SubtreeKey { name, location, place, marks, callees }).or_insert(next);
-    }
-    drop(known);
-    let roots = std::mem::take(&mut tree.roots);
-    twins.merge(&roots, &kinds);
-    let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
-    let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
-    for (node, tally) in tree.nodes.into_iter().zip(twins.tallies) {
-        let Tally { ends, waits, count, entered, also_yields, gone } = tally;
-        let parent = node.parent.map(|parent| indices[parent]);
-        // Below a twin everything is gone too.
-        if gone || parent == Some(None) {
-            indices.push(None);
-            continue;
-        }
-        let parent = parent.flatten();
-        let marks = Marks { also_yields, ..node.marks };
-        let node = Node { parent, children: Vec::new(), ends, waits, count, entered, marks, ..node };
-        indices.push(Some(merged.push(node, parent)));
-    }
-    merged
-}
-
-/// What the nodes of a tree add up to, while twins become one.
-struct Twins {
-    tallies: Vec<Tally>,
-    /// The children that are left of each node. Those of twins correspond.
-    kept: Vec<Vec<usize>>,
-}
-
-struct Tally {
-    ends: usize,
-    waits: usize,
-    count: usize,
-    entered: Vec<usize>,
-    also_yields: bool,
-    gone: bool,
-}
-
-impl Twins {
-    fn new(tree: &Tree) -> Self {
-        let tally = |node: &Node| {
-            let Node { ends, waits, count, ref entered, .. } = *node;
-            let (entered, also_yields) = (entered.clone(), node.marks.also_yields);
-            Tally { ends, waits, count, entered, also_yields, gone: false }
-        };
-        Self { tallies: tree.nodes.iter().map(tally).collect(), kept: vec![Vec::new(); tree.nodes.len()] }
-    }
-
-    /// Makes those one that look alike, and returns which are left.
-    fn merge(&mut self, siblings: &[usize], kinds: &[usize]) -> Vec<usize> {
-        let mut first: HashMap<usize, usize> = HashMap::new();
-        let mut kept = Vec::new();
-        for &sibling in siblings {
-            match first.entry(kinds[sibling]) {
-                Entry::Occupied(twin) => self.absorb(*twin.get(), sibling),
-                Entry::Vacant(vacant) => {
-                    vacant.insert(sibling);
-                    kept.push(sibling);
-                }
-            }
-        }
-        kept
-    }
-
-    /// Adds a twin, and all below it, to another. Each node goes once at most, so this is linear in all.
-    fn absorb(&mut self, into: usize, twin: usize) {
-        self.tallies[into].count += self.tallies[twin].count;
-        self.tallies[twin].gone = true;
-        let mut pairs = vec![(into, twin)];
-        while let Some((into, twin)) = pairs.pop() {
-            self.tallies[into].ends += self.tallies[twin].ends;
-            self.tallies[into].waits = self.tallies[into].waits.max(self.tallies[twin].waits);
-            let entered = std::mem::take(&mut self.tallies[twin].entered);
-            self.tallies[into].entered.extend(entered);
-            self.tallies[into].also_yields |= self.tallies[twin].also_yields;
-            pairs.extend(self.kept[into].iter().copied().zip(self.kept[twin].iter().copied()));
-        }
-    }
+    tree
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod filter;
 pub(crate) mod frame_class;
+mod siblings;
 pub(crate) mod source_origin;
 
 use std::collections::HashMap;
@@ -23,8 +24,10 @@ use self::frame_class::Class;
 ///
 /// # Order
 ///
-/// Parents before children. Siblings are ordered by where their code is (module, then offset), never by the order in which
-/// they were recorded: `tokio::join!` begins with another branch at each poll. The task's root comes before others.
+/// Parents before children, and the task's root before others. Siblings never stand in the order in which they were recorded:
+/// `tokio::join!` begins with another branch at each poll. In the whole tree they are ordered by where their code is (module,
+/// then offset), in a [filtered](Self::filtered) one by what they are: the program's functions first, each by file, line,
+/// column and name. So the order does not depend on where the optimizer put the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     pub(crate) nodes: Vec<Node>,
