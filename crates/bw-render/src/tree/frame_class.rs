@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use bw_symbolize::Frame;
 
 use crate::tree::Node;
+use crate::tree::forwarding::{is_forwarding, type_and_trait};
 use crate::tree::source_origin::SourceOrigin;
 
 /// Whose a function is.
@@ -51,6 +52,9 @@ const GLUE: &[&str] = &[
     "futures_util::async_await::",
     "futures_util::stream::stream::next::",
     "futures_util::stream::stream::StreamExt::poll_next_unpin",
+    "futures_util::sink::SinkExt::",
+    "futures_util::sink::feed::",
+    "tokio_util::sync::reusable_box::",
 ];
 
 /// Futures of libraries that wait for what they were given.
@@ -59,12 +63,14 @@ const COMBINATORS: &[&str] = &[
     "tokio::task::local::RunUntil",
     "tokio::task::task_local::TaskLocalFuture",
     "tokio_util::sync::cancellation_token::RunUntil",
-    "tracing::instrument::Instrumented",
     "futures_util::future::",
     "futures_util::stream::",
     "futures_lite::future::",
     "futures_lite::stream::",
     "tokio_stream::",
+    "tower::timeout::",
+    "tower::util::",
+    "http_body_util::combinators::",
 ];
 
 /// What functions of the standard library are glue, by a part of their path.
@@ -158,6 +164,10 @@ impl Class {
         }
         // What `catch_unwind` compiles to; it has no crate and no file.
         if path == "__rust_try" {
+            return Self::Glue;
+        }
+        // `impl Stream for Pin<P>` of futures-core stands between, as that of `Future` of core does. The program's own may do more.
+        if origin != Some(SourceOrigin::Program) && is_forwarding(path) {
             return Self::Glue;
         }
         if STD_CRATES.contains(&owner) && matches!(origin, None | Some(SourceOrigin::Std { .. })) {
@@ -265,20 +275,7 @@ pub(crate) fn crate_of(path: &str) -> Option<&str> {
 
 /// The crate of the trait in `<Type as Trait>::method`.
 fn trait_owner(path: &str) -> Option<&str> {
-    let inside = path.strip_prefix('<')?;
-    let mut depth = 0_usize;
-    let at = inside.bytes().enumerate().find_map(|(at, byte)| {
-        match byte {
-            b'<' => depth += 1,
-            // `->` closes nothing.
-            b'>' if at > 0 && inside.as_bytes()[at - 1] == b'-' => {}
-            b'>' => depth = depth.saturating_sub(1),
-            b' ' if depth == 0 && inside[at..].starts_with(" as ") => return Some(at + 4),
-            _ => {}
-        }
-        None
-    })?;
-    first_segment(&inside[at..])
+    first_segment(type_and_trait(path)?.1)
 }
 
 /// The first segment of a path, past whatever a type may begin with. `None` for a generic parameter or a primitive.
@@ -393,6 +390,19 @@ mod tests {
             class("<F as core::future::into_future::IntoFuture>::into_future", Some(CORE)),
             Class::Glue
         );
+    }
+
+    #[test]
+    fn a_boxed_stream_does_not_hide_what_is_awaited() {
+        let pin = "<core::pin::Pin<P> as futures_core::stream::Stream>::poll_next";
+        let receiver = "<futures_channel::mpsc::Receiver<T> as futures_core::stream::Stream>::poll_next";
+        let file = |package: &str| format!("/x/registry/src/index-0123/{package}-0.3.34/src/x.rs");
+        for files in [(Some(&*file("futures-core")), Some(&*file("futures-channel"))), (None, None)] {
+            assert_eq!(class(pin, files.0), Class::Glue);
+            assert_eq!(class(receiver, files.1), Class::Library);
+        }
+        // The program's own may do more than pass on.
+        assert_eq!(class("<alloc::boxed::Box<S> as app::Service>::call", Some(MINE)), Class::User);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The tree of frames: every stack of a trace, merged from the root.
 
 pub(crate) mod filter;
+pub(crate) mod forwarding;
 pub(crate) mod frame_class;
 mod siblings;
 pub(crate) mod source_origin;
