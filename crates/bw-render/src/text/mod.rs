@@ -46,6 +46,8 @@ pub struct Text {
     /// For trees of tasks that were all asked. A `FuturesUnordered` whose children were asked wakes itself: that it did says
     /// nothing then, and depends on who was asked first. So it is not told, and only counted as hidden.
     is_of_dump: bool,
+    /// For trees of tasks whose children are traced, if they are polled with other wakers.
+    children_are_traced: bool,
 }
 
 /// What the branches are drawn with.
@@ -72,6 +74,7 @@ impl Default for Text {
             paths: Paths::default(),
             footer: true,
             is_of_dump: false,
+            children_are_traced: false,
         }
     }
 }
@@ -145,6 +148,11 @@ impl Text {
     pub(crate) fn of_dump(mut self) -> Self {
         (self.is_of_dump, self.footer) = (true, false);
         self
+    }
+
+    /// Returns the same for trees of tasks that have traced children: nobody is told to wrap them.
+    pub(crate) fn with_traced_children(&self, has_them: bool) -> Self {
+        Self { children_are_traced: has_them, ..self.clone() }
     }
 
     /// Returns a source path as trees are printed with it.

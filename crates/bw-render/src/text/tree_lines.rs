@@ -17,6 +17,12 @@ const INDENTED_LEVELS: usize = 100;
 pub(crate) const NO_STACK: &str =
     "no stack: the future returned Pending without cloning its waker, so nothing it was handed can wake it";
 
+/// Said of where a task would go on, instead of what it had asked for.
+pub(crate) const BUDGET_SPENT: &str = "runnable: its budget is spent";
+
+/// Said of where a trace ends because its children are polled with other wakers.
+pub(crate) const SUB_EXECUTOR: &str = "polls its children with its own waker; wrap them to see them";
+
 /// Some lines of a tree.
 pub(crate) struct Piece {
     pub(crate) lines: StyledText,
@@ -145,7 +151,7 @@ impl Text {
                 });
                 lengths.push(prefix.len());
             }
-            self.write_node(out, node)?;
+            self.write_node(out, node, with_children.contains(&at))?;
             let depth = depth + 1;
             let mut is_last = true;
             if with_children.contains(&at) {
@@ -160,7 +166,7 @@ impl Text {
         Ok(())
     }
 
-    fn write_node(&self, out: &mut impl StyledWrite, node: &Node) -> fmt::Result {
+    fn write_node(&self, out: &mut impl StyledWrite, node: &Node, has_tasks_below: bool) -> fmt::Result {
         let (node, ellipsis) = (self.shown_node(node), self.ellipsis());
         out.styled(SpanStyle::Function, format_args!("{}", node.name.escaped(ellipsis)))?;
         if node.count > 1 {
@@ -181,6 +187,8 @@ impl Text {
         for (mark, text) in [
             (node.marks.is_yield, "woke itself"),
             (node.marks.also_yields, "and woke itself"),
+            (node.marks.budget_spent, BUDGET_SPENT),
+            (node.marks.sub_executor && !has_tasks_below, SUB_EXECUTOR),
             (node.marks.blocked, "blocks its thread"),
             (node.marks.foreign, "on another thread"),
             (node.marks.truncated, "callers missing: the walk ended before the root"),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::tree::endings::{Endings, is_shown_around};
 use crate::tree::frame_class::{Class, CratesWithSource};
 use crate::tree::siblings::merge_equals;
 use crate::tree::{Marks, Node, Tree};
@@ -66,14 +67,15 @@ impl Hidden {
 pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
     let crates = CratesWithSource::of(tree.nodes.iter().map(|node| &node.frame));
     let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of_node(node, &crates)).collect();
+    let endings = Endings::of(tree, &classes);
     let visible = match detail {
         Detail::Full => vec![true; classes.len()],
         Detail::Library => {
             ensure_something(tree, classes.iter().map(|class| class.is_shown_with_libraries()).collect())
         }
-        Detail::User => ensure_something(tree, for_users(tree, &classes)),
+        Detail::User => ensure_something(tree, for_users(tree, &classes, &endings)),
     };
-    let contracted = contract(tree, &classes, &visible);
+    let contracted = contract(tree, &classes, &visible, detail, &endings);
     debug_assert_eq!(
         contracted.nodes.len() + contracted.hidden.total(),
         tree.nodes.len() + tree.hidden.total(),
@@ -86,7 +88,7 @@ pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
 }
 
 /// Which nodes [`Detail::User`] shows.
-fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
+fn for_users(tree: &Tree, classes: &[Class], endings: &Endings) -> Vec<bool> {
     let blocks = tree.nodes.iter().any(|node| node.marks.blocked);
     // What a thread blocks in is the standard library's, and says as much as what a task waits in: a lock, a channel, a sleep.
     let is_library = |class| class == Class::Library || (class == Class::Std && blocks);
@@ -109,11 +111,18 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
     let mut visible = Vec::with_capacity(classes.len());
     for (at, node) in tree.nodes.iter().enumerate() {
         let mut way = node.parent.map_or(Above::default(), |parent| above[parent]);
+        // What the task does not wait for, or does besides.
+        let is_aside = endings.stands_for[at].is_some() || (way.user && endings.budget_spent[at]);
         visible.push(match classes[at] {
+            class if class.is_users() && endings.repeated[at] => {
+                way = Above { user: true, library: false };
+                false
+            }
             class if class.is_users() => {
                 way = Above { user: true, library: false };
                 true
             }
+            _ if is_aside => false,
             // What the program waits in; or, of a path without the program, where it begins and what it waits in.
             class if is_library(class) => {
                 let first = !way.library;
@@ -122,6 +131,7 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
                 way.library |= shown;
                 shown
             }
+            Class::Combinator if is_shown_around(node) => way.user && (leads_to_user[at] || !way.library),
             Class::Combinator => !leads_to_user[at] && way.user && !way.library,
             _ => false,
         });
@@ -144,7 +154,7 @@ fn ensure_something(tree: &Tree, mut visible: Vec<bool>) -> Vec<bool> {
 }
 
 /// Takes hidden nodes out; their children go to the nearest visible ancestor.
-fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
+fn contract(tree: &Tree, classes: &[Class], visible: &[bool], detail: Detail, endings: &Endings) -> Tree {
     /// What an old node is in the new tree.
     #[derive(Clone, Copy)]
     struct Successor {
@@ -166,12 +176,17 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
     let mut was_leaf = Vec::new();
     // Of the stacks that end at a node, those that wait to be woken.
     let mut waiting: Vec<usize> = Vec::new();
+    // Stacks that count at another node than where they are, by index in the old tree.
+    let mut moved: Vec<(usize, usize)> = Vec::new();
+    // Everything says itself what it is where everything is shown.
+    let is_marked = |marks: &[bool], at: usize| detail != Detail::Full && marks[at];
     for (at, node) in tree.nodes.iter().enumerate() {
         let above = node.parent.map_or(none, |parent| successors[parent]);
         let is_hook = classes[at] == Class::Hook;
         let is_inside = above.is_inside || !is_hook;
         if visible[at] {
-            let marks = node.marks.or(above.marks);
+            let mut marks = node.marks.or(above.marks);
+            marks.sub_executor |= is_marked(&endings.sub_executor, at);
             let count = node.count * above.count;
             was_leaf.push(node.children.is_empty());
             waiting.push(if node.marks.is_yield { 0 } else { node.ends });
@@ -187,6 +202,10 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
         let entered = if is_hook && above.is_inside { Some(node.place.address) } else { above.entered };
         let successor = Successor { count, entered, is_inside, ..above };
         match above.node {
+            Some(_) if detail == Detail::User && endings.stands_for[at].is_some() => {
+                moved.extend(endings.stands_for[at].map(|other| (other, node.ends)));
+                successors.push(successor);
+            }
             // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
             Some(parent) => {
                 waiting[parent] += if node.marks.is_yield { 0 } else { node.ends };
@@ -196,6 +215,8 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
                 parent.marks.is_yield |= node.marks.is_yield;
                 parent.marks.blocked |= node.marks.blocked;
                 parent.marks.also_yields |= node.marks.also_yields;
+                parent.marks.budget_spent |= node.marks.budget_spent || is_marked(&endings.budget_spent, at);
+                parent.marks.sub_executor |= node.marks.sub_executor || is_marked(&endings.sub_executor, at);
                 successors.push(successor);
             }
             None => successors.push(Successor { marks: node.marks.or(above.marks), ..successor }),
@@ -209,6 +230,17 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
             node.count *= node.waits.max(1);
         }
     }
+    for (at, ends) in moved {
+        if let Some(at) = successors[at].node {
+            new.nodes[at].ends += ends;
+        }
+    }
+    // Of several sub-executors of which each is the inside of the one above, the innermost says it.
+    for at in (0..new.nodes.len()).rev() {
+        let node = &new.nodes[at];
+        let is_above = node.children.iter().any(|&child| new.nodes[child].marks.sub_executor);
+        new.nodes[at].marks.sub_executor &= !is_above;
+    }
     new
 }
 
@@ -220,6 +252,8 @@ impl Marks {
             is_yield: self.is_yield || other.is_yield,
             blocked: self.blocked || other.blocked,
             also_yields: self.also_yields || other.also_yields,
+            budget_spent: self.budget_spent || other.budget_spent,
+            sub_executor: self.sub_executor || other.sub_executor,
         }
     }
 }

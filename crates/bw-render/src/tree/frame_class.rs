@@ -42,6 +42,8 @@ const GLUE: &[&str] = &[
     "tokio::future::poll_fn::",
     "tokio::future::try_join::",
     "tokio::task::coop::",
+    "event_listener_strategy::",
+    "tokio::time::timeout::poll_delay",
     "tokio::macros::",
     "futures_util::future::maybe_done::",
     "futures_util::future::try_maybe_done::",
@@ -182,6 +184,8 @@ impl Class {
         };
         match origin {
             Some(SourceOrigin::Std { .. }) => Self::Glue,
+            // What its macro makes of a future of async-channel or async-lock, in front of that of which it is made.
+            Some(SourceOrigin::Dependency { package: Some("event-listener-strategy"), .. }) => Self::Glue,
             Some(
                 SourceOrigin::Dependency { package: Some(package), .. } | SourceOrigin::Vendored { package },
             ) if inside_macro(package) => Self::Glue,
@@ -255,7 +259,12 @@ fn is_wakers_own(path: &str) -> bool {
     })
 }
 
-fn starts_with_path(path: &str, prefix: &str) -> bool {
+/// Whether a function is the poll of tokio's `timeout`.
+pub(crate) fn is_timeout(path: &str) -> bool {
+    starts_with_path(path, "tokio::time::timeout::Timeout<") && path.ends_with("Future>::poll")
+}
+
+pub(crate) fn starts_with_path(path: &str, prefix: &str) -> bool {
     path.trim_start_matches(['<', '&', '*', '(', '[']).starts_with(prefix)
 }
 
@@ -403,6 +412,15 @@ mod tests {
         }
         // The program's own may do more than pass on.
         assert_eq!(class("<alloc::boxed::Box<S> as app::Service>::call", Some(MINE)), Class::User);
+    }
+
+    #[test]
+    fn the_macro_of_event_listener_strategy_does_not_stand_in_for_async_channel() {
+        let file = |package: &str| format!("/x/registry/src/index-0123/{package}/src/lib.rs");
+        let made = "<async_channel::Recv<T> as core::future::future::Future>::poll";
+        let own = "<async_channel::RecvInner<T> as event_listener_strategy::EventListenerFuture>::poll_with_strategy";
+        assert_eq!(class(made, Some(&file("event-listener-strategy-0.5.4"))), Class::Glue);
+        assert_eq!(class(own, Some(&file("async-channel-2.5.0"))), Class::Library);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The tree of frames: every stack of a trace, merged from the root.
 
+mod endings;
 pub(crate) mod filter;
 pub(crate) mod forwarding;
 pub(crate) mod frame_class;
@@ -82,6 +83,12 @@ pub struct Marks {
     /// elsewhere in the same function of a library, or in one of several leaves that it stands for. Only in a
     /// [filtered](Tree::filtered) tree.
     pub also_yields: bool,
+    /// Where the task would go on if it had not been running for so long: its budget in tokio is spent, and it will be polled
+    /// again at once. Only in a [filtered](Tree::filtered) tree.
+    pub budget_spent: bool,
+    /// A leaf that polls its children with a waker of its own, so that they are not below it. Only in a
+    /// [filtered](Tree::filtered) tree.
+    pub sub_executor: bool,
 }
 
 impl Node {
