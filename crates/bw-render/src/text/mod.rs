@@ -27,7 +27,7 @@ use crate::tree::filter::{Detail, Hidden};
 /// invisible ones and those that change the direction of text are printed as `\u{1b}`. At every level of detail, names and
 /// paths longer than 16 KiB are cut in the middle and tell how many characters are missing, and only the first 100 levels
 /// are indented: deeper ones stand below each other and tell their level, as `(level 100)`. So a text is linear in the
-/// number of nodes. At all but full detail, names longer than 100 characters go without their innermost generic arguments:
+/// number of nodes. At all but full detail, the middle of a long recursion is one line, `… 480 more of async fn app::level`, and names longer than 100 characters go without their innermost generic arguments:
 /// `app::Service<…>`.
 ///
 /// ```text
