@@ -18,6 +18,7 @@ mod harness;
 mod io;
 mod names;
 mod optimized;
+mod printed;
 mod shapes;
 mod sync;
 mod tasks;

@@ -489,6 +489,15 @@ fn polls_that_hold_a_thread_come_first_and_a_blocked_one_shows_where() {
 }
 
 #[test]
+fn a_task_that_is_over_is_not_printed_as_if_it_were_stuck() {
+    let (dump, trees) = (all(), trees());
+    let printed = text().grouped(TaskTrees::new(&dump, &trees)).to_string();
+    let over = printed.find("1 task finished for ").unwrap();
+    assert!(printed[over..].contains("\n(finished while the dump was taken, "), "{printed}");
+    assert!(!printed.contains("it is over") && !printed[over..].contains(" suspended"), "{printed}");
+}
+
+#[test]
 fn a_brief_is_the_end_of_the_first_path_or_why_there_is_none() {
     let (dump, trees) = (all(), trees());
     let (text, settings) = (text(), Text::new().paths(Paths::default().relative_to("/home/me/app")));
@@ -497,6 +506,7 @@ fn a_brief_is_the_end_of_the_first_path_or_why_there_is_none() {
         let (brief, body) = (text.brief(&groups, group).to_string(), text.body(&groups, group).to_string());
         match group.no_trace() {
             // Said as in the text, without what is around it.
+            Some(NoTrace::Over) => assert_eq!(format!("({brief})"), body),
             Some(_) => assert_eq!(format!("(no trace: {brief})"), body),
             None => {
                 let (path, place) = brief.split_once("  ").unwrap();

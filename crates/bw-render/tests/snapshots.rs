@@ -163,13 +163,34 @@ fn hostile_names_print_as_what_they_are() {
 
 #[test]
 fn a_hundred_thousand_frames_are_printed_in_linear_space() {
-    let frames = (0..100_000).map(|n| user(1_000 + n, "again", 20)).collect();
+    // Two functions in turn: no recursion that is folded.
+    let name = |n: usize| if n.is_multiple_of(2) { "again" } else { "and_again" };
+    let frames = (0..100_000).map(|n| user(1_000 + n, name(n), 20)).collect();
     let text = tree(vec![stack(frames)]).to_string();
     assert!(text.len() < 100_000 * 500, "{}", text.len());
     assert_eq!(text.lines().count(), 100_000);
     let mut last = String::new();
     write!(last, "{}", text.lines().last().unwrap()).unwrap();
     assert!(last.contains("level 99999"), "{last}");
+}
+
+#[test]
+fn a_tail_of_five_hundred_equal_frames_is_folded_and_keeps_both_ends() {
+    let levels = (0..500).map(|n| user(1_000 + n, "level", 20));
+    let frames = [user(10, "run", 5)].into_iter().chain(levels).chain([user(11, "leaf", 40)]);
+    let tree = tree(vec![waits(&frames.collect::<Vec<_>>(), 50)]);
+    let text = Text::new().footer(false).render(&tree).to_string();
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    assert!(lines[0].contains("app::run ") && lines.last().unwrap().contains("app::leaf "), "{text}");
+    assert_eq!(lines[11], "└╼ … 480 more of async fn app::level", "{text}");
+    assert_eq!((lines.len(), text.matches("app::level at ").count()), (23, 20), "{text}");
+    let ascii = Text::new().glyphs(Glyphs::Ascii).render(&tree).to_string();
+    assert!(ascii.contains("`- ... 480 more of async fn app::level\n"), "{ascii}");
+    let full = Text::new().detail(Detail::Full).render(&tree).to_string();
+    assert_eq!(full.matches("app::level at ").count(), 500);
+    // Few are not worth it.
+    let few = (0..21).map(|n| user(1_000 + n, "level", 20)).collect::<Vec<_>>();
+    assert!(!Tree::new(&SymbolizedTrace::new(vec![waits(&few, 50)], 0)).to_string().contains(" more of "));
 }
 
 #[test]

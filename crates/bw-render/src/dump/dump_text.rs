@@ -1,5 +1,6 @@
 //! A task dump as text.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -222,7 +223,8 @@ impl DumpText {
 
 /// Writes why a task has no trace.
 pub(crate) fn no_trace(out: &mut impl StyledWrite, reason: NoTrace, state: &TaskState) -> fmt::Result {
-    out.styled(SpanStyle::Note, format_args!("(no trace: {})", no_trace_reason(reason, state)))
+    let before = if reason == NoTrace::Over { "" } else { "no trace: " };
+    out.styled(SpanStyle::Note, format_args!("({before}{})", no_trace_reason(reason, state)))
 }
 
 /// Why a task has no trace, which may depend on what it is doing.
@@ -238,6 +240,12 @@ fn no_trace_reason(reason: NoTrace, state: &TaskState) -> String {
             of it blocked, or does it not run?"
                 .to_owned()
         }
+        // Such a task is not stuck, and nothing is missing.
+        (NoTrace::Over, TaskState::Finished) => {
+            "finished while the dump was taken, so it waits for nothing any more".to_owned()
+        }
+        (NoTrace::Over, TaskState::Panicked) => "panicked while the dump was taken".to_owned(),
+        (NoTrace::Over, TaskState::Dropped) => "dropped while the dump was taken".to_owned(),
         _ => reason.to_string(),
     }
 }
@@ -383,6 +391,9 @@ impl DumpText {
         state: &TaskState,
     ) -> fmt::Result {
         match grouping.tree_of(group) {
+            Ok(tree) if group.has_traced_children => {
+                self.text.with_traced_children(true).write_filtered(out, tree)
+            }
             Ok(tree) => self.text.write_filtered(out, tree),
             Err(reason) => no_trace(out, reason, state),
         }
@@ -398,8 +409,13 @@ struct Full<'a> {
 impl fmt::Display for Full<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (settings, dump) = (self.settings, self.trees.dump());
+        let pollers = self.trees.pollers();
+        let numbers = dump.tasks().iter().filter(|task| pollers.contains(&task.id()));
+        let polling: HashSet<_> = numbers.filter_map(|task| self.shown.number(task.trace()).ok()).collect();
         // Each distinct tree is rendered once.
-        let texts: Vec<_> = self.shown.distinct.iter().map(|tree| settings.painted(tree)).collect();
+        let distinct = self.shown.distinct.iter().enumerate();
+        let texts: Vec<_> =
+            distinct.map(|(number, tree)| settings.painted(tree, polling.contains(&number))).collect();
         let out = &mut settings.text.painter(f);
         DumpText::summary(out, dump)?;
         for task in dump.tasks() {
@@ -417,9 +433,10 @@ impl fmt::Display for Full<'_> {
 
 impl DumpText {
     /// What is printed of a tree that is filtered, with colors.
-    fn painted(&self, tree: &Tree) -> String {
+    fn painted(&self, tree: &Tree, has_traced_children: bool) -> String {
         let mut text = String::new();
-        let _never_fails = self.text.write_filtered(&mut self.text.painter(&mut text), tree);
+        let settings = self.text.with_traced_children(has_traced_children);
+        let _never_fails = settings.write_filtered(&mut self.text.painter(&mut text), tree);
         text
     }
 }
@@ -439,7 +456,9 @@ impl fmt::Display for One<'_> {
         match (self.trees.tree_of(task), task.trace()) {
             (Some(tree), _) => {
                 let shown = ShownTrees::new(std::slice::from_ref(tree), &settings.text);
-                shown.distinct.iter().try_for_each(|tree| settings.text.write_filtered(out, tree))?;
+                let is_poller = self.trees.pollers().contains(&task.id());
+                let text = settings.text.with_traced_children(is_poller);
+                shown.distinct.iter().try_for_each(|tree| text.write_filtered(out, tree))?;
                 shown.footer(out)
             }
             (None, trace) => no_trace(out, trace.err().unwrap_or(NoTrace::NotAsked), &task.status().state),

@@ -13,7 +13,7 @@ use crate::text::Text;
 use crate::tree::Tree;
 
 /// The tasks of a dump in groups. First those that hold a thread: of polls that block it, or have not returned for a second. Then,
-/// as among those, the one with the task that has been longest where it is.
+/// as among those, the one with the task that has been longest where it is. Tasks that are over come last.
 ///
 /// Tasks are of one group if they are in the same state and their trees are shown alike. Tasks without a trace are of one
 /// group if they are in the same state for the same reason and were spawned at the same place; each that is being polled is
@@ -41,6 +41,10 @@ pub struct Group {
     is_polled: bool,
     /// Whether its tasks are of many processes.
     is_of_many: bool,
+    /// Whether its tasks are over.
+    is_over: bool,
+    /// Whether traced tasks are polled by tasks of it.
+    pub(crate) has_traced_children: bool,
 }
 
 /// Tasks that a dump tells of together: a task of one process, or tasks of many processes that wait at the same places.
@@ -131,6 +135,8 @@ impl Grouping {
                     tree,
                     is_polled: set.is_polled(),
                     is_of_many: set.program.is_some(),
+                    is_over: set.state.is_over(),
+                    has_traced_children: false,
                 });
                 groups.len() - 1
             };
@@ -150,10 +156,16 @@ impl Grouping {
             };
             groups[group].add(at, &set);
         }
-        // The oldest first; those without an age last; then, of many processes, the largest; then in the order of the dump.
+        // Those that are over last, since they wait for nothing. The oldest first; those without an age last; then, of many processes, the largest; then in the order of the dump.
         groups.sort_by_cached_key(|group| {
             let size = if group.is_of_many { group.tasks } else { 0 };
-            (Reverse(group.holds_thread()), Reverse(group.oldest), Reverse(size), group.sets[0])
+            (
+                Reverse(group.holds_thread()),
+                group.is_over,
+                Reverse(group.oldest),
+                Reverse(size),
+                group.sets[0],
+            )
         });
         Self { groups, shown }
     }
@@ -167,7 +179,13 @@ impl Grouping {
 impl<'a> Groups<'a> {
     pub(crate) fn new(trees: TaskTrees<'a>, text: &Text) -> Self {
         let sets = trees.dump().tasks().iter().map(TaskSet::from);
-        Self { trees, grouping: Grouping::new(sets, trees.all_trees(), text, true) }
+        let mut grouping = Grouping::new(sets, trees.all_trees(), text, true);
+        let pollers = trees.pollers();
+        for group in &mut grouping.groups {
+            let tasks = group.sets.iter().map(|&at| &trees.dump().tasks()[at]);
+            group.has_traced_children = tasks.map(TaskRecord::id).any(|id| pollers.contains(&id));
+        }
+        Self { trees, grouping }
     }
 
     /// The groups, in order.

@@ -1,6 +1,8 @@
 //! A task dump with the trees of where its tasks wait.
 
-use bw_core::{RawTaskDump, TaskRecord};
+use std::collections::HashSet;
+
+use bw_core::{RawTaskDump, TaskId, TaskRecord};
 use bw_symbolize::SymbolizedTrace;
 
 use super::groups::Groups;
@@ -45,6 +47,12 @@ impl<'a> TaskTrees<'a> {
     #[must_use]
     pub fn groups(&self, text: &Text) -> Groups<'a> {
         Groups::new(*self, text)
+    }
+
+    /// The tasks that poll other traced tasks of the dump.
+    pub(crate) fn pollers(&self) -> HashSet<TaskId> {
+        let children = self.dump.tasks().iter().filter(|task| task.is_nested());
+        children.filter_map(TaskRecord::parent).collect()
     }
 
     pub(crate) fn all_trees(&self) -> &'a [Tree] {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::escape::Escaped;
 use super::shown_node::ShownName;
-use super::tree_lines::{NO_STACK, lost_stacks};
+use super::tree_lines::{BUDGET_SPENT, NO_STACK, lost_stacks};
 use super::{Text, escape::Shortened};
 use crate::tree::Tree;
 
@@ -36,6 +36,8 @@ pub enum Brief {
         line: Option<u32>,
         /// How many other paths the tree has.
         others: usize,
+        /// What is special about the leaf, such as that its task could run but for its budget.
+        note: Option<&'static str>,
     },
     /// Why there is no path, such as `no stack: …`.
     Reason(String),
@@ -49,6 +51,7 @@ impl Text {
             let reason = lost_stacks(tree).into_iter().next();
             return Brief::Reason(reason.unwrap_or_else(|| NO_STACK.to_owned()));
         };
+        let note = leaf.marks.budget_spent.then_some(BUDGET_SPENT);
         let caller = leaf.parent.map(|parent| self.shown_node(&tree.nodes[parent]));
         let leaf = self.shown_node(leaf);
         let cut = |text: &str| Shortened { text, most: NAME_BYTES, ellipsis: self.ellipsis() }.to_string();
@@ -63,6 +66,7 @@ impl Text {
             file: location.map(|(file, _, _)| cut(last_two_components(file))),
             line: location.and_then(|(_, line, _)| line),
             others: leaves.count(),
+            note,
         }
     }
 }
@@ -76,8 +80,10 @@ impl Brief {
 
 impl fmt::Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (function, caller, file, line, others) = match self {
-            Self::Path { function, caller, file, line, others } => (function, caller, file, line, *others),
+        let (function, caller, file, line, others, note) = match self {
+            Self::Path { function, caller, file, line, others, note } => {
+                (function, caller, file, line, *others, note)
+            }
             Self::Reason(reason) => return f.write_str(reason),
         };
         if let Some(caller) = caller {
@@ -86,6 +92,9 @@ impl fmt::Display for Brief {
         f.write_str(function)?;
         if others > 0 {
             write!(f, " +{others}")?;
+        }
+        if let Some(note) = note {
+            write!(f, " ({note})")?;
         }
         match (file, line) {
             (Some(file), Some(line)) => write!(f, "  {file}:{line}"),
@@ -180,7 +189,7 @@ mod tests {
                 "<futures_util::stream::futures_unordered::FuturesUnordered<Fut> as futures_core::stream::Stream>::poll_next",
                 "FuturesUnordered::poll_next",
             ),
-            ("<tokio::time::sleep::Sleep as core::future::future::Future>::poll", "Sleep::poll"),
+            ("tokio::time::sleep::Sleep", "sleep::Sleep"),
             ("alloc::vec::Vec::<T>::new", "Vec::new"),
             ("app::call::<fn() -> app::Answer>", "app::call"),
             ("main", "main"),

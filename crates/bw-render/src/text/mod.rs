@@ -27,7 +27,7 @@ use crate::tree::filter::{Detail, Hidden};
 /// invisible ones and those that change the direction of text are printed as `\u{1b}`. At every level of detail, names and
 /// paths longer than 16 KiB are cut in the middle and tell how many characters are missing, and only the first 100 levels
 /// are indented: deeper ones stand below each other and tell their level, as `(level 100)`. So a text is linear in the
-/// number of nodes. At all but full detail, names longer than 100 characters go without their innermost generic arguments:
+/// number of nodes. At all but full detail, the middle of a long recursion is one line, `… 480 more of async fn app::level`, and names longer than 100 characters go without their innermost generic arguments:
 /// `app::Service<…>`.
 ///
 /// ```text
@@ -46,6 +46,8 @@ pub struct Text {
     /// For trees of tasks that were all asked. A `FuturesUnordered` whose children were asked wakes itself: that it did says
     /// nothing then, and depends on who was asked first. So it is not told, and only counted as hidden.
     is_of_dump: bool,
+    /// For trees of tasks whose children are traced, if they are polled with other wakers.
+    children_are_traced: bool,
 }
 
 /// What the branches are drawn with.
@@ -72,6 +74,7 @@ impl Default for Text {
             paths: Paths::default(),
             footer: true,
             is_of_dump: false,
+            children_are_traced: false,
         }
     }
 }
@@ -145,6 +148,11 @@ impl Text {
     pub(crate) fn of_dump(mut self) -> Self {
         (self.is_of_dump, self.footer) = (true, false);
         self
+    }
+
+    /// Returns the same for trees of tasks that have traced children: nobody is told to wrap them.
+    pub(crate) fn with_traced_children(&self, has_them: bool) -> Self {
+        Self { children_are_traced: has_them, ..self.clone() }
     }
 
     /// Returns a source path as trees are printed with it.

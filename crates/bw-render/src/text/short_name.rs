@@ -9,10 +9,18 @@ const MOST: usize = 100;
 /// Arguments of so few bytes stay, since `<St,Fut,F>` tells more than what would stand for it, for little more room.
 const BRIEF: usize = 10;
 
+/// A future that a library implements by hand is what it is called: `tokio::time::sleep::Sleep`, not the function that polls it.
+const POLL_OF_FUTURE: &str = " as core::future::future::Future>::poll";
+
 /// The name without the generic arguments that make it long, each list of them replaced by `<…>`.
 ///
 /// `<T as Trait>` around a path is no list of arguments, and stays. A name that is long without any stays as it is.
+///
+/// Of the poll of a future it is the name of its type, which is what the program has.
 pub(crate) fn shorten<'a>(name: &'a str, ellipsis: &str) -> Cow<'a, str> {
+    let future = name.strip_prefix('<').and_then(|rest| rest.strip_suffix(POLL_OF_FUTURE));
+    // Of `<<A as B>::C as Future>`, or of a pointer, the type alone would be no name.
+    let name = future.filter(|of| of.starts_with(char::is_alphabetic)).unwrap_or(name);
     // Bytes first: cheap, and never less than characters.
     if name.len() <= MOST || name.chars().count() <= MOST {
         return Cow::Borrowed(name);
@@ -94,6 +102,17 @@ mod tests {
             short,
             "async fn app::connect::<alloc::vec::Vec<core::option::Option<core::result::Result<…>>>>"
         );
+    }
+
+    #[test]
+    fn the_poll_of_a_future_is_its_type() {
+        let poll = |of: &str| format!("<{of} as core::future::future::Future>::poll");
+        let [sleep, timeout] = ["tokio::time::sleep::Sleep", "tokio::time::timeout::Timeout<T>"];
+        assert_eq!(shorten(&poll(sleep), "…"), sleep);
+        assert_eq!(shorten(&poll(timeout), "…"), timeout);
+        for name in ["<&mut F as core::future::future::Future>::poll", "<A as b::Stream>::poll_next"] {
+            assert_eq!(shorten(name, "…"), name);
+        }
     }
 
     #[test]

@@ -52,11 +52,12 @@ impl Text {
         };
         let location = |at: &'a Location| (self.path(&at.file), at.line, at.column);
         let also_yields = node.marks.also_yields && !self.is_of_dump;
+        let sub_executor = node.marks.sub_executor && !self.children_are_traced;
         ShownNode {
             name,
             count: node.count,
             location: node.frame.location.as_ref().map(location),
-            marks: Marks { also_yields, ..node.marks },
+            marks: Marks { also_yields, sub_executor, ..node.marks },
         }
     }
 

@@ -3,19 +3,30 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use super::count::Count;
 use super::debug_info::{LACKS_DEBUG_INFO, LACKS_PATHS, lacks_debug_info, lacks_paths};
 use super::escape::Shortened;
 use super::styled::{SpanStyle, StyledText, StyledWrite};
 use super::{Glyphs, NAME_BYTES, Text};
+use crate::tree::filter::Detail;
 use crate::tree::{Node, Tree};
 
 /// Levels that are indented. Deeper ones stand at the same column and tell their depth, so that a runaway recursion prints
 /// in linear space.
 const INDENTED_LEVELS: usize = 100;
 
+/// Of a recursion, so many frames are printed at its root end, and so many at its leaf end.
+const REPEATED_FRAMES: usize = 10;
+
 /// Said of a tree to which nothing was recorded.
 pub(crate) const NO_STACK: &str =
     "no stack: the future returned Pending without cloning its waker, so nothing it was handed can wake it";
+
+/// Said of where a task would go on, instead of what it had asked for.
+pub(crate) const BUDGET_SPENT: &str = "runnable: its budget is spent";
+
+/// Said of where a trace ends because its children are polled with other wakers.
+pub(crate) const SUB_EXECUTOR: &str = "polls its children with its own waker; wrap them to see them";
 
 /// Some lines of a tree.
 pub(crate) struct Piece {
@@ -97,12 +108,11 @@ impl Text {
                 at: usize,
                 depth: usize,
                 is_last: bool,
+                /// How many of the nodes right above look like it.
+                alike: usize,
             },
             /// Below a node of the level above.
-            Children {
-                at: usize,
-                depth: usize,
-            },
+            Children { at: usize, depth: usize },
         }
         let [root, inner, last, through, nothing] = self.branches();
         let mut first = true;
@@ -111,10 +121,12 @@ impl Text {
         let mut lengths = Vec::new();
         let is_shown = |at: &&usize| !replaced.contains(at);
         let roots = tree.roots.iter().rev().filter(is_shown);
-        let mut ahead: Vec<_> = roots.map(|&at| Ahead::Node { at, depth: 0, is_last: true }).collect();
+        let mut ahead: Vec<_> =
+            roots.map(|&at| Ahead::Node { at, depth: 0, is_last: true, alike: 0 }).collect();
+        let runs = self.runs(tree, with_children, replaced);
         while let Some(next) = ahead.pop() {
-            let (at, depth, is_last) = match next {
-                Ahead::Node { at, depth, is_last } => (at, depth, is_last),
+            let (at, depth, is_last, alike) = match next {
+                Ahead::Node { at, depth, is_last, alike } => (at, depth, is_last, alike),
                 Ahead::Children { at, depth } => {
                     lengths.truncate(depth.min(INDENTED_LEVELS));
                     prefix.truncate(lengths.last().copied().unwrap_or(0));
@@ -145,22 +157,62 @@ impl Text {
                 });
                 lengths.push(prefix.len());
             }
-            self.write_node(out, node)?;
             let depth = depth + 1;
+            // In the middle of a long recursion.
+            if alike == REPEATED_FRAMES && runs[at] > REPEATED_FRAMES + 1 {
+                let folded = runs[at] - REPEATED_FRAMES;
+                self.write_folded(out, node, folded)?;
+                let at = (0..folded).fold(at, |at, _| tree.nodes[at].children[0]);
+                ahead.push(Ahead::Node { at, depth, is_last: true, alike: alike + 1 });
+                continue;
+            }
+            self.write_node(out, node, with_children.contains(&at))?;
+            let alike = if runs[at] > 1 { alike + 1 } else { 0 };
             let mut is_last = true;
             if with_children.contains(&at) {
                 ahead.push(Ahead::Children { at, depth });
                 is_last = false;
             }
             for &at in node.children.iter().rev().filter(is_shown) {
-                ahead.push(Ahead::Node { at, depth, is_last });
+                ahead.push(Ahead::Node { at, depth, is_last, alike });
                 is_last = false;
             }
         }
         Ok(())
     }
 
-    fn write_node(&self, out: &mut impl StyledWrite, node: &Node) -> fmt::Result {
+    /// For each node, how many nodes look alike from it on, each the only one that the one before calls: a recursion. Where
+    /// everything is shown, none does.
+    fn runs(&self, tree: &Tree, with_children: &HashSet<usize>, replaced: &HashSet<usize>) -> Vec<usize> {
+        let mut runs = vec![1; tree.nodes.len()];
+        if self.detail == Detail::Full {
+            return runs;
+        }
+        let is_in_run = |at: usize, node: &Node| {
+            node.ends == 0 && !with_children.contains(&at) && !replaced.contains(&at)
+        };
+        for (at, node) in tree.nodes.iter().enumerate().rev() {
+            let &[only] = &*node.children else { continue };
+            let callee = &tree.nodes[only];
+            if is_in_run(at, node)
+                && is_in_run(only, callee)
+                && (&node.frame, node.count, node.marks) == (&callee.frame, callee.count, callee.marks)
+                && node.frame.function.is_some()
+            {
+                runs[at] = runs[only] + 1;
+            }
+        }
+        runs
+    }
+
+    /// `… 480 more of async fn app::level`
+    fn write_folded(&self, out: &mut impl StyledWrite, node: &Node, folded: usize) -> fmt::Result {
+        let ellipsis = self.ellipsis();
+        out.styled(SpanStyle::Note, format_args!("{ellipsis} {} more of ", Count(folded)))?;
+        out.styled(SpanStyle::Function, format_args!("{}", self.shown_node(node).name.escaped(ellipsis)))
+    }
+
+    fn write_node(&self, out: &mut impl StyledWrite, node: &Node, has_tasks_below: bool) -> fmt::Result {
         let (node, ellipsis) = (self.shown_node(node), self.ellipsis());
         out.styled(SpanStyle::Function, format_args!("{}", node.name.escaped(ellipsis)))?;
         if node.count > 1 {
@@ -181,6 +233,8 @@ impl Text {
         for (mark, text) in [
             (node.marks.is_yield, "woke itself"),
             (node.marks.also_yields, "and woke itself"),
+            (node.marks.budget_spent, BUDGET_SPENT),
+            (node.marks.sub_executor && !has_tasks_below, SUB_EXECUTOR),
             (node.marks.blocked, "blocks its thread"),
             (node.marks.foreign, "on another thread"),
             (node.marks.truncated, "callers missing: the walk ended before the root"),

@@ -1,13 +1,12 @@
 //! What a person wants to see of a tree, and what is left out.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use bw_symbolize::Location;
-
+use crate::tree::endings::{Endings, is_shown_around};
 use crate::tree::frame_class::{Class, CratesWithSource};
-use crate::tree::{Marks, Node, Place, Tree};
+use crate::tree::siblings::merge_equals;
+use crate::tree::{Marks, Node, Tree};
 
 /// How much of a trace to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -68,28 +67,28 @@ impl Hidden {
 pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
     let crates = CratesWithSource::of(tree.nodes.iter().map(|node| &node.frame));
     let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of_node(node, &crates)).collect();
+    let endings = Endings::of(tree, &classes);
     let visible = match detail {
         Detail::Full => vec![true; classes.len()],
         Detail::Library => {
             ensure_something(tree, classes.iter().map(|class| class.is_shown_with_libraries()).collect())
         }
-        Detail::User => ensure_something(tree, for_users(tree, &classes)),
+        Detail::User => ensure_something(tree, for_users(tree, &classes, &endings)),
     };
-    let contracted = contract(tree, &classes, &visible);
+    let contracted = contract(tree, &classes, &visible, detail, &endings);
     debug_assert_eq!(
         contracted.nodes.len() + contracted.hidden.total(),
         tree.nodes.len() + tree.hidden.total(),
         "every node is shown or counted"
     );
-    let (contracted, folded) = match detail {
+    merge_equals(match detail {
         Detail::User => fold_yields(contracted, &crates),
-        Detail::Library | Detail::Full => (contracted, Vec::new()),
-    };
-    merge_equals(contracted, &folded)
+        Detail::Library | Detail::Full => contracted,
+    })
 }
 
 /// Which nodes [`Detail::User`] shows.
-fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
+fn for_users(tree: &Tree, classes: &[Class], endings: &Endings) -> Vec<bool> {
     let blocks = tree.nodes.iter().any(|node| node.marks.blocked);
     // What a thread blocks in is the standard library's, and says as much as what a task waits in: a lock, a channel, a sleep.
     let is_library = |class| class == Class::Library || (class == Class::Std && blocks);
@@ -112,11 +111,18 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
     let mut visible = Vec::with_capacity(classes.len());
     for (at, node) in tree.nodes.iter().enumerate() {
         let mut way = node.parent.map_or(Above::default(), |parent| above[parent]);
+        // What the task does not wait for, or does besides.
+        let is_aside = endings.stands_for[at].is_some() || (way.user && endings.budget_spent[at]);
         visible.push(match classes[at] {
+            class if class.is_users() && endings.repeated[at] => {
+                way = Above { user: true, library: false };
+                false
+            }
             class if class.is_users() => {
                 way = Above { user: true, library: false };
                 true
             }
+            _ if is_aside => false,
             // What the program waits in; or, of a path without the program, where it begins and what it waits in.
             class if is_library(class) => {
                 let first = !way.library;
@@ -125,6 +131,7 @@ fn for_users(tree: &Tree, classes: &[Class]) -> Vec<bool> {
                 way.library |= shown;
                 shown
             }
+            Class::Combinator if is_shown_around(node) => way.user && (leads_to_user[at] || !way.library),
             Class::Combinator => !leads_to_user[at] && way.user && !way.library,
             _ => false,
         });
@@ -147,7 +154,7 @@ fn ensure_something(tree: &Tree, mut visible: Vec<bool>) -> Vec<bool> {
 }
 
 /// Takes hidden nodes out; their children go to the nearest visible ancestor.
-fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
+fn contract(tree: &Tree, classes: &[Class], visible: &[bool], detail: Detail, endings: &Endings) -> Tree {
     /// What an old node is in the new tree.
     #[derive(Clone, Copy)]
     struct Successor {
@@ -169,12 +176,17 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
     let mut was_leaf = Vec::new();
     // Of the stacks that end at a node, those that wait to be woken.
     let mut waiting: Vec<usize> = Vec::new();
+    // Stacks that count at another node than where they are, by index in the old tree.
+    let mut moved: Vec<(usize, usize)> = Vec::new();
+    // Everything says itself what it is where everything is shown.
+    let is_marked = |marks: &[bool], at: usize| detail != Detail::Full && marks[at];
     for (at, node) in tree.nodes.iter().enumerate() {
         let above = node.parent.map_or(none, |parent| successors[parent]);
         let is_hook = classes[at] == Class::Hook;
         let is_inside = above.is_inside || !is_hook;
         if visible[at] {
-            let marks = node.marks.or(above.marks);
+            let mut marks = node.marks.or(above.marks);
+            marks.sub_executor |= is_marked(&endings.sub_executor, at);
             let count = node.count * above.count;
             was_leaf.push(node.children.is_empty());
             waiting.push(if node.marks.is_yield { 0 } else { node.ends });
@@ -190,6 +202,10 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
         let entered = if is_hook && above.is_inside { Some(node.place.address) } else { above.entered };
         let successor = Successor { count, entered, is_inside, ..above };
         match above.node {
+            Some(_) if detail == Detail::User && endings.stands_for[at].is_some() => {
+                moved.extend(endings.stands_for[at].map(|other| (other, node.ends)));
+                successors.push(successor);
+            }
             // Stacks that end below count once, as the most frequent of them; see `Tree::filtered`.
             Some(parent) => {
                 waiting[parent] += if node.marks.is_yield { 0 } else { node.ends };
@@ -199,6 +215,8 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
                 parent.marks.is_yield |= node.marks.is_yield;
                 parent.marks.blocked |= node.marks.blocked;
                 parent.marks.also_yields |= node.marks.also_yields;
+                parent.marks.budget_spent |= node.marks.budget_spent || is_marked(&endings.budget_spent, at);
+                parent.marks.sub_executor |= node.marks.sub_executor || is_marked(&endings.sub_executor, at);
                 successors.push(successor);
             }
             None => successors.push(Successor { marks: node.marks.or(above.marks), ..successor }),
@@ -212,6 +230,17 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool]) -> Tree {
             node.count *= node.waits.max(1);
         }
     }
+    for (at, ends) in moved {
+        if let Some(at) = successors[at].node {
+            new.nodes[at].ends += ends;
+        }
+    }
+    // Of several sub-executors of which each is the inside of the one above, the innermost says it.
+    for at in (0..new.nodes.len()).rev() {
+        let node = &new.nodes[at];
+        let is_above = node.children.iter().any(|&child| new.nodes[child].marks.sub_executor);
+        new.nodes[at].marks.sub_executor &= !is_above;
+    }
     new
 }
 
@@ -223,16 +252,18 @@ impl Marks {
             is_yield: self.is_yield || other.is_yield,
             blocked: self.blocked || other.blocked,
             also_yields: self.also_yields || other.also_yields,
+            budget_spent: self.budget_spent || other.budget_spent,
+            sub_executor: self.sub_executor || other.sub_executor,
         }
     }
 }
 
 /// A library's function that stored the waker, and at another of its lines woke it, is one wait that says so: a
 /// `FuturesUnordered` does that when it has polled all its children, which being asked makes it do. The other line is counted as
-/// hidden. Tells which nodes are gone.
-fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> (Tree, Vec<bool>) {
+/// hidden, and no node has it as a child any more.
+fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> Tree {
     if !tree.nodes.iter().any(|node| node.marks.is_yield) {
-        return (tree, Vec::new());
+        return tree;
     }
     let is_leaf = |node: &Node| node.children.is_empty() && !Class::of_node(node, crates).is_users();
     let leaves = tree.nodes.iter().enumerate().filter(|(_, node)| is_leaf(node));
@@ -263,116 +294,5 @@ fn fold_yields(mut tree: Tree, crates: &CratesWithSource<'_>) -> (Tree, Vec<bool
         }
         tree.roots.retain(|&root| !gone[root]);
     }
-    (tree, gone)
-}
-
-/// Makes siblings one that look alike, with everything below them. Leaves out those that are gone, which nobody has as a child.
-fn merge_equals(mut tree: Tree, gone: &[bool]) -> Tree {
-    /// What makes two subtrees look alike: what is printed of the node, and the same for the callees, in order.
-    #[derive(PartialEq, Eq, Hash)]
-    struct SubtreeKey<'a> {
-        name: Option<&'a str>,
-        location: Option<&'a Location>,
-        /// Only where it is printed instead of a name.
-        place: Option<&'a Place>,
-        marks: Marks,
-        /// Their kinds, and how many there are.
-        callees: Vec<(usize, usize)>,
-    }
-    let mut known: HashMap<SubtreeKey<'_>, usize> = HashMap::new();
-    let mut kinds = vec![0; tree.nodes.len()];
-    let mut twins = Twins::new(&tree);
-    for (tally, &gone) in twins.tallies.iter_mut().zip(gone) {
-        tally.gone = gone;
-    }
-    // From the leaves up; children stand after their parents.
-    for (at, node) in tree.nodes.iter().enumerate().rev() {
-        twins.kept[at] = twins.merge(&node.children, &kinds);
-        let name = node.frame.function.as_ref().map(|function| &*function.name);
-        let place = name.is_none().then_some(&node.place);
-        let location = node.frame.location.as_ref();
-        let callees =
-            twins.kept[at].iter().map(|&child| (kinds[child], twins.tallies[child].count)).collect();
-        let next = known.len();
-        // That one of several alike woke itself makes no difference.
-        let marks = Marks { also_yields: false, ..node.marks };
-        kinds[at] = *known.entry(SubtreeKey { name, location, place, marks, callees }).or_insert(next);
-    }
-    drop(known);
-    let roots = std::mem::take(&mut tree.roots);
-    twins.merge(&roots, &kinds);
-    let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
-    let mut indices: Vec<Option<usize>> = Vec::with_capacity(tree.nodes.len());
-    for (node, tally) in tree.nodes.into_iter().zip(twins.tallies) {
-        let Tally { ends, waits, count, entered, also_yields, gone } = tally;
-        let parent = node.parent.map(|parent| indices[parent]);
-        // Below a twin everything is gone too.
-        if gone || parent == Some(None) {
-            indices.push(None);
-            continue;
-        }
-        let parent = parent.flatten();
-        let marks = Marks { also_yields, ..node.marks };
-        let node = Node { parent, children: Vec::new(), ends, waits, count, entered, marks, ..node };
-        indices.push(Some(merged.push(node, parent)));
-    }
-    merged
-}
-
-/// What the nodes of a tree add up to, while twins become one.
-struct Twins {
-    tallies: Vec<Tally>,
-    /// The children that are left of each node. Those of twins correspond.
-    kept: Vec<Vec<usize>>,
-}
-
-struct Tally {
-    ends: usize,
-    waits: usize,
-    count: usize,
-    entered: Vec<usize>,
-    also_yields: bool,
-    gone: bool,
-}
-
-impl Twins {
-    fn new(tree: &Tree) -> Self {
-        let tally = |node: &Node| {
-            let Node { ends, waits, count, ref entered, .. } = *node;
-            let (entered, also_yields) = (entered.clone(), node.marks.also_yields);
-            Tally { ends, waits, count, entered, also_yields, gone: false }
-        };
-        Self { tallies: tree.nodes.iter().map(tally).collect(), kept: vec![Vec::new(); tree.nodes.len()] }
-    }
-
-    /// Makes those one that look alike, and returns which are left.
-    fn merge(&mut self, siblings: &[usize], kinds: &[usize]) -> Vec<usize> {
-        let mut first: HashMap<usize, usize> = HashMap::new();
-        let mut kept = Vec::new();
-        for &sibling in siblings {
-            match first.entry(kinds[sibling]) {
-                Entry::Occupied(twin) => self.absorb(*twin.get(), sibling),
-                Entry::Vacant(vacant) => {
-                    vacant.insert(sibling);
-                    kept.push(sibling);
-                }
-            }
-        }
-        kept
-    }
-
-    /// Adds a twin, and all below it, to another. Each node goes once at most, so this is linear in all.
-    fn absorb(&mut self, into: usize, twin: usize) {
-        self.tallies[into].count += self.tallies[twin].count;
-        self.tallies[twin].gone = true;
-        let mut pairs = vec![(into, twin)];
-        while let Some((into, twin)) = pairs.pop() {
-            self.tallies[into].ends += self.tallies[twin].ends;
-            self.tallies[into].waits = self.tallies[into].waits.max(self.tallies[twin].waits);
-            let entered = std::mem::take(&mut self.tallies[twin].entered);
-            self.tallies[into].entered.extend(entered);
-            self.tallies[into].also_yields |= self.tallies[twin].also_yields;
-            pairs.extend(self.kept[into].iter().copied().zip(self.kept[twin].iter().copied()));
-        }
-    }
+    tree
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use bw_symbolize::Frame;
 
 use crate::tree::Node;
+use crate::tree::forwarding::{is_forwarding, type_and_trait};
 use crate::tree::source_origin::SourceOrigin;
 
 /// Whose a function is.
@@ -41,6 +42,8 @@ const GLUE: &[&str] = &[
     "tokio::future::poll_fn::",
     "tokio::future::try_join::",
     "tokio::task::coop::",
+    "event_listener_strategy::",
+    "tokio::time::timeout::poll_delay",
     "tokio::macros::",
     "futures_util::future::maybe_done::",
     "futures_util::future::try_maybe_done::",
@@ -51,6 +54,9 @@ const GLUE: &[&str] = &[
     "futures_util::async_await::",
     "futures_util::stream::stream::next::",
     "futures_util::stream::stream::StreamExt::poll_next_unpin",
+    "futures_util::sink::SinkExt::",
+    "futures_util::sink::feed::",
+    "tokio_util::sync::reusable_box::",
 ];
 
 /// Futures of libraries that wait for what they were given.
@@ -59,12 +65,14 @@ const COMBINATORS: &[&str] = &[
     "tokio::task::local::RunUntil",
     "tokio::task::task_local::TaskLocalFuture",
     "tokio_util::sync::cancellation_token::RunUntil",
-    "tracing::instrument::Instrumented",
     "futures_util::future::",
     "futures_util::stream::",
     "futures_lite::future::",
     "futures_lite::stream::",
     "tokio_stream::",
+    "tower::timeout::",
+    "tower::util::",
+    "http_body_util::combinators::",
 ];
 
 /// What functions of the standard library are glue, by a part of their path.
@@ -160,6 +168,10 @@ impl Class {
         if path == "__rust_try" {
             return Self::Glue;
         }
+        // `impl Stream for Pin<P>` of futures-core stands between, as that of `Future` of core does. The program's own may do more.
+        if origin != Some(SourceOrigin::Program) && is_forwarding(path) {
+            return Self::Glue;
+        }
         if STD_CRATES.contains(&owner) && matches!(origin, None | Some(SourceOrigin::Std { .. })) {
             let glue = STD_GLUE.iter().any(|part| path.contains(part));
             return if glue { Self::Glue } else { Self::Std };
@@ -172,6 +184,8 @@ impl Class {
         };
         match origin {
             Some(SourceOrigin::Std { .. }) => Self::Glue,
+            // What its macro makes of a future of async-channel or async-lock, in front of that of which it is made.
+            Some(SourceOrigin::Dependency { package: Some("event-listener-strategy"), .. }) => Self::Glue,
             Some(
                 SourceOrigin::Dependency { package: Some(package), .. } | SourceOrigin::Vendored { package },
             ) if inside_macro(package) => Self::Glue,
@@ -245,7 +259,12 @@ fn is_wakers_own(path: &str) -> bool {
     })
 }
 
-fn starts_with_path(path: &str, prefix: &str) -> bool {
+/// Whether a function is the poll of tokio's `timeout`.
+pub(crate) fn is_timeout(path: &str) -> bool {
+    starts_with_path(path, "tokio::time::timeout::Timeout<") && path.ends_with("Future>::poll")
+}
+
+pub(crate) fn starts_with_path(path: &str, prefix: &str) -> bool {
     path.trim_start_matches(['<', '&', '*', '(', '[']).starts_with(prefix)
 }
 
@@ -265,20 +284,7 @@ pub(crate) fn crate_of(path: &str) -> Option<&str> {
 
 /// The crate of the trait in `<Type as Trait>::method`.
 fn trait_owner(path: &str) -> Option<&str> {
-    let inside = path.strip_prefix('<')?;
-    let mut depth = 0_usize;
-    let at = inside.bytes().enumerate().find_map(|(at, byte)| {
-        match byte {
-            b'<' => depth += 1,
-            // `->` closes nothing.
-            b'>' if at > 0 && inside.as_bytes()[at - 1] == b'-' => {}
-            b'>' => depth = depth.saturating_sub(1),
-            b' ' if depth == 0 && inside[at..].starts_with(" as ") => return Some(at + 4),
-            _ => {}
-        }
-        None
-    })?;
-    first_segment(&inside[at..])
+    first_segment(type_and_trait(path)?.1)
 }
 
 /// The first segment of a path, past whatever a type may begin with. `None` for a generic parameter or a primitive.
@@ -393,6 +399,28 @@ mod tests {
             class("<F as core::future::into_future::IntoFuture>::into_future", Some(CORE)),
             Class::Glue
         );
+    }
+
+    #[test]
+    fn a_boxed_stream_does_not_hide_what_is_awaited() {
+        let pin = "<core::pin::Pin<P> as futures_core::stream::Stream>::poll_next";
+        let receiver = "<futures_channel::mpsc::Receiver<T> as futures_core::stream::Stream>::poll_next";
+        let file = |package: &str| format!("/x/registry/src/index-0123/{package}-0.3.34/src/x.rs");
+        for files in [(Some(&*file("futures-core")), Some(&*file("futures-channel"))), (None, None)] {
+            assert_eq!(class(pin, files.0), Class::Glue);
+            assert_eq!(class(receiver, files.1), Class::Library);
+        }
+        // The program's own may do more than pass on.
+        assert_eq!(class("<alloc::boxed::Box<S> as app::Service>::call", Some(MINE)), Class::User);
+    }
+
+    #[test]
+    fn the_macro_of_event_listener_strategy_does_not_stand_in_for_async_channel() {
+        let file = |package: &str| format!("/x/registry/src/index-0123/{package}/src/lib.rs");
+        let made = "<async_channel::Recv<T> as core::future::future::Future>::poll";
+        let own = "<async_channel::RecvInner<T> as event_listener_strategy::EventListenerFuture>::poll_with_strategy";
+        assert_eq!(class(made, Some(&file("event-listener-strategy-0.5.4"))), Class::Glue);
+        assert_eq!(class(own, Some(&file("async-channel-2.5.0"))), Class::Library);
     }
 
     #[test]

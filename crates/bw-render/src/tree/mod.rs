@@ -1,7 +1,10 @@
 //! The tree of frames: every stack of a trace, merged from the root.
 
+mod endings;
 pub(crate) mod filter;
+pub(crate) mod forwarding;
 pub(crate) mod frame_class;
+mod siblings;
 pub(crate) mod source_origin;
 
 use std::collections::HashMap;
@@ -23,8 +26,10 @@ use self::frame_class::Class;
 ///
 /// # Order
 ///
-/// Parents before children. Siblings are ordered by where their code is (module, then offset), never by the order in which
-/// they were recorded: `tokio::join!` begins with another branch at each poll. The task's root comes before others.
+/// Parents before children, and the task's root before others. Siblings never stand in the order in which they were recorded:
+/// `tokio::join!` begins with another branch at each poll. In the whole tree they are ordered by where their code is (module,
+/// then offset), in a [filtered](Self::filtered) one by what they are: the program's functions first, each by file, line,
+/// column and name. So the order does not depend on where the optimizer put the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     pub(crate) nodes: Vec<Node>,
@@ -78,6 +83,12 @@ pub struct Marks {
     /// elsewhere in the same function of a library, or in one of several leaves that it stands for. Only in a
     /// [filtered](Tree::filtered) tree.
     pub also_yields: bool,
+    /// Where the task would go on if it had not been running for so long: its budget in tokio is spent, and it will be polled
+    /// again at once. Only in a [filtered](Tree::filtered) tree.
+    pub budget_spent: bool,
+    /// A leaf that polls its children with a waker of its own, so that they are not below it. Only in a
+    /// [filtered](Tree::filtered) tree.
+    pub sub_executor: bool,
 }
 
 impl Node {

@@ -76,7 +76,7 @@ struct Nodes {
     frame: Vec<usize>,
     parent: Vec<Option<usize>>,
     count: Vec<usize>,
-    /// 1: truncated, 2: foreign, 4: yield, 8: blocked.
+    /// 1: truncated, 2: foreign, 4: yield, 8: blocked, 16: its budget is spent, 32: polls its children with its own waker.
     marks: Vec<u8>,
 }
 
@@ -248,6 +248,7 @@ impl Views {
             let mut nodes = Nodes { hidden: view.hidden, ..Nodes::default() };
             for node in &view.nodes {
                 let marks = [node.truncated, node.foreign, node.is_yield, node.blocked];
+                let marks = marks.into_iter().chain([node.budget_spent, node.sub_executor]);
                 nodes.push(numbers[node.node], node.parent, node.count, marks);
             }
             nodes
@@ -256,17 +257,23 @@ impl Views {
         let mut full = Nodes::default();
         for (node, frame) in trace.nodes.iter().zip(&numbers) {
             let marks = [node.truncated, node.foreign, node.is_yield, node.blocked];
-            full.push(*frame, node.parent, node.node.count(), marks);
+            full.push(*frame, node.parent, node.node.count(), marks.into_iter());
         }
         Self { dropped: trace.dropped, blank: trace.blank, user, library, full }
     }
 }
 
 impl Nodes {
-    fn push(&mut self, frame: usize, parent: Option<usize>, count: usize, marks: [bool; 4]) {
+    fn push(
+        &mut self,
+        frame: usize,
+        parent: Option<usize>,
+        count: usize,
+        marks: impl DoubleEndedIterator<Item = bool>,
+    ) {
         self.frame.push(frame);
         self.parent.push(parent);
         self.count.push(count);
-        self.marks.push(marks.into_iter().rev().fold(0, |bits, mark| bits << 1 | u8::from(mark)));
+        self.marks.push(marks.rev().fold(0, |bits, mark| bits << 1 | u8::from(mark)));
     }
 }

@@ -174,6 +174,8 @@ class Drawing {
     const position = dump.position(frame);
     if (position) parts.push(this.soft(`at ${position}`));
     const marks = view.marks[node];
+    if (marks & 16) parts.push(element('span', { className: 'note' }, '(runnable: its budget is spent)'));
+    if (marks & 32) parts.push(element('span', { className: 'note' }, '(polls its children with its own waker; wrap them to see them)'));
     if (marks & 8) parts.push(element('span', { className: 'note' }, '(blocks its thread)'));
     if (marks & 4) parts.push(element('span', { className: 'note' }, '(woke itself)'));
     if (marks & 2) parts.push(element('span', { className: 'note' }, '(on another thread)'));

@@ -123,11 +123,12 @@ class Dump {
     const isUsers = (node) => this.strings[this.frames.class[view.frame[node]]] === 'user';
     while (!isUsers(user) && view.parent[user] !== null) user = view.parent[user];
     if (!isUsers(user)) user = leaf;
-    // In one line, what it is called is enough: `tokio::time::sleep::Sleep::poll`.
+    // In one line, what it is called is enough: `hyper::body::Incoming::poll_frame`.
     const brief = (text) => text.replace(/^async (fn|block in) /, '').replace(/^<(.+) as [^<>]+(?:<.*>)?>::/, '$1::');
     const name = (node) => brief(shortened(this.functionOf(view.frame[node])));
     const more = leaves.length > 1 ? ` and ${grouped(leaves.length - 1)} more` : '';
-    const text = (user === leaf ? name(leaf) : `${name(user)} → ${name(leaf)}`) + more;
+    const spent = view.marks[leaf] & 16 ? ' (runnable: its budget is spent)' : '';
+    const text = (user === leaf ? name(leaf) : `${name(user)} → ${name(leaf)}`) + more + spent;
     return (view.where = { text, at: this.position(view.frame[user]) });
   }
 

@@ -105,7 +105,8 @@ class Rows {
   trace(task, level, owner) {
     const { trace, no_trace: reason } = this.dump.tasks;
     if (trace[task] === null) {
-      const text = `no trace: ${noTraceInWords(this.dump.text(reason[task]), this.dump.state(task))}`;
+      const why = this.dump.text(reason[task]);
+      const text = `${why === 'over' ? '' : 'no trace: '}${noTraceInWords(why, this.dump.state(task))}`;
       this.rows.push({ kind: 'note', level, text });
       return;
     }

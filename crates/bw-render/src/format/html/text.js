@@ -76,6 +76,13 @@ const NO_TRACE = {
   no_timer: 'nobody was asked: the thread that keeps deadlines could not be started',
 };
 
+/** How a task ended that was there when the dump began. */
+const ENDED = {
+  finished: 'finished while the dump was taken, so it waits for nothing any more',
+  panicked: 'panicked while the dump was taken',
+  dropped: 'dropped while the dump was taken',
+};
+
 function noTraceInWords(reason, state) {
   // A trace that nobody symbolized.
   if (reason === null) return 'its frames are not in this dump';
@@ -85,6 +92,7 @@ function noTraceInWords(reason, state) {
   if (reason === 'not_polled' && state === 'woken') {
     return 'a dump woke it, and its executor has not polled it since; is every thread of it blocked, or does it not run?';
   }
+  if (reason === 'over' && Object.hasOwn(ENDED, state)) return ENDED[state];
   return Object.hasOwn(NO_TRACE, reason) ? NO_TRACE[reason] : shortened(reason);
 }
 

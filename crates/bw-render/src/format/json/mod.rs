@@ -50,6 +50,7 @@
 //! | `….nodes[].parent` | the index, in this list, of the caller that is left |
 //! | `….nodes[].count` | how many equal ones it stands for, what is printed as `(×N)` |
 //! | `….nodes[].truncated`, `.foreign`, `.yield`, `.blocked` | as of a node, of those it stands for |
+//! | `….nodes[].budget_spent`, `.sub_executor` | see [`Marks`](crate::Marks); absent where false |
 
 mod json_escape;
 mod merged_json;

@@ -60,6 +60,16 @@ pub(crate) struct ViewNode {
     #[serde(rename = "yield")]
     pub(crate) is_yield: bool,
     pub(crate) blocked: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) budget_spent: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) sub_executor: bool,
+}
+
+/// For marks that hardly any node has.
+#[allow(clippy::trivially_copy_pass_by_ref)] // Serde wants it.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl<'a> Trace<'a> {
@@ -110,6 +120,8 @@ impl View {
             foreign: node.marks.foreign,
             is_yield: node.marks.is_yield,
             blocked: node.marks.blocked,
+            budget_spent: node.marks.budget_spent,
+            sub_executor: node.marks.sub_executor,
         };
         Self { hidden: tree.hidden().total(), nodes: tree.nodes().iter().map(node).collect() }
     }
