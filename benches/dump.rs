@@ -26,7 +26,7 @@ fn look(criterion: &mut Criterion) {
     group.sample_size(10);
     let (nobody, all) = (TaskFilter::new().in_state_for(Duration::from_secs(86_400)), TaskFilter::new());
     group.bench_function("100k_none_pass", |bencher| {
-        bencher.iter(|| registry.look(&nobody).raw().tasks().len())
+        bencher.iter(|| registry.look(&nobody).raw().tasks().len());
     });
     group.bench_function("100k_all_pass", |bencher| bencher.iter(|| registry.look(&all).raw().tasks().len()));
     group.finish();
