@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use bw_core::traced;
 use bw_render::Tree;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Stream, StreamExt};
+use tokio::runtime;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet, yield_now};
 
 use crate::harness::{HOUR, capture, symbolize};
 
@@ -114,4 +116,34 @@ fn what_polls_its_children_itself_says_so() {
     for text in all.concat() {
         assert!(text.contains("(polls its children with its own waker; wrap them to see them)"), "{text}");
     }
+}
+
+/// What is printed of a future that need not be sent between threads.
+fn printed_local(future: impl Future<Output = ()>) -> String {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (task, handle) = traced(future);
+    let trace = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = task => panic!("it does not end"),
+            trace = async { yield_now().await; handle.capture().await } => trace.expect("it waits"),
+        }
+    });
+    Tree::new(&symbolize(&trace)).to_string()
+}
+
+#[test]
+fn a_local_set_has_no_lines_of_its_own_beside_its_future() {
+    let text = printed_local(async { LocalSet::new().run_until(forever()).await });
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    assert!(lines[1].starts_with("└╼ async fn accuracy::printed::forever at "), "{text}");
+    assert!(!text.contains("AtomicWaker") && !text.contains("task::local"), "{text}");
+    let text = printed_local(async {
+        let local = LocalSet::new();
+        local.spawn_local(forever());
+        local.await;
+    });
+    let only = "tokio::task::local::LocalSet at tokio-";
+    assert!(text.contains(only) && text.contains("(polls its children with its own waker; "), "{text}");
+    assert_eq!(text.matches("└╼").count(), 1, "{text}");
 }

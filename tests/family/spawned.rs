@@ -1,5 +1,5 @@
-//! Children that are tasks of their own: they stand below the last frame that all stacks of the task that spawned them have in
-//! common.
+//! Children that are tasks of their own: they stand beside the trace of the task that spawned them, since nothing says that it
+//! awaits them where it waits.
 
 use backtrace_waker::TracedExt;
 use insta::assert_snapshot;

@@ -86,12 +86,28 @@ fn work(root: usize) -> Vec<SymbolizedStack> {
 
 #[test]
 fn no_branch_is_drawn_after_the_last_one() {
-    let tasks = vec![task(1, 0), task(2, 1).with_parent(id(1)), task(3, 1).with_parent(id(1))];
+    let tasks = vec![task(1, 0), task(2, 1).with_poller(id(1)), task(3, 1).with_poller(id(1))];
     let program = Program::new(tasks, vec![two_branches(), work(2)]);
     assert_snapshot!(program.print(Text::new()));
     let ascii = program.print(Text::new().glyphs(Glyphs::Ascii));
     assert!(ascii.is_ascii(), "{ascii}");
     assert!(ascii.contains("\n |- async fn app::write") && ascii.contains("\n `- 2 tasks"), "{ascii}");
+}
+
+#[test]
+fn a_child_that_was_only_spawned_does_not_read_as_if_it_were_awaited() {
+    let lock = tokio(12, "tokio::sync::mutex::Mutex<T>::lock", "sync/mutex.rs");
+    let parent = vec![own(1, &[user(10, "run", 20), lock], 50)];
+    let tasks = vec![task(1, 0), task(2, 1).with_parent(id(1)), task(3, 1).with_parent(id(1))];
+    let printed = Program::new(tasks, vec![parent, work(2)]).print(Text::new());
+    let expected = "\
+╼ async fn app::run at src/main.rs:20:5
+ └╼ tokio::sync::mutex::Mutex<T>::lock at tokio-1.54.1/src/sync/mutex.rs:7:5
+spawned by 1, not awaited here:
+└╼ 2 tasks suspended: 2, 3, spawned at src/main.rs:10:5
+   ╼ async fn app::work at src/main.rs:60:5
+";
+    assert!(printed.contains(expected), "{printed}");
 }
 
 #[test]

@@ -54,16 +54,16 @@ impl<'a> ParentTrees<'a> {
         Some(self.of.entry(number).or_insert_with(|| ParentTree::new(tree.filtered(self.detail), trace)))
     }
 
-    /// Where children stand below that task.
+    /// Where children that the task polls stand below it.
     ///
     /// One that the task awaits stands where its own stacks begin in those of the task, and instead of them. One that it polls
     /// with another waker, so that its stacks are not among those of the task, stands at the sub-executor, if there is only
-    /// one. All others, those that were spawned among them, stand below the last frame that all stacks have in common.
+    /// one. All others stand below the last frame that all stacks have in common.
     pub(crate) fn places(&mut self, parent: &TaskRecord, children: &[&TaskRecord]) -> ChildPlaces {
         // All of them first: they cannot be borrowed one by one while others are made. Those of children only where they may
         // be compared.
         if self.parent_tree(parent).is_some_and(|tree| !tree.entered.is_empty()) {
-            for child in children.iter().filter(|child| child.is_nested()) {
+            for child in children {
                 self.parent_tree(child);
             }
         }
@@ -72,14 +72,10 @@ impl<'a> ParentTrees<'a> {
             return ChildPlaces { nodes_above: vec![None; children.len()], replaced: HashSet::new() };
         };
         let mut kinds = Kinds::default();
-        let kind_of: Vec<_> = children
-            .iter()
-            .map(|child| kinds.kind(tree, parent_tree(child).filter(|_| child.is_nested())?))
-            .collect();
-        let nodes_above = children.iter().zip(&kind_of).map(|(child, kind)| match kind {
+        let kind_of: Vec<_> = children.iter().map(|child| kinds.kind(tree, parent_tree(child)?)).collect();
+        let nodes_above = kind_of.iter().map(|kind| match kind {
             Some(kind) => kinds.all[*kind].node_above,
-            None if child.is_nested() => tree.sub_executor.or(tree.common),
-            None => tree.common,
+            None => tree.sub_executor.or(tree.common),
         });
         ChildPlaces { nodes_above: nodes_above.collect(), replaced: kinds.replaced(tree) }
     }

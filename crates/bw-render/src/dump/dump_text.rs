@@ -409,13 +409,14 @@ struct Full<'a> {
 impl fmt::Display for Full<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (settings, dump) = (self.settings, self.trees.dump());
-        let pollers = self.trees.pollers();
-        let numbers = dump.tasks().iter().filter(|task| pollers.contains(&task.id()));
-        let polling: HashSet<_> = numbers.filter_map(|task| self.shown.number(task.trace()).ok()).collect();
+        let parents = self.trees.parents();
+        let numbers = dump.tasks().iter().filter(|task| parents.contains(&task.id()));
+        let of_parents: HashSet<_> =
+            numbers.filter_map(|task| self.shown.number(task.trace()).ok()).collect();
         // Each distinct tree is rendered once.
         let distinct = self.shown.distinct.iter().enumerate();
         let texts: Vec<_> =
-            distinct.map(|(number, tree)| settings.painted(tree, polling.contains(&number))).collect();
+            distinct.map(|(number, tree)| settings.painted(tree, of_parents.contains(&number))).collect();
         let out = &mut settings.text.painter(f);
         DumpText::summary(out, dump)?;
         for task in dump.tasks() {
@@ -456,8 +457,8 @@ impl fmt::Display for One<'_> {
         match (self.trees.tree_of(task), task.trace()) {
             (Some(tree), _) => {
                 let shown = ShownTrees::new(std::slice::from_ref(tree), &settings.text);
-                let is_poller = self.trees.pollers().contains(&task.id());
-                let text = settings.text.with_traced_children(is_poller);
+                let is_parent = self.trees.parents().contains(&task.id());
+                let text = settings.text.with_traced_children(is_parent);
                 shown.distinct.iter().try_for_each(|tree| text.write_filtered(out, tree))?;
                 shown.footer(out)
             }

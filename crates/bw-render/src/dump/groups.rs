@@ -43,7 +43,7 @@ pub struct Group {
     is_of_many: bool,
     /// Whether its tasks are over.
     is_over: bool,
-    /// Whether traced tasks are polled by tasks of it.
+    /// Whether traced tasks are children of tasks of it.
     pub(crate) has_traced_children: bool,
 }
 
@@ -180,10 +180,10 @@ impl<'a> Groups<'a> {
     pub(crate) fn new(trees: TaskTrees<'a>, text: &Text) -> Self {
         let sets = trees.dump().tasks().iter().map(TaskSet::from);
         let mut grouping = Grouping::new(sets, trees.all_trees(), text, true);
-        let pollers = trees.pollers();
+        let parents = trees.parents();
         for group in &mut grouping.groups {
             let tasks = group.sets.iter().map(|&at| &trees.dump().tasks()[at]);
-            group.has_traced_children = tasks.map(TaskRecord::id).any(|id| pollers.contains(&id));
+            group.has_traced_children = tasks.map(TaskRecord::id).any(|id| parents.contains(&id));
         }
         Self { trees, grouping }
     }

@@ -22,8 +22,9 @@ impl DumpText {
     /// stand together. Tasks whose parents are not in the dump are roots.
     ///
     /// A child that the task awaits stands where it is polled, and its frames are printed once, as its own. One that is polled with
-    /// a waker of its own stands at the `FuturesUnordered` that does so; where there are several, or none is known, and if it was
-    /// spawned, below the last frame that all stacks of the task have in common.
+    /// a waker of its own stands at the `FuturesUnordered` that does so; where there are several, or none is known, below the last
+    /// frame that all stacks of the task have in common. One that was only spawned stands beside the trace, so that it does not
+    /// read as if the task awaited it.
     ///
     /// Groups when it is made, which allocates; printing allocates little.
     #[must_use]
@@ -191,10 +192,32 @@ impl TaskHierarchy<'_> {
     fn parts(&self, tasks: &[usize], parents: &mut ParentTrees<'_>) -> Vec<Part> {
         let Some(&first) = tasks.first() else { return Vec::new() };
         let all = self.groups.trees.dump().tasks();
-        let children = &self.family.children[first];
-        if children.is_empty() {
-            return vec![Part { lines: self.body(first), ..Part::default() }];
+        let of_family = self.family.children[first].iter().copied();
+        let (children, spawned): (Vec<_>, Vec<_>) = of_family.partition(|&at| all[at].is_nested());
+        let mut parts = if children.is_empty() {
+            vec![Part { lines: self.body(first), ..Part::default() }]
+        } else {
+            self.parts_with_polled(first, &children, parents)
+        };
+        if !spawned.is_empty() {
+            let mut lines = StyledText::new();
+            let _never_fails = lines
+                .styled(SpanStyle::Note, format_args!("spawned by {}, not awaited here:", all[first].id()));
+            let sets = self.together(spawned.into_iter().map(|at| (at, None)));
+            let children = sets.into_iter().map(|(tasks, _)| tasks).collect();
+            parts.push(Part { lines, children, ..Part::default() });
         }
+        parts
+    }
+
+    /// What a task prints with the children that it polls, at the places that poll them.
+    fn parts_with_polled(
+        &self,
+        first: usize,
+        children: &[usize],
+        parents: &mut ParentTrees<'_>,
+    ) -> Vec<Part> {
+        let all = self.groups.trees.dump().tasks();
         let records: Vec<_> = children.iter().map(|&at| &all[at]).collect();
         let places = parents.places(&all[first], &records);
         let sets = self.together(children.iter().copied().zip(places.nodes_above));
@@ -204,7 +227,10 @@ impl TaskHierarchy<'_> {
         }
         let with_children = by_node.keys().copied().flatten().collect();
         let pieces = match parents.tree(&all[first]) {
-            Some(tree) => self.settings.text().pieces(tree, &with_children, &places.replaced),
+            Some(tree) => {
+                let text = self.settings.text().with_traced_children(true);
+                text.pieces(tree, &with_children, &places.replaced)
+            }
             None => Vec::new(),
         };
         let mut parts: Vec<_> = pieces
@@ -224,7 +250,7 @@ impl TaskHierarchy<'_> {
         parts
     }
 
-    /// What a task without children prints.
+    /// What a task prints without the children that it polls.
     fn body(&self, at: usize) -> StyledText {
         let mut body = StyledText::new();
         let grouping = &self.groups.grouping;

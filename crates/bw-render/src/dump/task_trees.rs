@@ -49,10 +49,9 @@ impl<'a> TaskTrees<'a> {
         Groups::new(*self, text)
     }
 
-    /// The tasks that poll other traced tasks of the dump.
-    pub(crate) fn pollers(&self) -> HashSet<TaskId> {
-        let children = self.dump.tasks().iter().filter(|task| task.is_nested());
-        children.filter_map(TaskRecord::parent).collect()
+    /// The tasks that have traced children in the dump.
+    pub(crate) fn parents(&self) -> HashSet<TaskId> {
+        self.dump.tasks().iter().filter_map(TaskRecord::parent).collect()
     }
 
     pub(crate) fn all_trees(&self) -> &'a [Tree] {

@@ -166,7 +166,7 @@ impl Text {
                 ahead.push(Ahead::Node { at, depth, is_last: true, alike: alike + 1 });
                 continue;
             }
-            self.write_node(out, node, with_children.contains(&at))?;
+            self.write_node(out, node)?;
             let alike = if runs[at] > 1 { alike + 1 } else { 0 };
             let mut is_last = true;
             if with_children.contains(&at) {
@@ -212,7 +212,7 @@ impl Text {
         out.styled(SpanStyle::Function, format_args!("{}", self.shown_node(node).name.escaped(ellipsis)))
     }
 
-    fn write_node(&self, out: &mut impl StyledWrite, node: &Node, has_tasks_below: bool) -> fmt::Result {
+    fn write_node(&self, out: &mut impl StyledWrite, node: &Node) -> fmt::Result {
         let (node, ellipsis) = (self.shown_node(node), self.ellipsis());
         out.styled(SpanStyle::Function, format_args!("{}", node.name.escaped(ellipsis)))?;
         if node.count > 1 {
@@ -234,7 +234,7 @@ impl Text {
             (node.marks.is_yield, "woke itself"),
             (node.marks.also_yields, "and woke itself"),
             (node.marks.budget_spent, BUDGET_SPENT),
-            (node.marks.sub_executor && !has_tasks_below, SUB_EXECUTOR),
+            (node.marks.sub_executor, SUB_EXECUTOR),
             (node.marks.blocked, "blocks its thread"),
             (node.marks.foreign, "on another thread"),
             (node.marks.truncated, "callers missing: the walk ended before the root"),

@@ -94,7 +94,12 @@ fn own_waits(tree: &Tree, classes: &[Class]) -> Vec<Option<usize>> {
         let kind = OWN_WAITS
             .iter()
             .position(|(future, _)| starts_with_path(path, future) && path.contains("Future>::poll"));
-        let begins_own = above.is_some_and(|(kind, _)| starts_with_path(path, OWN_WAITS[kind].1));
+        // Called by the poll itself, or a closure in it: what the future is around may begin with the same.
+        let begins_own = above.is_some_and(|(kind, _)| {
+            let (future, own) = OWN_WAITS[kind];
+            let caller = node.parent.and_then(|parent| self::path(&nodes[parent]));
+            starts_with_path(path, own) && caller.is_some_and(|caller| starts_with_path(caller, future))
+        });
         is_own.push(begins_own || node.parent.is_some_and(|parent| is_own[parent]));
         inside.push(match kind {
             // The closure of a poll is inside of it.

@@ -257,7 +257,7 @@ fn b_shows_who_blocks() {
     dump.task(12)["trace"] = json!(1);
     dump.task(12).as_object_mut().unwrap().remove("no_trace");
     let shown = screen(&view_of(&dump, 100, 20)).replace("\n ", "");
-    assert!(shown.contains("(thread 4713), at shop::order › Sleep::poll  src/main.rs:80"), "{shown}");
+    assert!(shown.contains("(thread 4713), at shop::order › sleep::Sleep  src/main.rs:80"), "{shown}");
     // Of one that polls another, the other is meant; and there may be more threads.
     let polled = |id, parent: Option<u64>, thread: u64| {
         let more = json!({"no_trace": "not_polled", "thread": {"id": thread}, "parent": parent, "nested": parent.is_some()});
