@@ -74,7 +74,8 @@
 //!
 //! What the operator says wins over what the program says. A value that cannot be used, such as a port that is taken, is warned
 //! of (as an event of `tracing` if somebody listens and the feature `tracing` is on, else on stderr), and ignored: the program starts as it would without it, and
-//! the warning says where the agent listens instead.
+//! the warning says where the agent listens instead. A variable whose name begins with `BACKTRACE_WAKER` and is not in the table
+//! is warned of as well, with the nearest name that is.
 //!
 //! | variable | value | without it |
 //! |---|---|---|

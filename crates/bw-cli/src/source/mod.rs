@@ -57,15 +57,18 @@ impl Source {
             Target::Path(path) if is_socket(path) => {
                 Origin::Agent(Agent::at_socket(path, request.answer_timeout())?)
             }
-            Target::Path(path) => match absent(path) {
-                Some(error) => {
-                    let name = path.to_str().filter(|name| !name.contains('/'));
-                    let agent =
-                        name.map(|name| Agent::of_name(name, request.answer_timeout())).transpose()?;
-                    Origin::Agent(agent.flatten().ok_or_else(|| nothing_named(path, &error))?)
+            Target::Path(path) => {
+                let absent = absent(path);
+                // In the folder of a program, its name is meant, and not its file.
+                let name = path.to_str().filter(|name| !name.contains('/'));
+                let name = name.filter(|_| absent.is_some() || is_program(path));
+                let agent = name.map(|name| Agent::of_name(name, request.answer_timeout())).transpose()?;
+                match (agent.flatten(), absent) {
+                    (Some(agent), _) => Origin::Agent(agent),
+                    (None, Some(error)) => return Err(nothing_named(path, &error)),
+                    (None, None) => Origin::File(path.clone()),
                 }
-                None => Origin::File(path.clone()),
-            },
+            }
             Target::File(path) => Origin::File(path.clone()),
         };
         Ok(Self {
@@ -169,6 +172,16 @@ impl Source {
 /// Why there is nothing at a path. A link that leads nowhere is something.
 fn absent(path: &Path) -> Option<io::Error> {
     path.symlink_metadata().err().filter(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Whether an ELF file is at a path, which is no raw dump file.
+fn is_program(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    // Not a pipe, whose bytes would be lost.
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    is_file
+        && File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut magic)).is_ok()
+        && magic == *b"\x7fELF"
 }
 
 /// There is neither a file nor a process of that name.

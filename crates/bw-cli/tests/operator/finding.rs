@@ -99,6 +99,11 @@ fn a_process_is_found_by_its_name_and_several_of_one_name_are_listed() {
     let first = start(&["--port", "80"]);
     assert!(printed(&["dump", &name]).contains("waits_for_ever"));
     assert!(printed(&["tree", &name]).contains("waits_for_ever"));
+    // Also where the file of the program is.
+    let mut beside = command(&["dump", &name]);
+    beside.current_dir(&*folder);
+    let Ended { code, out, err } = ended(beside);
+    assert!(code == 0 && out.contains("waits_for_ever"), "{err}");
 
     let second = start(&["two words", "\u{1b}[31m"]);
     let mut pids = [&first, &second].map(|program| program.pid().parse::<u32>().unwrap());

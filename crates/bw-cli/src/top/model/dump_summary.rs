@@ -234,7 +234,7 @@ impl DumpSummary {
             took: dump.took(),
             asked_for: asked_at.elapsed(),
             warnings,
-            stuck: stuck(&tasks, &groups),
+            stuck: stuck(&tasks, &groups, &places),
             problems: snapshot.problems().iter().map(|problem| shown(&problem.to_string())).collect(),
             states,
             tree,

@@ -27,7 +27,7 @@ pub(crate) fn is_stuck(state: State, time: Option<Duration>) -> bool {
 }
 
 /// Says who blocks, or whose executor does not run.
-pub(crate) fn stuck(tasks: &[Task], groups: &[Group]) -> Option<Stuck> {
+pub(crate) fn stuck(tasks: &[Task], groups: &[Group], places: &[String]) -> Option<Stuck> {
     let those = |state| {
         let is_it = move |(_, task): &(usize, &Task)| task.state == state && is_stuck(state, task.in_state);
         let mut those: Vec<_> = tasks.iter().enumerate().filter(is_it).collect();
@@ -57,7 +57,12 @@ pub(crate) fn stuck(tasks: &[Task], groups: &[Group]) -> Option<Stuck> {
         let (time, thread) = (Elapsed(task.in_state?), task.thread.as_deref().unwrap_or("its thread"));
         let what = match group(task) {
             Some(group) if group.has_tree => format!(" on {thread}, at {}", group.waits_at),
-            _ => format!(": it blocks or computes on {thread}"),
+            // No stack names the culprit, so its spawn does.
+            _ => {
+                let place = places.get(task.place as usize);
+                let spawned = place.map(|place| format!(", spawned at {place}")).unwrap_or_default();
+                format!(": it blocks or computes on {thread}{spawned}")
+            }
         };
         let text = format!("BLOCKED: task {}{name} has been in one poll for {time}{what}{others}", task.id);
         return Some(Stuck { text, tasks: blocking.iter().map(|(at, _)| *at).collect() });

@@ -111,7 +111,7 @@ fn b_again_goes_on_to_the_next_thread_that_is_blocked() {
         polled(5, 0.5, None, 10),
     ];
     let mut model = view_of(&Dump::new(tasks), 160, 20);
-    let header = screen(&model);
+    let header = screen(&model).replace("\n ", "");
     assert!(header.contains("task 2 has") && header.contains("(b shows it, b again the next)"), "{header}");
     for id in [2, 4, 3, 2] {
         type_text(&mut model, "b");
@@ -267,7 +267,8 @@ fn b_shows_who_blocks() {
         Dump::new(vec![polled(1, None, 7), polled(2, Some(1), 7), polled(3, None, 8), polled(4, None, 9)]);
     let shown = screen(&view_of(&dump, 160, 20));
     assert!(
-        shown.contains("BLOCKED: task 2 has") && shown.contains("thread 7; 2 more threads are"),
+        shown.contains("BLOCKED: task 2 has")
+            && shown.contains("thread 7, spawned at src/main.rs:12:9; 2 more threads are"),
         "{shown}"
     );
     // Nobody does.
