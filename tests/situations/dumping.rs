@@ -40,6 +40,32 @@ fn why(dump: &RawTaskDump) -> Vec<Option<NoTrace>> {
 }
 
 #[test]
+fn an_older_task_is_never_shown_younger_than_a_newer_one_that_did_not_answer() {
+    let registry = Registry::new();
+    let older = Inline::new(registry.tracer().named("older").trace(Gate::default()));
+    Waker::from(Arc::clone(&older)).wake();
+    // The clock has ticks of 100 ms.
+    while registry.look(&TaskFilter::new()).tasks()[0].status().age < Some(Duration::from_millis(400)) {
+        std::thread::yield_now();
+    }
+    let mut newer = Box::pin(registry.tracer().named("newer").trace(Gate::default()));
+    assert!(poll(newer.as_mut(), Waker::noop()).is_pending());
+    // The older one answers at once, the newer one when the dump's second is over: not at all.
+    let dump = registry.dump().timeout(Duration::from_secs(1)).blocking();
+    let status = |name: &str| {
+        let task = dump.tasks().iter().find(|task| task.name() == Some(name)).unwrap();
+        task.status().clone()
+    };
+    let (old, new) = (status("older"), status("newer"));
+    assert_eq!((&old.state, &new.state), (&TaskState::Suspended, &TaskState::Woken));
+    assert!(old.age >= new.age.map(|age| age + Duration::from_millis(200)), "{old:?} {new:?}");
+    assert!(old.in_state >= new.in_state, "{old:?} {new:?}");
+    // What did not answer was woken when the dump began.
+    assert!(new.in_state >= Some(Duration::from_millis(900)), "{new:?}");
+    drop(older);
+}
+
+#[test]
 fn every_task_answers_and_equal_traces_are_kept_once() {
     let registry = Registry::new();
     let mut tasks = suspended(&registry, 300);

@@ -117,7 +117,6 @@ fn a_trace_that_ends_in_a_sub_executor_says_that_its_children_are_elsewhere() {
             "<futures_util::stream::select_all::SelectAll<S> as futures_core::stream::Stream>::poll_next",
             &futures,
         ),
-        ("tokio::task::join_set::JoinSet<T>::poll_join_next", &tokio),
         ("<tokio::task::local::LocalSet as core::future::future::Future>::poll", &tokio),
     ] {
         let frame = physical(30, &[(path, path, file, 7)]);

@@ -35,6 +35,8 @@ pub(super) struct Collector {
     asks_nobody: Option<NoTrace>,
     /// The tasks that passed the filter so far, and, of those that are asked and have not answered, the cells.
     records: Vec<TaskRecord>,
+    /// For each of them, when its status was looked at.
+    seen_at: Vec<Instant>,
     /// Of those that did not pass: how many others poll, and how many nobody has polled.
     left_out: (usize, usize),
     asked: Vec<Option<Arc<TaskCell>>>,
@@ -62,6 +64,7 @@ impl Collector {
             ahead: cells.into_iter(),
             asks_nobody: None,
             records: Vec::new(),
+            seen_at: Vec::new(),
             left_out: (0, 0),
             asked: Vec::new(),
             outstanding: 0,
@@ -114,7 +117,12 @@ impl Collector {
             let Some(record) = self.records.get_mut(at) else { continue };
             match record.trace {
                 // Its first poll came meanwhile. It was not waited for.
-                Err(NoTrace::NeverPolled) => record.status = cell.status(),
+                Err(NoTrace::NeverPolled) => {
+                    record.status = cell.status();
+                    if let Some(seen_at) = self.seen_at.get_mut(at) {
+                        *seen_at = Instant::now();
+                    }
+                }
                 _ => self.outstanding -= 1,
             }
             match answer {
@@ -134,8 +142,7 @@ impl Collector {
     }
 
     fn ask_chunk(&mut self) {
-        // One instant for all ages of a dump, so that the older of two tasks is the older one, whenever the dump came to it.
-        let now = self.began;
+        let now = Instant::now();
         let polling = PollingNow::new();
         let mut loans = std::mem::take(&mut self.loans);
         let most = CHUNK.min(self.at_once - self.outstanding);
@@ -158,6 +165,7 @@ impl Collector {
             let number = u32::try_from(self.records.len()).ok();
             let why_not = why_not.or(number.is_none().then_some(NoTrace::NotAsked));
             self.records.push(record(&cell, seen, why_not.unwrap_or(NoTrace::NotPolled)));
+            self.seen_at.push(now);
             // One that was never polled is not waited for, but should its first poll come meanwhile, that answers.
             let is_asked = matches!(why_not, None | Some(NoTrace::NeverPolled));
             let Some(number) = number.filter(|_| is_asked) else {
@@ -202,7 +210,11 @@ impl Collector {
     pub(super) fn finish(mut self) -> RawTaskDump {
         let (answers, mut traces) = self.inbox.close();
         self.note(answers.into_iter());
-        let (now, polling) = (self.began, PollingNow::new());
+        let (now, polling) = (Instant::now(), PollingNow::new());
+        // One instant for all ages of a dump, its end: of two tasks the older one is the older one, whenever the dump came to them.
+        for (record, seen_at) in self.records.iter_mut().zip(&self.seen_at) {
+            record.age_by(now.saturating_duration_since(*seen_at));
+        }
         let mut blocked = BlockedPolls::new();
         // Those that did not answer: what they are doing now says why.
         for (record, asked) in self.records.iter_mut().zip(&mut self.asked) {
@@ -230,7 +242,7 @@ impl Collector {
         let unpolled = count(|task| task.status.state == TaskState::NeverPolled) + self.left_out.1;
         RawTaskDump {
             taken_at: self.taken_at,
-            took: self.began.elapsed(),
+            took: now.saturating_duration_since(self.began),
             registered: self.registered,
             nested,
             unpolled,

@@ -1,6 +1,7 @@
 //! One task of a dump: plain data.
 
 use core::fmt;
+use core::time::Duration;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -171,6 +172,13 @@ impl TaskRecord {
     pub fn with_trace(mut self, trace: Result<u32, NoTrace>) -> Self {
         self.trace = trace;
         self
+    }
+
+    /// So much time has passed since the record was made.
+    pub(crate) fn age_by(&mut self, passed: Duration) {
+        for time in [&mut self.status.in_state, &mut self.status.age].into_iter().flatten() {
+            *time = time.saturating_add(passed);
+        }
     }
 
     /// The task ended so since the record was made.

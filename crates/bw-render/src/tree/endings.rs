@@ -18,9 +18,7 @@ const SUB_EXECUTORS: &[&str] = &[
     "futures_util::stream::futures_ordered::FuturesOrdered<",
     "futures_util::stream::futures_unordered::FuturesUnordered<",
     "futures_util::stream::select_all::SelectAll",
-    "tokio::task::join_set::JoinSet",
     "tokio::task::local::LocalSet as core::future::future::Future>::poll",
-    "tokio_util::task::join_map::JoinMap",
 ];
 
 /// Modules in which tokio keeps a task from running for too long.
