@@ -71,7 +71,7 @@ mod tests {
             ("BACKTRACE_WAKER_TIMEOUT", TIMEOUT_MS),
             ("BACKTRACE_WAKER_STALLMS", STALL_MS),
             ("BACKTRACE_WAKER_SOKCET", SOCKET),
-            ("BACKTRACE_WAKER_PORT", TCP),
+            ("BACKTRACE_WAKER_TPC", TCP),
             ("BACKTRACE_WAKER_", SWITCH),
         ] {
             assert_eq!(nearest(misspelt), Some(meant), "{misspelt}");
