@@ -21,6 +21,7 @@ pub(crate) struct Trace<'a> {
 pub(crate) struct TraceNode<'a> {
     /// What it is made of.
     #[serde(skip)]
+    #[cfg(feature = "html")]
     pub(crate) node: &'a Node,
     pub(crate) parent: Option<usize>,
     pub(crate) function: Option<&'a str>,
@@ -87,6 +88,7 @@ impl<'a> TraceNode<'a> {
         let module = node.place.module.as_ref();
         let short = function.map(|function| (short_name::shorten(&function.name, "…"), &*function.name));
         Self {
+            #[cfg(feature = "html")]
             node,
             parent: node.parent,
             function: function.map(|function| &*function.name),
