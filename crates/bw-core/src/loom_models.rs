@@ -71,7 +71,7 @@ fn spawn<F: Future<Output = ()> + Send + 'static>(task: TracedTask<F>) -> thread
 }
 
 fn ask(handle: &TraceHandle) -> Result<RawTrace, CaptureError> {
-    block_on(handle.capture().no_deadline())
+    block_on(handle.capture().no_timeout())
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn loom_a_withdrawn_request_strands_nobody() {
         let (task, handle) = traced(event.clone());
         let task = spawn(task);
         {
-            let mut capture = pin!(handle.capture().no_deadline());
+            let mut capture = pin!(handle.capture().no_timeout());
             let _ = capture.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         }
         event.set();
