@@ -1,7 +1,7 @@
 //! How much stack a capture takes below the leaf, and that one which has not enough records nothing instead of overflowing.
 //!
 //! One test, in a process of its own: what the first capture takes can be measured once.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", not(bw_portable)))]
 
 use std::ffi::c_void;
 use std::future::poll_fn;
