@@ -32,12 +32,12 @@
 //!
 //! # Features
 //!
-//! `file`, on by default, writes and reads raw dump files and the answers of agents. Without it the types are there, and neither
-//! serde nor flate2 is built: that is how `bw-symbolize` uses this crate.
+//! `file`, on by default, writes and reads raw dump files and the answers of agents. Without it the data types
+//! remain, and neither serde nor flate2 is built. `bw-symbolize` uses this crate so.
 //!
 //! # What it is not for
 //!
-//! It does not symbolize, print or group anything: it depends on no library that reads debug information. Writing a file
+//! It does not symbolize or print anything: it depends on no library that reads debug information. Writing a file
 //! allocates and asks the dynamic loader, so it does not belong in a waker's `clone` or in a signal handler.
 //!
 //! # Unsafe code

@@ -13,7 +13,7 @@ pub enum Backend {
     /// On Linux, x86-64 and AArch64. A stack that cannot be walked so is walked by the other backend, and
     /// [counted](crate::Counters::fallbacks).
     Rules,
-    /// By the `backtrace` crate, which asks the platform's unwinder: 300 to 600 ns a frame. Works everywhere.
+    /// By the `backtrace` crate, which asks the platform's unwinder: 100 to 600 ns a frame. Works everywhere.
     Backtrace,
 }
 
