@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::task::request::Request;
 use crate::task::task_cell::TaskCell;
-use crate::time::timer::{self, Expire, TimerKey};
+use crate::time::timer::{self, TimerKey};
 use crate::trace::error::{Answer, CaptureError};
 use crate::trace::raw_trace::RawTrace;
 
@@ -27,19 +27,6 @@ pub struct CaptureFuture {
 struct Asked {
     request: Arc<Request>,
     timer: Option<TimerKey>,
-}
-
-/// A request whose timeout may pass.
-struct Expiring {
-    cell: Arc<TaskCell>,
-    request: Arc<Request>,
-    timeout: Duration,
-}
-
-impl Expire for Expiring {
-    fn expire(&self) {
-        self.cell.expire(&self.request, self.timeout);
-    }
 }
 
 impl CaptureFuture {
@@ -86,7 +73,10 @@ impl Future for CaptureFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let asked = this.asked.get_or_insert_with(|| {
-            let request = Request::new();
+            let request = match this.timeout {
+                Some(timeout) => Request::expiring(Arc::clone(&this.cell), timeout),
+                None => Request::new(),
+            };
             this.cell.request(&request);
             Asked { request, timer: None }
         });
@@ -96,8 +86,7 @@ impl Future for CaptureFuture {
             && let Some(timeout) = this.timeout
             && let Some(deadline) = Instant::now().checked_add(timeout)
         {
-            let (cell, request) = (Arc::clone(&this.cell), Arc::clone(&asked.request));
-            match timer::schedule(deadline, Arc::new(Expiring { cell, request, timeout })) {
+            match timer::schedule(deadline, asked.request.clone()) {
                 Ok(key) => asked.timer = Some(key),
                 Err(cause) => {
                     this.cell.forget(&asked.request);

@@ -11,16 +11,26 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex, wait};
+use crate::task::task_cell::TaskCell;
 use crate::task::wake;
+use crate::time::timer::Expire;
 use crate::trace::error::Answer;
 
 /// One request, shared by the requester, the task's list and the timer.
 pub(crate) struct Request {
     state: Mutex<State>,
     answered: Condvar,
+    /// What to do when the timer says that the timeout has passed. The task's list of requesters holds the request and this
+    /// holds the task: the circle ends when the request leaves the list, which every answer and the task's end make sure of.
+    expiry: Option<Expiry>,
+}
+
+struct Expiry {
+    cell: Arc<TaskCell>,
+    timeout: Duration,
 }
 
 enum State {
@@ -30,8 +40,19 @@ enum State {
 }
 
 impl Request {
+    /// A request that no timer ends.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Waiting(None)), answered: Condvar::new() })
+        Self::with(None)
+    }
+
+    /// A request to `cell` that the timer ends after `timeout`, if it is [scheduled](crate::time::timer::schedule). The request
+    /// itself is what the timer holds, so that a capture allocates once.
+    pub(crate) fn expiring(cell: Arc<TaskCell>, timeout: Duration) -> Arc<Self> {
+        Self::with(Some(Expiry { cell, timeout }))
+    }
+
+    fn with(expiry: Option<Expiry>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::Waiting(None)), answered: Condvar::new(), expiry })
     }
 
     /// Answers, unless somebody did before or the requester is gone. Wakes the requester.
@@ -107,10 +128,16 @@ impl Request {
     }
 }
 
+impl Expire for Request {
+    fn expire(&self) {
+        if let Some(Expiry { cell, timeout }) = &self.expiry {
+            cell.expire(self, *timeout);
+        }
+    }
+}
+
 #[cfg(all(test, not(bw_loom)))]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::trace::error::CaptureError;
 

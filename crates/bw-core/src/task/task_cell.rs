@@ -33,6 +33,7 @@
 //! same lock that ended it.
 
 use std::panic::Location;
+use std::ptr;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -261,9 +262,9 @@ impl TaskCell {
     }
 
     /// Takes a request off the list: its requester gave up or is gone. Does nothing if a poll has taken it.
-    pub(crate) fn forget(&self, request: &Arc<Request>) {
+    pub(crate) fn forget(&self, request: &Request) {
         self.forget_requester(
-            |requester| matches!(requester, Requester::One(other) if Arc::ptr_eq(other, request)),
+            |requester| matches!(requester, Requester::One(other) if ptr::eq(Arc::as_ptr(other), request)),
         );
     }
 
@@ -281,7 +282,7 @@ impl TaskCell {
     }
 
     /// Timer or blocked requester: the timeout has passed.
-    pub(crate) fn expire(&self, request: &Arc<Request>, timeout: Duration) {
+    pub(crate) fn expire(&self, request: &Request, timeout: Duration) {
         self.forget(request);
         request.answer(Err(CaptureError::timeout(timeout, self.status())));
     }
