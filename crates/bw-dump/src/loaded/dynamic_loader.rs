@@ -11,8 +11,7 @@ use std::path::PathBuf;
 use std::ptr;
 use std::slice;
 
-use super::{LoadGeneration, LoadedModule, LoadedModules, LoadedSegment, build_id_note};
-use crate::build_id::BuildId;
+use super::{LoadGeneration, LoadedModule, LoadedModules, LoadedSegment, build_id_in_notes};
 
 /// The implementation of [`LoadGeneration::now`].
 pub(super) fn generation() -> LoadGeneration {
@@ -127,7 +126,7 @@ unsafe extern "C" fn copy(info: *mut libc::dl_phdr_info, size: usize, data: *mut
         // SAFETY: the bytes lie in a loaded, readable segment of a module that the loader's lock keeps loaded,
         // and notes are never written. They were mapped by the loader, so their address is exposed to us.
         let notes = unsafe { slice::from_raw_parts(ptr::with_exposed_provenance::<u8>(start), length) };
-        BuildId::from_bytes(build_id_note::find(notes, usize::try_from(note.p_align).ok()?)?)
+        build_id_in_notes(notes, usize::try_from(note.p_align).ok()?)
     });
     let is_program = loaded.modules.is_empty();
     let end = of_kind(libc::PT_LOAD).map(|(_, range)| range.end).max();

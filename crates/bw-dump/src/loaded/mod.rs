@@ -11,10 +11,17 @@ use std::path::PathBuf;
 use crate::build_id::BuildId;
 use crate::module_map::{CodeSegment, Module, ModuleMap};
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
 mod build_id_note;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
 mod dynamic_loader;
+
+/// Finds the build id in the bytes of a `PT_NOTE` segment, in the byte order of this machine. Does not trust the bytes.
+///
+/// `align` is the segment's: names and descriptors are padded to 4, or to 8 where the segment says so.
+#[must_use]
+pub fn build_id_in_notes(notes: &[u8], align: usize) -> Option<BuildId> {
+    BuildId::from_bytes(build_id_note::find(notes, align)?)
+}
 
 /// How often modules were loaded into this process and unloaded from it. Later is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,9 @@
+//! Stacks of tasks: by emulated polls, and of the threads that poll.
+
+pub(crate) mod address_space;
+pub(crate) mod emulated_poll;
+pub(crate) mod kernel;
+pub(crate) mod limits;
+pub(crate) mod stack_walk;
+pub(crate) mod thread_stack;
+pub(crate) mod unwind_rules;

@@ -1,0 +1,95 @@
+//! A walk over a stack in some memory, by unwind rules.
+
+use super::unwind_rules::{FrameRule, REGISTERS, STACK_POINTER, UnwindRules};
+
+/// The registers that a walk knows. Those of x86-64 are in the numbering of DWARF.
+#[derive(Clone, Debug)]
+pub(crate) struct WalkRegisters {
+    /// The address of the instruction, or the return address.
+    pub(crate) instruction: u64,
+    pub(crate) general: [Option<u64>; REGISTERS],
+}
+
+/// What a walk found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Walk {
+    /// The address of the first instruction, and then return addresses, from the leaf on.
+    pub(crate) addresses: Vec<u64>,
+    pub(crate) end: WalkEnd,
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WalkEnd {
+    /// It came to the address at which it was to end, or to a frame without a caller.
+    Whole,
+    /// No rule, or a register or a word that is not known.
+    Lost,
+    /// There are more frames than it may take.
+    TooDeep,
+}
+
+/// Walks until a frame returns to `until`, or has no caller.
+///
+/// `word` reads the stack. Every step goes up the stack, so the walk ends whatever is in it.
+pub(crate) fn walk(
+    rules: &UnwindRules<'_>,
+    mut registers: WalkRegisters,
+    until: Option<u64>,
+    most_frames: usize,
+    mut word: impl FnMut(u64) -> Option<u64>,
+) -> Walk {
+    let mut addresses = vec![registers.instruction];
+    let mut lookup = registers.instruction;
+    let end = loop {
+        let Some(rule) = rules.at(lookup) else { break WalkEnd::Lost };
+        match step(&rule, &mut registers, &mut word) {
+            None => break WalkEnd::Lost,
+            Some(false) => break WalkEnd::Whole,
+            Some(true) => {}
+        }
+        if until == Some(registers.instruction) {
+            break WalkEnd::Whole;
+        }
+        if !rules.modules().is_return_address(registers.instruction) {
+            break WalkEnd::Lost;
+        }
+        if addresses.len() >= most_frames {
+            break WalkEnd::TooDeep;
+        }
+        addresses.push(registers.instruction);
+        // A return address may be the first of the next function: the call is in front of it.
+        lookup = registers.instruction.wrapping_sub(1);
+    };
+    Walk { addresses, end }
+}
+
+/// Goes to the caller. `Some(false)` if there is none.
+fn step(
+    rule: &FrameRule,
+    registers: &mut WalkRegisters,
+    word: &mut impl FnMut(u64) -> Option<u64>,
+) -> Option<bool> {
+    let FrameRule::Frame { cfa: (register, offset), return_address, saved, lost } = rule else {
+        return Some(false);
+    };
+    let base = registers.general.get(*register).copied().flatten()?;
+    let cfa = base.checked_add_signed(*offset)?;
+    // Frames lie above each other.
+    if registers.general[STACK_POINTER].is_some_and(|below| cfa <= below) {
+        return None;
+    }
+    registers.instruction = word(cfa.checked_add_signed(*return_address)?)?;
+    // From the frame that is left, before any of its values are replaced.
+    let values: Vec<(usize, Option<u64>)> = saved
+        .iter()
+        .map(|(register, offset)| (*register, cfa.checked_add_signed(*offset).and_then(&mut *word)))
+        .collect();
+    for (register, value) in values.into_iter().chain(lost.iter().map(|register| (*register, None))) {
+        if let Some(known) = registers.general.get_mut(register) {
+            *known = value;
+        }
+    }
+    registers.general[STACK_POINTER] = Some(cfa);
+    Some(true)
+}

@@ -1,0 +1,136 @@
+//! The tasks of tokio in a process, found by scanning its memory.
+//!
+//! A task begins with its `Header`: the state word, a link of the run queue, the address of its table of functions, and the id of its
+//! owner. It is aligned to 128 bytes, so one word in sixteen is compared with the addresses of tables. This finds every task: of runtimes
+//! that nobody drives, of local sets, and finished ones that somebody keeps.
+
+use std::collections::HashMap;
+
+use super::task_state::{Activity, TaskWord};
+use super::task_vtables::{TaskVtable, TaskVtables};
+use crate::target::Target;
+use crate::target::data_scan::DataScan;
+use crate::target::memory::{Memory, Unreadable};
+use crate::target::threads::Thread;
+use crate::target::words::{bytes_at, word_at};
+
+/// Words from one possible header to the next.
+const STRIDE: usize = 16;
+/// Where in a header its words are.
+const VTABLE: usize = 2;
+const OWNER: usize = 3;
+/// Words from one possible thread control block to the next.
+const CONTROL_BLOCK_STRIDE: usize = 2;
+/// Bytes of a thread control block in which the number of its thread is looked for: glibc has it at 720, musl at 48.
+const CONTROL_BLOCK_BYTES: usize = 1024;
+/// Tasks that are listed.
+const MOST_TASKS: usize = 10_000_000;
+/// Possible control blocks that are looked at.
+const MOST_CONTROL_BLOCKS: usize = 1 << 20;
+
+/// One task as it was when it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundTask {
+    /// The address of its header.
+    pub header: u64,
+    /// Its table.
+    pub table: TaskVtable,
+    /// Its state word.
+    pub word: TaskWord,
+    /// The id of the runtime or local set that owns it; 0 for one of the blocking pool.
+    pub owner: u64,
+    /// Its id, as `tokio::task::Id` has it.
+    pub id: u64,
+}
+
+/// What one pass over the memory of a process finds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TaskList {
+    /// By id.
+    pub(crate) tasks: Vec<FoundTask>,
+    /// The thread pointers (FS base) of threads.
+    pub(crate) thread_pointers: HashMap<u64, u64>,
+}
+
+impl TaskList {
+    /// Scans. Takes about as long as copying the memory takes.
+    pub(crate) fn scan(target: &dyn Target, data: &DataScan, tables: &TaskVtables, threads: &[Thread]) -> Self {
+        let mut candidates = Vec::new();
+        let mut control_blocks = Vec::new();
+        let extent = tables.extent();
+        data.each(target, |start, words, count| {
+            let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
+            for at in (0..count).step_by(CONTROL_BLOCK_STRIDE) {
+                let address = start + (at * 8) as u64;
+                // A thread control block begins with its own address.
+                if word(at) == address && control_blocks.len() < MOST_CONTROL_BLOCKS {
+                    control_blocks.push(address);
+                }
+            }
+            let Some((first, last)) = extent else { return };
+            for at in (0..count).step_by(STRIDE) {
+                let vtable = word(at + VTABLE);
+                if (first..=last).contains(&vtable)
+                    && let Some(table) = tables.get(vtable)
+                    && candidates.len() < MOST_TASKS
+                {
+                    candidates.push((start + (at * 8) as u64, *table));
+                }
+            }
+        });
+        let in_stack = |address: u64| {
+            let pointers = threads.iter().filter_map(|thread| Some(thread.waits_at.as_ref()?.stack_pointer));
+            // Where a stack ends is not known here; what is less than this above a stack pointer may be in it.
+            pointers.into_iter().any(|pointer| (pointer..pointer + (1 << 20)).contains(&address))
+        };
+        let found = candidates.into_iter().filter_map(|(header, table)| {
+            let task = read_task(target, header, table).ok()??;
+            let is_whole = task.owner != 0 || (!in_stack(header) && is_unowned(&task));
+            is_whole.then_some(task)
+        });
+        let mut tasks: Vec<FoundTask> = found.collect();
+        tasks.sort_by_key(|task| (task.id, task.header));
+        Self { tasks, thread_pointers: thread_pointers(target, &control_blocks, threads) }
+    }
+}
+
+/// Reads a task again. `None` if there is no living task of this type any more.
+pub(crate) fn read_task(
+    memory: &dyn Memory,
+    header: u64,
+    table: TaskVtable,
+) -> Result<Option<FoundTask>, Unreadable> {
+    let word = word_at(memory, header)?;
+    let owner = word_at(memory, header.wrapping_add(8 * OWNER as u64))?;
+    let id = word_at(memory, header.wrapping_add(table.id_offset))?;
+    // Ids count from 1.
+    let word = TaskWord::of_living(word).filter(|_| id != 0);
+    Ok(word.map(|word| FoundTask { header, table, word, owner, id }))
+}
+
+/// Whether a task without an owner is one of the blocking pool. Every task is without one for a moment while it is spawned, and a copy
+/// of it on the stack stays so: both have the initial state, notified with three references.
+fn is_unowned(task: &FoundTask) -> bool {
+    match task.word.activity() {
+        Activity::Notified => !task.word.is_initial(),
+        Activity::Running => true,
+        Activity::Idle | Activity::Complete => false,
+    }
+}
+
+/// Tells whose control blocks these are, by the number of the thread that is in each.
+fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> HashMap<u64, u64> {
+    let mut found = HashMap::new();
+    for &block in blocks {
+        // Shorter at the end of a mapping.
+        let lengths = [CONTROL_BLOCK_BYTES, CONTROL_BLOCK_BYTES * 3 / 4, 64];
+        let Some(bytes) = lengths.iter().find_map(|&length| bytes_at(memory, block, length).ok()) else { continue };
+        let numbers = bytes.as_chunks::<4>().0.iter().map(|number| u64::from(u32::from_le_bytes(*number)));
+        // The first words are addresses.
+        let mut numbers = numbers.skip(8);
+        if let Some(thread) = numbers.find(|number| threads.iter().any(|thread| thread.id == *number)) {
+            found.entry(thread).or_insert(block);
+        }
+    }
+    found
+}

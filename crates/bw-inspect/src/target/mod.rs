@@ -1,0 +1,52 @@
+//! The process that is looked at: its memory, mappings, modules and threads. Every read may fail, and nothing is ever written.
+
+pub(crate) mod data_scan;
+pub(crate) mod frozen_copy;
+#[cfg_attr(not(target_os = "linux"), path = "no_live_process.rs")]
+pub(crate) mod live_process;
+pub(crate) mod mappings;
+pub(crate) mod memory;
+pub(crate) mod modules;
+pub(crate) mod open_error;
+pub(crate) mod page_cache;
+pub(crate) mod threads;
+pub(crate) mod words;
+
+use std::ops::Range;
+
+pub use frozen_copy::FrozenCopy;
+pub use live_process::LiveProcess;
+pub use mappings::Mapping;
+pub use memory::{Memory, Unreadable};
+pub use open_error::OpenError;
+pub use threads::{Thread, WaitingAt};
+
+/// Bytes of a page: the unit in which memory is kept and compared.
+pub(crate) const PAGE_BYTES: usize = 4096;
+/// The same as an address.
+pub(crate) const PAGE: u64 = 4096;
+
+/// What is looked at: memory, with what the operating system says of it.
+pub trait Target: Memory {
+    /// Returns its mappings, by address.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended, or may not be read.
+    fn mappings(&self) -> Result<Vec<Mapping>, OpenError>;
+
+    /// Returns its threads.
+    fn threads(&self) -> Vec<Thread>;
+
+    /// Returns where a thread is now, without its name. `None` when it has ended.
+    fn thread_now(&self, id: u64) -> Option<Thread>;
+
+    /// Returns the parts of a mapping that hold data.
+    fn filled(&self, mapping: &Mapping) -> Vec<Range<u64>>;
+
+    /// Reads pages at these addresses, one behind the other, into a buffer of so many pages. Returns whether all could be read.
+    fn read_pages(&self, pages: &[u64], into: &mut [u8]) -> bool;
+
+    /// Whether the process has ended, so that nothing can be read any more.
+    fn is_over(&self) -> bool;
+}

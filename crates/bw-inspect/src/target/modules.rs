@@ -1,0 +1,195 @@
+//! The modules of a process: its program and the libraries that are loaded, read from its memory.
+//!
+//! The ELF header and the program headers of a module lie in its first page, and what they name is mapped. So nothing is read from files,
+//! which may have been replaced since, or lie in another container.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use bw_core::ReturnAddress;
+use bw_dump::loaded::build_id_in_notes;
+use bw_dump::{BuildId, CodeSegment, Module, ModuleMap};
+use object::elf::{
+    ET_EXEC, FileHeader64, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_GNU_RELRO, PT_LOAD, PT_NOTE,
+    ProgramHeader64,
+};
+use object::read::elf::{FileHeader as _, ProgramHeader as _};
+use object::{LittleEndian, pod};
+
+use super::mappings::Mapping;
+use super::memory::Memory;
+use super::words::bytes_at;
+
+/// Bytes of the start of a module in which its headers are looked for.
+const HEADER_BYTES: usize = 4096;
+/// Bytes of notes that are read.
+const MOST_NOTE_BYTES: u64 = 64 * 1024;
+/// Modules that are looked at.
+const MOST_MODULES: usize = 4096;
+
+/// One module, and the parts of it that inspecting needs. Every address is one in the process.
+#[derive(Clone, Debug)]
+pub struct LoadedModule {
+    module: Module,
+    constants: Vec<Range<u64>>,
+    unwind: Option<UnwindSegment>,
+    dynamic: Option<Range<u64>>,
+}
+
+/// Where the unwind information of a module is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnwindSegment {
+    /// The address of `.eh_frame_hdr`.
+    pub header: u64,
+    /// The segment that both `.eh_frame_hdr` and `.eh_frame` are in.
+    pub segment: Range<u64>,
+}
+
+impl LoadedModule {
+    /// Returns what symbolizers need of it.
+    #[must_use]
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// Returns the parts that hold constants with addresses in them, such as tables of functions.
+    #[must_use]
+    pub fn constants(&self) -> &[Range<u64>] {
+        &self.constants
+    }
+
+    /// Returns where its unwind information is, if it has any.
+    #[must_use]
+    pub fn unwind(&self) -> Option<&UnwindSegment> {
+        self.unwind.as_ref()
+    }
+
+    /// Returns where its dynamic section is: what names its exported functions.
+    #[must_use]
+    pub fn dynamic(&self) -> Option<Range<u64>> {
+        self.dynamic.clone()
+    }
+
+    /// Whether code of this module is at an address.
+    #[must_use]
+    pub fn has_code_at(&self, address: u64) -> bool {
+        self.module.code().iter().any(|code| (code.start..code.end).contains(&address))
+    }
+}
+
+/// The modules of a process.
+#[derive(Clone, Debug, Default)]
+pub struct LoadedModules {
+    /// By where they begin.
+    modules: Vec<LoadedModule>,
+}
+
+impl LoadedModules {
+    /// Reads the headers of every module that is mapped. What is no module, or a damaged one, is left out.
+    #[must_use]
+    pub fn read(memory: &dyn Memory, mappings: &[Mapping]) -> Self {
+        let starts = mappings.iter().enumerate().filter(|(_, it)| it.is_readable && it.file_offset == 0);
+        let starts = starts.filter(|(_, it)| it.file.is_some() || it.path == Path::new("[vdso]"));
+        let found = starts.filter_map(|(at, first)| {
+            let of_file = mappings[at..].iter().take_while(|it| it.file == first.file || it.file.is_none());
+            let end = of_file.filter(|it| it.file == first.file).map(|it| it.range.end).last()?;
+            read(memory, first, end)
+        });
+        let mut modules: Vec<LoadedModule> = found.take(MOST_MODULES).collect();
+        modules.sort_by_key(|module| module.module.range().start);
+        Self { modules }
+    }
+
+    /// Returns the modules, by where they begin.
+    #[must_use]
+    pub fn all(&self) -> &[LoadedModule] {
+        &self.modules
+    }
+
+    /// Returns the module whose code is at an address, or that returns to it.
+    #[must_use]
+    pub fn find(&self, address: u64) -> Option<&LoadedModule> {
+        let after = self.modules.partition_point(|module| module.module.range().start <= address);
+        let module = self.modules.get(after.checked_sub(1)?)?;
+        module.module.range().contains(&address).then_some(module)
+    }
+
+    /// Whether an address is one that a call can return to: code is in front of it.
+    #[must_use]
+    pub fn is_return_address(&self, address: u64) -> bool {
+        let before = address.wrapping_sub(1);
+        usize::try_from(address).ok().and_then(ReturnAddress::new).is_some()
+            && self.find(before).is_some_and(|module| module.has_code_at(before))
+    }
+
+    /// Returns the modules as symbolizers and raw dump files have them.
+    #[must_use]
+    pub fn map(&self) -> ModuleMap {
+        ModuleMap::new(self.modules.iter().map(|module| module.module.clone()).collect())
+    }
+}
+
+/// Reads the module whose first bytes are mapped there. Its mappings end at `end` at the latest.
+fn read(memory: &dyn Memory, first: &Mapping, end: u64) -> Option<LoadedModule> {
+    let start = first.range.start;
+    let bytes = bytes_at(memory, start, HEADER_BYTES).ok()?;
+    let (elf, _) = pod::from_bytes::<FileHeader64<LittleEndian>>(&bytes).ok()?;
+    if !elf.is_supported() || elf.endian().is_err() {
+        return None;
+    }
+    let endian = LittleEndian;
+    // The program headers are where linkers put them, or else the module is left out.
+    let headers = elf.program_headers(endian, &*bytes).ok()?;
+    let of_kind = |kind| headers.iter().filter(move |header| header.p_type(endian) == kind);
+    let first_segment = of_kind(PT_LOAD).find(|header| header.p_offset(endian) == 0)?;
+    let bias = start.wrapping_sub(first_segment.p_vaddr(endian));
+    let extent = |header: &ProgramHeader64<LittleEndian>| {
+        let at = header.p_vaddr(endian).wrapping_add(bias);
+        at..at.saturating_add(header.p_memsz(endian)).min(end)
+    };
+    let range = start..of_kind(PT_LOAD).map(|header| extent(header).end).max()?;
+    let is_inside = |part: &Range<u64>| range.start <= part.start && part.start < part.end;
+    let code = of_kind(PT_LOAD).filter(|header| header.p_flags(endian).0 & PF_X.0 != 0);
+    let code = code.map(|header| {
+        let at = extent(header);
+        CodeSegment::new(at.start, at.end, header.p_offset(endian))
+    });
+    // Programs that are linked to one address have such tables in memory that was never written.
+    let is_fixed = elf.e_type(endian) == ET_EXEC;
+    let is_constant = |header: &&ProgramHeader64<LittleEndian>| {
+        let flags = header.p_flags(endian).0;
+        is_fixed && flags & PF_R.0 != 0 && flags & (PF_W.0 | PF_X.0) == 0
+    };
+    let constants = of_kind(PT_GNU_RELRO).chain(of_kind(PT_LOAD).filter(is_constant));
+    let constants = constants.map(extent).filter(is_inside).collect();
+    let unwind = of_kind(PT_GNU_EH_FRAME).next().and_then(|header| {
+        let header = extent(header);
+        let segment = of_kind(PT_LOAD).map(extent).find(|segment| segment.contains(&header.start))?;
+        Some(UnwindSegment { header: header.start, segment })
+    });
+    let module = Module::new(path_of(first), range.clone(), bias)?;
+    let module = module.with_code(code.collect());
+    let notes = of_kind(PT_NOTE).find_map(|header| build_id(memory, extent(header), header.p_align(endian)));
+    Some(LoadedModule {
+        module: module.with_build_id(notes),
+        constants,
+        unwind,
+        dynamic: of_kind(PT_DYNAMIC).next().map(extent).filter(is_inside),
+    })
+}
+
+fn build_id(memory: &dyn Memory, notes: Range<u64>, align: u64) -> Option<BuildId> {
+    let length = notes.end.checked_sub(notes.start)?.min(MOST_NOTE_BYTES);
+    let bytes = bytes_at(memory, notes.start, usize::try_from(length).ok()?).ok()?;
+    build_id_in_notes(&bytes, usize::try_from(align).ok()?)
+}
+
+/// The path of a module as loaders have it: the kernel adds words to that of a file that was deleted, and brackets to the name of
+/// its own module.
+fn path_of(mapping: &Mapping) -> PathBuf {
+    if mapping.path == Path::new("[vdso]") {
+        return "linux-vdso.so.1".into();
+    }
+    let text = mapping.path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    text.map_or_else(|| mapping.path.clone(), PathBuf::from)
+}

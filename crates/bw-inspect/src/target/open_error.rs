@@ -1,0 +1,134 @@
+//! Why the memory of a process cannot be read, and what to do about it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+/// Why the memory of a process cannot be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No process has this number, or it is one that has ended.
+    NoProcess {
+        /// The number.
+        pid: u32,
+    },
+    /// The process ended while it was looked at.
+    Ended {
+        /// Its number.
+        pid: u32,
+    },
+    /// The process runs as another user.
+    OtherUser {
+        /// Its number.
+        pid: u32,
+        /// The number of the user.
+        uid: u32,
+    },
+    /// The kernel's module yama lets only parents, or only root, read the memory of a process.
+    Yama {
+        /// The process.
+        pid: u32,
+        /// The value of `/proc/sys/kernel/yama/ptrace_scope`.
+        scope: u32,
+    },
+    /// The process is of this user, and yet the kernel lets only root read its memory.
+    NotDumpable {
+        /// Its number.
+        pid: u32,
+    },
+    /// The program is one of 32 bits, or of another architecture.
+    OtherArchitecture {
+        /// The process.
+        pid: u32,
+        /// Whether it is one of 32 bits.
+        is_32_bit: bool,
+    },
+    /// This system has no way to read the memory of another process that this crate knows.
+    Unsupported,
+    /// Reading failed for another reason.
+    Io {
+        /// The process.
+        pid: u32,
+        /// The reason.
+        error: io::Error,
+    },
+}
+
+impl OpenError {
+    /// Whether the process is there no more.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::NoProcess { .. } | Self::Ended { .. })
+    }
+
+    /// Returns what to do about it, as a sentence without a period. `None` where nothing helps.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NoProcess { .. } => "`backtrace-waker ps` lists processes that can be read".to_owned(),
+            Self::OtherUser { pid, .. } | Self::NotDumpable { pid } => {
+                format!("run the command as root: sudo backtrace-waker … {pid}")
+            }
+            Self::Yama { pid, scope: 3.. } => {
+                format!("no process may read process {pid} until the next boot; start an agent in it instead")
+            }
+            Self::Yama { pid, .. } => format!(
+                "run the command as root (sudo backtrace-waker … {pid}), or allow it for this boot: \
+                 sudo sysctl kernel.yama.ptrace_scope=0"
+            ),
+            Self::OtherArchitecture { is_32_bit: true, .. } => {
+                "build the program for 64 bits, or start an agent in it".to_owned()
+            }
+            Self::OtherArchitecture { .. } | Self::Unsupported => {
+                "start an agent in the program: `bw_agent::start()?;` in its main".to_owned()
+            }
+            Self::Ended { .. } | Self::Io { .. } => return None,
+        })
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoProcess { pid } => write!(f, "no process has the number {pid}"),
+            Self::Ended { pid } => write!(f, "process {pid} ended while its memory was read"),
+            Self::OtherUser { pid, uid } => {
+                write!(f, "cannot read the memory of process {pid}: it runs as another user (uid {uid})")
+            }
+            Self::Yama { pid, scope } => write!(
+                f,
+                "cannot read the memory of process {pid}: the kernel forbids it (kernel.yama.ptrace_scope is {scope})"
+            ),
+            Self::NotDumpable { pid } => write!(
+                f,
+                "cannot read the memory of process {pid}: the process is protected, because it changed its user or holds \
+                 capabilities"
+            ),
+            Self::OtherArchitecture { pid, is_32_bit: true } => {
+                write!(f, "cannot read tasks of process {pid}: it is a program of 32 bits")
+            }
+            Self::OtherArchitecture { pid, .. } => write!(
+                f,
+                "cannot read tasks of process {pid}: its program is not for {}",
+                std::env::consts::ARCH
+            ),
+            Self::Unsupported => write!(
+                f,
+                "cannot read the memory of other processes on {} {}: only Linux on x86-64 is supported",
+                std::env::consts::OS,
+                std::env::consts::ARCH
+            ),
+            Self::Io { pid, error } => write!(f, "cannot read the memory of process {pid}: {error}"),
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}

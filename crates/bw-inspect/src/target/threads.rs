@@ -1,0 +1,83 @@
+//! The threads of a process, and where their stacks are.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One thread of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its number, as the operating system counts.
+    pub id: u64,
+    /// Its name, where that is known.
+    pub name: Option<Arc<str>>,
+    /// Where it stands in user space while it waits in the kernel. `None` while it is on a processor.
+    pub waits_at: Option<WaitingAt>,
+}
+
+/// Where a thread stands that waits in the kernel. Two equal values, one read before a stack and one after it, say that the thread
+/// did not run in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingAt {
+    /// Its stack pointer.
+    pub stack_pointer: u64,
+    /// The address after the instruction with which it entered the kernel.
+    pub program_counter: u64,
+    /// The number of its system call and the call's arguments, as the kernel writes them.
+    pub call: Arc<str>,
+    /// How often it has stopped running.
+    pub switches: u64,
+}
+
+/// Reads `/proc/PID/task/TID/syscall`; see `proc_pid_syscall(5)`. `None` if the thread runs.
+#[must_use]
+pub fn parse_system_call(text: &str, switches: u64) -> Option<WaitingAt> {
+    // "running", or a number, perhaps arguments, the stack pointer and the program counter.
+    let mut words = text.split_ascii_whitespace().rev();
+    let mut register = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+    let (program_counter, stack_pointer) = (register()?, register()?);
+    (stack_pointer % 8 == 0 && stack_pointer != 0).then(|| WaitingAt {
+        stack_pointer,
+        program_counter,
+        call: text.trim_end().into(),
+        switches,
+    })
+}
+
+/// Adds up the lines of `/proc/PID/task/TID/status` that count how often a thread stopped running.
+#[must_use]
+pub fn context_switches(status: &str) -> u64 {
+    let counts = status.lines().filter(|line| line.contains("ctxt_switches:"));
+    counts.filter_map(|line| line.rsplit_once(':')?.1.trim().parse::<u64>().ok()).sum()
+}
+
+impl Thread {
+    /// The part of its stack that is in use: from its stack pointer to the end of the mapping that this lies in.
+    #[must_use]
+    pub fn stack_in(&self, mapping: &Range<u64>) -> Option<Range<u64>> {
+        let at = self.waits_at.as_ref()?.stack_pointer;
+        mapping.contains(&at).then_some(at..mapping.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_thread_has_two_registers_and_a_running_one_none() {
+        let text = "232 0x5 0x7f0 0x400 0xffffffff 0x0 0x0 0x7ffc10 0x7f1234\n";
+        let at = parse_system_call(text, 7).unwrap();
+        assert_eq!((at.stack_pointer, at.program_counter, at.switches), (0x7f_fc10, 0x7f_1234, 7));
+        assert_eq!(parse_system_call("-1 0x7ffc10 0x7f1234", 0).unwrap().program_counter, 0x7f_1234);
+        for text in ["running\n", "", "0", "-1 0x0 0x0", "-1 0x7 0x8", "-1 7 8", "0x10"] {
+            assert_eq!(parse_system_call(text, 0), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn both_kinds_of_switches_count() {
+        let status = "Name:\tx\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t5\n";
+        assert_eq!(context_switches(status), 12);
+        assert_eq!(context_switches("voluntary_ctxt_switches:\tmany\n"), 0);
+    }
+}
