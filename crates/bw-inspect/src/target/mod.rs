@@ -1,0 +1,5 @@
+//! The process that is inspected.
+
+mod memory;
+
+pub use memory::{Memory, Unreadable};
