@@ -18,6 +18,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     command::run().unwrap_or_else(|failure| {
         output::message::error(&failure);
+        if let Some(help) = failure.help() {
+            output::message::help(&help);
+        }
         ExitCode::FAILURE
     })
 }

@@ -26,10 +26,17 @@ impl Process {
         Self {
             pid: std::process::id(),
             executable: std::env::current_exe().ok(),
-            started_at: started_at(),
+            started_at: started_at("self"),
             os: std::env::consts::OS.into(),
             architecture: std::env::consts::ARCH.into(),
         }
+    }
+
+    /// A process of this machine that runs, by its number as it is seen from here. What may not be read of it is left out.
+    #[must_use]
+    pub fn running(pid: u32) -> Self {
+        let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+        Self { pid, executable, started_at: started_at(&pid.to_string()), ..Self::this() }
     }
 
     /// A process of which only the number is known. Set what is known beside it.
@@ -40,13 +47,13 @@ impl Process {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn started_at() -> Option<SystemTime> {
+fn started_at(_: &str) -> Option<SystemTime> {
     None
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn started_at() -> Option<SystemTime> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+fn started_at(pid: &str) -> Option<SystemTime> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
     SystemTime::now().checked_sub(age(&stat, &uptime)?)
 }

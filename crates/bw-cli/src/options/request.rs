@@ -22,6 +22,12 @@ pub(crate) struct RequestOptions {
     #[arg(long = "filter", value_name = "TERMS")]
     pub(crate) filters: Vec<Filter>,
 
+    /// Read the memory of the process, even if it has an agent
+    ///
+    /// Without an agent that is done anyway. Nothing is stopped or woken.
+    #[arg(long)]
+    pub(crate) memory: bool,
+
     /// How long tasks may take to answer, such as 500ms, 5s or 1m
     ///
     /// Those that do not are in the dump with what they are doing. The process itself is waited for a few seconds longer.
@@ -45,6 +51,7 @@ impl Default for RequestOptions {
     fn default() -> Self {
         Self {
             filters: Vec::new(),
+            memory: false,
             timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
             token: None,
             most_bytes: RawDumpReader::MOST_BYTES,

@@ -9,6 +9,7 @@ pub(crate) struct Failure {
     /// What the message is about, with what stands between the two.
     subject: Option<String>,
     message: String,
+    help: Option<String>,
     kind: Kind,
 }
 
@@ -21,17 +22,27 @@ enum Kind {
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { subject: None, message: message.into(), kind: Kind::Plain }
+        Self { subject: None, message: message.into(), help: None, kind: Kind::Plain }
     }
 
     /// The process that was asked is there no more.
     pub(crate) fn ended(message: impl Into<String>) -> Self {
-        Self { subject: None, message: message.into(), kind: Kind::Ended }
+        Self { subject: None, message: message.into(), help: None, kind: Kind::Ended }
     }
 
     /// The process that was asked is there, and did not answer in time: it may do so later.
     pub(crate) fn silent(message: impl Into<String>) -> Self {
-        Self { subject: None, message: message.into(), kind: Kind::Silent }
+        Self { subject: None, message: message.into(), help: None, kind: Kind::Silent }
+    }
+
+    /// Adds what to do about it, which is printed in a line of its own.
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// Returns what to do about it.
+    pub(crate) fn help(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 
     /// Puts a subject in front of the message, for a message that goes on as a sentence.

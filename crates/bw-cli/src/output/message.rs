@@ -12,6 +12,10 @@ pub(crate) fn error(message: &impl fmt::Display) {
     say("error", message);
 }
 
+pub(crate) fn help(message: &impl fmt::Display) {
+    say("help", message);
+}
+
 pub(crate) fn warning(message: &impl fmt::Display) {
     say("warning", message);
 }

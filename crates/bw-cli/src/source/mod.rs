@@ -1,7 +1,8 @@
-//! Where snapshots come from: the agent in a process, or a raw dump file.
+//! Where snapshots come from: the agent in a process, the memory of a process without one, or a raw dump file.
 
 pub(crate) mod agent;
 pub(crate) mod follow;
+mod memory;
 
 use std::fs::File;
 use std::io;
@@ -17,6 +18,7 @@ use crate::options::target::Target;
 use crate::output::failure::Failure;
 use crate::output::snapshot::Snapshot;
 use agent::Agent;
+use memory::ProcessMemory;
 use agent::process::{Process, without_deleted};
 
 /// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
@@ -37,6 +39,40 @@ enum Origin {
     File(PathBuf),
     Stdin,
     Agent(Agent),
+    Memory(ProcessMemory),
+}
+
+impl Origin {
+    /// A process of this machine: its agent, or its memory if it has none.
+    fn of_process(pid: u32, request: &RequestOptions) -> Result<Self, Failure> {
+        if request.memory {
+            return ProcessMemory::open(pid).map(Self::Memory);
+        }
+        match Agent::of_process(pid, request.answer_timeout()) {
+            Ok(agent) => Ok(Self::Agent(agent)),
+            Err(failure) if failure.is_end() => Err(failure),
+            Err(_) => ProcessMemory::open(pid).map(Self::Memory),
+        }
+    }
+
+    /// The process of this machine that is named so. `None` if no process is.
+    fn of_name(name: &str, request: &RequestOptions) -> Result<Option<Self>, Failure> {
+        let found = if request.memory { None } else { Agent::with_name(name)? };
+        if let Some(agent) = found {
+            return Ok(Some(Self::Agent(agent)));
+        }
+        let process = agent::only_process(name)?;
+        process.map(|process| Self::of_process(process.pid(), request)).transpose()
+    }
+
+    /// The process, if it is one of this machine.
+    fn process(&self) -> Option<&Process> {
+        match self {
+            Self::Agent(agent) => agent.process(),
+            Self::Memory(memory) => Some(memory.process()),
+            Self::File(_) | Self::Stdin => None,
+        }
+    }
 }
 
 impl Source {
@@ -51,7 +87,7 @@ impl Source {
             request.token.clone().or_else(variable)
         };
         let origin = match target {
-            Target::Pid(pid) => Origin::Agent(Agent::of_process(*pid, request.answer_timeout())?),
+            Target::Pid(pid) => Origin::of_process(*pid, request)?,
             Target::Url(url) => Origin::Agent(Agent::at_url(url.clone(), token())),
             Target::Stdin => Origin::Stdin,
             Target::Path(path) if is_socket(path) => {
@@ -62,9 +98,9 @@ impl Source {
                 // In the folder of a program, its name is meant, and not its file.
                 let name = path.to_str().filter(|name| !name.contains('/'));
                 let name = name.filter(|_| absent.is_some() || is_program(path));
-                let agent = name.map(|name| Agent::of_name(name, request.answer_timeout())).transpose()?;
-                match (agent.flatten(), absent) {
-                    (Some(agent), _) => Origin::Agent(agent),
+                let named = name.map(|name| Origin::of_name(name, request)).transpose()?;
+                match (named.flatten(), absent) {
+                    (Some(origin), _) => origin,
                     (None, Some(error)) => return Err(nothing_named(path, &error)),
                     (None, None) => Origin::File(path.clone()),
                 }
@@ -94,26 +130,46 @@ impl Source {
 
     /// Whether asking again can give something else.
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.origin, Origin::Agent(_))
+        matches!(self.origin, Origin::Agent(_) | Origin::Memory(_))
     }
 
     /// Asks, and finds functions and lines. Blocks: on the process as long as [`RequestOptions`] says, on files and servers.
     pub(crate) fn take(&mut self) -> Result<Snapshot, Failure> {
         let file = self.read()?;
-        if self.symbolizer.as_ref().is_none_or(|(modules, _)| modules != file.modules()) {
-            // It runs another program than when it was asked first.
-            if let (Some(_), Origin::Agent(agent)) = (&self.symbolizer, &self.origin)
-                && let Some(Ok(executable)) = agent.process().map(Process::open_executable)
-            {
-                self.executable = Some(executable);
-            }
-            let symbolizer = Symbolizer::for_modules(file.modules().clone(), self.sources(&file));
-            self.symbolizer = Some((file.modules().clone(), symbolizer));
-        }
+        self.prepare_symbolizer(file.modules(), file.process().executable.as_deref());
         Ok(match &self.symbolizer {
             Some((_, symbolizer)) => Snapshot::new(file, symbolizer, self.is_quiet),
             None => Snapshot::raw(file),
         })
+    }
+
+    /// Makes a symbolizer for these modules, unless there is one.
+    fn prepare_symbolizer(&mut self, modules: &ModuleMap, executable: Option<&Path>) {
+        if self.symbolizer.as_ref().is_some_and(|(known, _)| known == modules) {
+            return;
+        }
+        // It runs another program than when it was asked first.
+        if let (Some(_), Some(process)) = (&self.symbolizer, self.origin.process())
+            && let Ok(executable) = process.open_executable()
+        {
+            self.executable = Some(executable);
+        }
+        let symbolizer = Symbolizer::for_modules(modules.clone(), self.sources(executable));
+        self.symbolizer = Some((modules.clone(), symbolizer));
+    }
+
+    /// Reads the memory of the process, and names its tasks after their types.
+    fn read_memory(&mut self) -> Result<RawDumpFile<'static>, Failure> {
+        let Origin::Memory(memory) = &self.origin else { return Err(Failure::new("no process to read")) };
+        let inspection = memory.inspect()?;
+        let executable = memory.process().executable();
+        self.prepare_symbolizer(inspection.modules(), executable.as_deref());
+        match (&mut self.origin, &self.symbolizer) {
+            (Origin::Memory(memory), Some((_, symbolizer))) => {
+                Ok(self.request.only(memory.file(inspection, symbolizer)))
+            }
+            _ => Err(Failure::new("no process to read")),
+        }
     }
 
     /// Asks, and leaves addresses as they are.
@@ -123,7 +179,12 @@ impl Source {
 
     fn read(&mut self) -> Result<RawDumpFile<'static>, Failure> {
         let reader = RawDumpReader::new().most_bytes(self.request.most_bytes);
+        // Before it is asked: it may end while it answers.
+        if self.executable.is_none() {
+            self.executable = self.origin.process().and_then(|process| process.open_executable().ok());
+        }
         match &self.origin {
+            Origin::Memory(_) => self.read_memory(),
             Origin::Stdin => {
                 let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
                 let file = reader.read(io::stdin().lock()).map_err(invalid)?;
@@ -135,10 +196,6 @@ impl Source {
                 reader.read(file).map_err(invalid).map(|file| self.request.only(file))
             }
             Origin::Agent(agent) => {
-                // Before it is asked: it may end while it answers.
-                if self.executable.is_none() {
-                    self.executable = agent.process().and_then(|process| process.open_executable().ok());
-                }
                 let body = agent.ask(
                     &self.request.query(),
                     self.request.answer_timeout(),
@@ -150,14 +207,13 @@ impl Source {
     }
 
     /// Where debug information of that dump is looked for: of a process of this machine, in the file it runs and below its root.
-    fn sources(&self, file: &RawDumpFile<'_>) -> SymbolSources {
+    fn sources(&self, own_path: Option<&Path>) -> SymbolSources {
         let mut sources = self.symbols.clone();
-        let Origin::Agent(agent) = &self.origin else { return sources };
-        let Some(process) = agent.process() else { return sources };
+        let Some(process) = self.origin.process() else { return sources };
         let root = process.other_root();
         if let Some(executable) = &self.executable {
             // As it is seen from here, and as it sees itself: in a chroot they differ.
-            let inside = file.process().executable.as_deref().filter(|_| root.is_some()).map(without_deleted);
+            let inside = own_path.filter(|_| root.is_some()).map(without_deleted);
             for module in [process.executable(), inside].into_iter().flatten() {
                 sources = sources.module_file(module, by_descriptor(executable));
             }

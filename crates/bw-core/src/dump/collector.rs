@@ -13,7 +13,7 @@ use crate::task::task_cell::{Loan, Observation, TaskCell};
 use crate::thread::thread_slot;
 use crate::time::timer;
 use crate::trace::id::TaskId;
-use crate::trace::raw_task_dump::RawTaskDump;
+use crate::trace::raw_task_dump::{DumpSource, RawTaskDump};
 use crate::trace::state::TaskState;
 use crate::trace::task_filter::TaskFilter;
 use crate::trace::task_record::{NoTrace, TaskRecord};
@@ -249,6 +249,8 @@ impl Collector {
             alive: None,
             tasks: std::mem::take(&mut self.records),
             traces,
+            source: DumpSource::Requests,
+            notes: Vec::new(),
         }
     }
 }
@@ -263,6 +265,7 @@ fn record(cell: &TaskCell, seen: Observation, reason: NoTrace) -> TaskRecord {
         nested: seen.nested,
         status: seen.status,
         trace: Err(reason),
+        incomplete: None,
     }
 }
 

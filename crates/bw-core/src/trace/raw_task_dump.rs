@@ -3,10 +3,34 @@
 use core::time::Duration;
 use std::time::SystemTime;
 
+use crate::trace::id::TaskId;
+use crate::trace::name::Name;
 use crate::trace::raw_trace::RawTrace;
 use crate::trace::state::TaskState;
 use crate::trace::task_filter::TaskFilter;
 use crate::trace::task_record::{NoTrace, TaskRecord};
+
+/// How a dump learned where tasks wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DumpSource {
+    /// Each task was asked, and answered in a poll of its own.
+    #[default]
+    Requests,
+    /// The memory of the process was read from outside. Nothing was woken, and no thread was stopped.
+    Memory,
+}
+
+impl DumpSource {
+    /// A word for it that stays the same: `requests`, `memory`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Memory => "memory",
+        }
+    }
+}
 
 /// Every task of a registry, and where it waits, as raw addresses. Plain `Send + Sync` data; each distinct trace is kept once.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +43,8 @@ pub struct RawTaskDump {
     pub(crate) alive: Option<usize>,
     pub(crate) tasks: Vec<TaskRecord>,
     pub(crate) traces: Vec<RawTrace>,
+    pub(crate) source: DumpSource,
+    pub(crate) notes: Vec<String>,
 }
 
 impl RawTaskDump {
@@ -39,7 +65,32 @@ impl RawTaskDump {
         }
         let nested = tasks.iter().filter(|task| task.nested).count();
         let unpolled = tasks.iter().filter(|task| task.status.state == TaskState::NeverPolled).count();
-        Self { taken_at, took, registered: tasks.len(), nested, unpolled, alive: None, tasks, traces }
+        let registered = tasks.len();
+        let (alive, source, notes) = (None, DumpSource::Requests, Vec::new());
+        Self { taken_at, took, registered, nested, unpolled, alive, tasks, traces, source, notes }
+    }
+
+    /// The same dump, learned in another way.
+    #[must_use]
+    pub fn with_source(mut self, source: DumpSource) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// The same dump, in which tasks without a name get one.
+    #[must_use]
+    pub fn with_names(mut self, mut name: impl FnMut(TaskId) -> Option<String>) -> Self {
+        for task in self.tasks.iter_mut().filter(|task| task.name.is_none()) {
+            task.name = name(task.id).map(|name| Name::Shared(name.into()));
+        }
+        self
+    }
+
+    /// The same dump, with sentences about what is missing in it.
+    #[must_use]
+    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
     }
 
     /// The same dump, with how many tasks the runtime says are alive, traced or not.
@@ -88,6 +139,18 @@ impl RawTaskDump {
         let mut is_kept = is_kept.into_iter();
         self.traces.retain(|_| is_kept.next().unwrap_or(false));
         self
+    }
+
+    /// How it learned where tasks wait.
+    #[must_use]
+    pub fn source(&self) -> DumpSource {
+        self.source
+    }
+
+    /// Sentences about what is missing in it, without a period at the end. Empty unless it was read from memory.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// When it began.

@@ -19,6 +19,7 @@ pub struct TaskRecord {
     pub(crate) nested: bool,
     pub(crate) status: TaskStatus,
     pub(crate) trace: Result<u32, NoTrace>,
+    pub(crate) incomplete: Option<Arc<str>>,
 }
 
 /// Why a task of a dump gave no trace.
@@ -37,10 +38,19 @@ pub enum NoTrace {
     AsksItself,
     /// Nobody was asked: no thread could be started that would have kept the deadline.
     NoTimer,
+    /// It is in the queue of its executor, which has not polled it since. Only in dumps that were read from memory.
+    Queued,
+    /// It has finished, and something keeps it. Only in dumps that were read from memory.
+    Retained,
+    /// It ran while its memory was read. Only in dumps that were read from memory.
+    Moved,
+    /// Its poll could not be emulated; the record [says why](TaskRecord::incomplete). Only in dumps that were read from memory.
+    Incomplete,
 }
 
 impl NoTrace {
-    /// A word for it that stays the same: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`.
+    /// A word for it that stays the same: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `queued`, `retained`, `moved`,
+    /// `incomplete`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -50,6 +60,10 @@ impl NoTrace {
             Self::Over => "over",
             Self::AsksItself => "asks_itself",
             Self::NoTimer => "no_timer",
+            Self::Queued => "queued",
+            Self::Retained => "retained",
+            Self::Moved => "moved",
+            Self::Incomplete => "incomplete",
         }
     }
 }
@@ -74,6 +88,10 @@ impl fmt::Display for NoTrace {
                 "the dump was asked for in its own poll, which cannot end before the dump does"
             }
             Self::NoTimer => "nobody was asked: the thread that keeps deadlines could not be started",
+            Self::Queued => "it is in the queue of its executor, and was not polled since it came there",
+            Self::Retained => "it has finished, and something keeps it, such as its JoinHandle",
+            Self::Moved => "it ran while its memory was read",
+            Self::Incomplete => "its poll could not be emulated",
         })
     }
 }
@@ -91,6 +109,18 @@ impl SpawnedAt {
     #[must_use]
     pub fn new(file: impl Into<Arc<str>>, line: u32, column: u32) -> Self {
         Self { file: Name::Shared(file.into()), line, column }
+    }
+
+    /// The place of a task of which nothing says where it was wrapped: its file has no name.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { file: Name::Static(""), line: 0, column: 0 }
+    }
+
+    /// Whether anything says where the task was wrapped.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.file().is_empty()
     }
 
     /// The file, as the compiler was given it.
@@ -143,7 +173,15 @@ impl TaskRecord {
             nested: false,
             status,
             trace: Err(NoTrace::NotAsked),
+            incomplete: None,
         }
+    }
+
+    /// The same record, with why its trace may lack something: a clause without a period.
+    #[must_use]
+    pub fn with_incomplete(mut self, reason: impl Into<Arc<str>>) -> Self {
+        self.incomplete = Some(reason.into());
+        self
     }
 
     /// The same record with a name.
@@ -222,6 +260,12 @@ impl TaskRecord {
     #[must_use]
     pub fn status(&self) -> &TaskStatus {
         &self.status
+    }
+
+    /// Why its trace may lack something, or why there is none. `None` unless the dump was read from memory.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<&str> {
+        self.incomplete.as_deref()
     }
 
     /// The number of its trace among the [traces](crate::RawTaskDump::traces) of the dump.

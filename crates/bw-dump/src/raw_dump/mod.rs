@@ -25,6 +25,8 @@
 //! | `registered` | how many traced tasks there were, whether they passed the dump's filter or not |
 //! | `nested`, `unpolled` | how many of those are polled by other traced tasks, and how many were never polled; if absent, as many as are in the file |
 //! | `alive` | how many tasks the runtime said are alive, traced or not; may be absent |
+//! | `source` | `"memory"` if the memory of the process was read from outside; absent if its tasks were asked |
+//! | `notes` | sentences about what is missing in the dump; absent if there are none |
 //! | `modules` | what was loaded when the dump was written, by where it begins |
 //! | `modules[].path` | a path, see below. Empty where not known, without a slash where there is no file (the vDSO) |
 //! | `modules[].build_id` | the GNU build id as hexadecimal digits; absent in modules that were linked without |
@@ -44,14 +46,15 @@
 //! | `tasks[].id`, `.parent` | numbers that are unique in the process; not 0. A parent need not be in the dump |
 //! | `tasks[].nested` | `true` if its parent polls it, and absent if it only wrapped it |
 //! | `tasks[].name` | may be absent |
-//! | `tasks[].spawned_at` | an index in `places` |
+//! | `tasks[].spawned_at` | an index in `places`; the file of the place is empty if nothing says where the task was wrapped |
 //! | `tasks[].polls` | how many polls have returned |
 //! | `tasks[].age_ns` | how long ago it was wrapped; may be absent |
 //! | `tasks[].state` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped` or `panicked` |
 //! | `tasks[].in_state_ns` | for how long; may be absent |
 //! | `tasks[].thread.name`, `.id` | who polls it, if it is `polling`; the id is the operating system's. Both may be absent |
 //! | `tasks[].trace` | an index in `traces`, |
-//! | `tasks[].no_trace` | or else why there is none: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`; see [`NoTrace`](bw_core::NoTrace) |
+//! | `tasks[].no_trace` | or else why there is none: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `queued`, `retained`, `moved`, `incomplete`; see [`NoTrace`](bw_core::NoTrace) |
+//! | `tasks[].incomplete` | why its trace may lack something, or why there is none: a clause; absent unless the memory of the process was read |
 //!
 //! An **address** is a string of `"0x"` and one to sixteen hexadecimal digits, since not every reader of JSON has integers of 64
 //! bits. A **time** is RFC 3339 in UTC, such as `"2026-09-21T14:13:20.123456789Z"`. Spans of time are integers, in nanoseconds.

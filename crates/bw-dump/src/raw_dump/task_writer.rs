@@ -50,6 +50,9 @@ impl TaskWriter {
             Ok(trace) => self.number(",\"trace\":", trace.into()),
             Err(reason) => self.text(",\"no_trace\":", reason.name()),
         }
+        if let Some(reason) = task.incomplete() {
+            self.text(",\"incomplete\":", reason);
+        }
         self.raw("}");
         &self.line
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bw_core::{
-    NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags, TaskId, TaskRecord,
+    DumpSource, NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags, TaskId, TaskRecord,
     TaskState, TaskStatus,
 };
 use serde::Deserialize;
@@ -30,6 +30,8 @@ struct Dump {
     nested: Option<usize>,
     unpolled: Option<usize>,
     alive: Option<usize>,
+    source: Option<String>,
+    notes: Option<Vec<String>>,
     modules: Vec<Module>,
     places: Vec<Place>,
     stacks: Vec<Stack>,
@@ -103,6 +105,7 @@ struct Task {
     thread: Option<Thread>,
     trace: Option<u32>,
     no_trace: Option<Reason>,
+    incomplete: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +137,10 @@ enum Reason {
     Over,
     AsksItself,
     NoTimer,
+    Queued,
+    Retained,
+    Moved,
+    Incomplete,
 }
 
 impl Dump {
@@ -169,6 +176,10 @@ impl Dump {
             .with_registered(self.registered);
         let uncounted = (self.nested.unwrap_or(dump.nested()), self.unpolled.unwrap_or(dump.unpolled()));
         let dump = dump.with_uncounted(uncounted.0, uncounted.1);
+        // A source that this reader does not know changes nothing in how the rest is read.
+        let is_memory = self.source.is_some_and(|source| source == DumpSource::Memory.name());
+        let source = if is_memory { DumpSource::Memory } else { DumpSource::Requests };
+        let dump = dump.with_source(source).with_notes(self.notes.unwrap_or_default());
         let dump = match self.alive {
             Some(alive) => dump.with_alive(alive),
             None => dump,
@@ -331,6 +342,9 @@ impl Task {
         if let Some(name) = self.name {
             record = record.with_name(name);
         }
+        if let Some(reason) = self.incomplete {
+            record = record.with_incomplete(reason);
+        }
         if let Some(parent) = self.parent {
             let parent = id(parent)?;
             let is_nested = self.nested.unwrap_or(false);
@@ -366,6 +380,10 @@ impl From<Reason> for NoTrace {
             Reason::Over => Self::Over,
             Reason::AsksItself => Self::AsksItself,
             Reason::NoTimer => Self::NoTimer,
+            Reason::Queued => Self::Queued,
+            Reason::Retained => Self::Retained,
+            Reason::Moved => Self::Moved,
+            Reason::Incomplete => Self::Incomplete,
         }
     }
 }

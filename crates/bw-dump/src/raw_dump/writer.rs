@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io::{self, BufWriter, Write};
 
-use bw_core::{NoTrace, RawStack, RawTaskDump, ReturnAddress, SpawnedAt, TaskRecord};
+use bw_core::{DumpSource, NoTrace, RawStack, RawTaskDump, ReturnAddress, SpawnedAt, TaskRecord};
 use serde::Serialize;
 use serde::ser::Serializer;
 
@@ -140,6 +140,10 @@ struct Dump<'a, M, P, S> {
     unpolled: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     alive: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
     modules: M,
     places: P,
     stacks: S,
@@ -160,6 +164,8 @@ impl<'a> Dump<'a, (), (), ()> {
             nested: dump.nested(),
             unpolled: dump.unpolled(),
             alive: dump.alive(),
+            source: (dump.source() != DumpSource::Requests).then(|| dump.source().name()),
+            notes: dump.notes(),
             modules: Each(move || modules.modules().iter().map(ModuleText::new)),
             places: Each(move || tables.places.values.iter().map(|place| Place::new(place))),
             stacks: Each(move || tables.stacks.values.iter().map(move |&stack| Stack::new(stack, modules))),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Target;
+use super::{Clocks, Target};
 use super::mappings::Mapping;
 use super::memory::{Memory, Unreadable};
 use super::open_error::OpenError;
@@ -17,6 +17,7 @@ const STEP: u64 = 1 << 20;
 pub struct FrozenCopy {
     mappings: Vec<Mapping>,
     threads: Vec<Thread>,
+    clocks: Clocks,
     /// Whole pages, by address.
     runs: Vec<(u64, Vec<u8>)>,
 }
@@ -45,7 +46,7 @@ impl FrozenCopy {
             }
         }
         runs.sort_by_key(|(start, _)| *start);
-        Ok(Self { mappings, threads, runs })
+        Ok(Self { mappings, threads, clocks: target.clocks(), runs })
     }
 
     /// Overwrites bytes of the copy. Returns whether all of them are in it, in one piece.
@@ -103,6 +104,10 @@ impl Target for FrozenCopy {
     fn read_pages(&self, pages: &[u64], into: &mut [u8]) -> bool {
         let each = pages.iter().zip(into.as_chunks_mut::<PAGE_BYTES>().0);
         each.map(|(&page, into)| self.read(page, into).is_ok()).fold(true, |all, one| all && one)
+    }
+
+    fn clocks(&self) -> Clocks {
+        self.clocks
     }
 
     fn is_over(&self) -> bool {

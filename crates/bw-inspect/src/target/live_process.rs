@@ -5,16 +5,18 @@ use std::io::{self, IoSliceMut, Read as _};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::time::ClockId;
 use nix::unistd::Pid;
 
 use super::mappings::{self, Mapping};
 use super::memory::{Memory, Unreadable};
 use super::open_error::OpenError;
 use super::threads::{self, Thread};
-use super::{PAGE, Target};
+use super::{Clocks, PAGE, Target};
 
 /// Threads that are looked at.
 const MOST_THREADS: usize = 65_536;
@@ -182,6 +184,11 @@ impl Target for LiveProcess {
             is_whole &= read == Ok(length);
         }
         is_whole
+    }
+
+    fn clocks(&self) -> Clocks {
+        let now = |clock: ClockId| clock.now().map(Duration::from).unwrap_or_default();
+        Clocks { monotonic: now(ClockId::CLOCK_MONOTONIC), realtime: now(ClockId::CLOCK_REALTIME) }
     }
 
     fn is_over(&self) -> bool {

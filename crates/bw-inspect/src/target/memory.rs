@@ -1,22 +1,21 @@
 //! Memory of a process that is looked at.
 
-use std::error::Error;
-use std::fmt;
+use core::fmt;
 
 /// Memory of a process that is looked at. Every read may fail.
 pub trait Memory {
-    /// Fills `into` with the bytes from `address` on.
+    /// Fills `into` with the bytes at `address`.
     ///
     /// # Errors
     ///
-    /// When one of the bytes cannot be read. What `into` holds then is not specified.
+    /// [`Unreadable`] if any of the bytes cannot be read. The content of `into` is then unspecified.
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Unreadable>;
 }
 
-/// The error of a read: no memory is there, or it may not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The error of a read: memory that is not mapped, or that a core file does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The address of the read.
+    /// The address that could not be read.
     pub address: u64,
 }
 
@@ -26,4 +25,4 @@ impl fmt::Display for Unreadable {
     }
 }
 
-impl Error for Unreadable {}
+impl core::error::Error for Unreadable {}

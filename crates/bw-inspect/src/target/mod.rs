@@ -13,6 +13,7 @@ pub(crate) mod threads;
 pub(crate) mod words;
 
 use std::ops::Range;
+use std::time::Duration;
 
 pub use frozen_copy::FrozenCopy;
 pub use live_process::LiveProcess;
@@ -25,6 +26,15 @@ pub use threads::{Thread, WaitingAt};
 pub(crate) const PAGE_BYTES: usize = 4096;
 /// The same as an address.
 pub(crate) const PAGE: u64 = 4096;
+
+/// The time of a target's machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clocks {
+    /// Since some moment, such as the start of the machine: what deadlines of timers are told in.
+    pub monotonic: Duration,
+    /// Since 1970.
+    pub realtime: Duration,
+}
 
 /// What is looked at: memory, with what the operating system says of it.
 pub trait Target: Memory {
@@ -46,6 +56,9 @@ pub trait Target: Memory {
 
     /// Reads pages at these addresses, one behind the other, into a buffer of so many pages. Returns whether all could be read.
     fn read_pages(&self, pages: &[u64], into: &mut [u8]) -> bool;
+
+    /// Returns the time, or that of the copy.
+    fn clocks(&self) -> Clocks;
 
     /// Whether the process has ended, so that nothing can be read any more.
     fn is_over(&self) -> bool;

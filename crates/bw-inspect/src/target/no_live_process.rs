@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
-use super::Target;
+use super::{Clocks, Target};
 use super::mappings::Mapping;
 use super::memory::{Memory, Unreadable};
 use super::open_error::OpenError;
@@ -60,6 +60,10 @@ impl Target for LiveProcess {
     }
 
     fn read_pages(&self, _: &[u64], _: &mut [u8]) -> bool {
+        match self.0 {}
+    }
+
+    fn clocks(&self) -> Clocks {
         match self.0 {}
     }
 

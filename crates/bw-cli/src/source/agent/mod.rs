@@ -68,9 +68,9 @@ impl Agent {
         Err(explain::no_agent(&process, denied.as_deref()))
     }
 
-    /// The agent of the process of this machine that is named so. `None` if no process is. Connects to every socket that this user may
-    /// ask, to learn whose it is.
-    pub(crate) fn of_name(name: &str, timeout: Duration) -> Result<Option<Self>, Failure> {
+    /// The agent of the process of this machine that is named so. `None` if no process is, or none with an agent. Connects to every
+    /// socket that this user may ask, to learn whose it is.
+    pub(crate) fn with_name(name: &str) -> Result<Option<Self>, Failure> {
         let mut found = all_agents::of_name(name);
         if found.len() > 1 {
             return Err(explain::ambiguous(name, found.iter().map(|(process, _)| process)));
@@ -78,10 +78,7 @@ impl Agent {
         if let Some((process, socket)) = found.pop() {
             return Ok(Some(Self { place: Place::Socket(socket), token: None, process: Some(process) }));
         }
-        // What is wrong with a process without an agent is said as of one that was named by its number.
-        let process =
-            Process::all().find(|process| process.pid() != std::process::id() && process.is_named(name));
-        process.map(|process| Self::of_process(process.pid(), timeout)).transpose()
+        Ok(None)
     }
 
     /// The agent at a socket. Nothing is asked yet.
@@ -131,6 +128,18 @@ impl Agent {
         }
         http::get_over_socket(stream, name, bounds)
     }
+}
+
+/// The process of this machine that is named so, whether it has an agent or not. `None` if none is.
+pub(crate) fn only_process(name: &str) -> Result<Option<Process>, Failure> {
+    let own = std::process::id();
+    let mut found: Vec<Process> =
+        Process::all().filter(|process| process.pid() != own && process.is_named(name)).collect();
+    found.sort_by_key(Process::pid);
+    if found.len() > 1 {
+        return Err(explain::ambiguous(name, found.iter()));
+    }
+    Ok(found.pop())
 }
 
 /// Said before anybody waits for an answer: the kernel takes connections for a process that is stopped.

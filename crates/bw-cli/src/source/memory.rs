@@ -1,0 +1,56 @@
+//! The memory of a process as a source: for programs without an agent.
+
+use std::collections::HashMap;
+
+use bw_dump::RawDumpFile;
+use bw_inspect::target::{LiveProcess, OpenError};
+use bw_inspect::{Inspection, Limits, inspect, task_type};
+use bw_symbolize::Symbolizer;
+
+use super::agent::process::Process;
+use crate::output::failure::Failure;
+
+/// A process whose memory is read each time.
+#[derive(Debug)]
+pub(crate) struct ProcessMemory {
+    live: LiveProcess,
+    process: Process,
+    /// The types of tasks, by the functions that poll them.
+    types: HashMap<u64, Option<String>>,
+}
+
+impl ProcessMemory {
+    /// Opens the memory of a process. Reads a page of it, and finds no tasks yet.
+    pub(crate) fn open(pid: u32) -> Result<Self, Failure> {
+        let live = LiveProcess::open(pid).map_err(|error| failure(&error))?;
+        Ok(Self { live, process: Process::new(pid), types: HashMap::new() })
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Reads it.
+    pub(crate) fn inspect(&self) -> Result<Inspection, Failure> {
+        inspect(&self.live, &Limits::default()).map_err(|error| failure(&error))
+    }
+
+    /// Returns a dump whose tasks are named after their types.
+    pub(crate) fn file(&mut self, inspection: Inspection, symbolizer: &Symbolizer) -> RawDumpFile<'static> {
+        let mut described = bw_dump::Process::running(self.live.pid());
+        // Without what the kernel says of a file that was replaced.
+        described.executable = self.process.executable();
+        let names = &mut self.types;
+        let name = |poll| names.entry(poll).or_insert_with(|| task_type(symbolizer, poll)).clone();
+        inspection.named(name).into_file(described)
+    }
+}
+
+/// Says why memory cannot be read, and what to do.
+fn failure(error: &OpenError) -> Failure {
+    let failure = if error.is_end() { Failure::ended(error.to_string()) } else { Failure::new(error.to_string()) };
+    match error.help() {
+        Some(help) => failure.with_help(help),
+        None => failure,
+    }
+}

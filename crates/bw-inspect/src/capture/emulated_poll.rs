@@ -1,0 +1,252 @@
+//! One poll of a task, emulated over a copy of the memory of its process.
+//!
+//! The poll begins where a scheduler begins it: at the function `poll` of the task's table, with the state word as a scheduler sets it. The
+//! stored wakers of the task are changed in the copy, so that each leaf clones the waker again, as in a traced poll. Whenever the
+//! function that clones a waker is reached for a waker of this task, the emulated stack is walked. The result is a stack for each
+//! place that the task waits at, from the leaf to the task's root.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use bw_core::StackFlags;
+
+use super::address_space::{FreeSpace, STACK_BYTES, TABLE_BYTES};
+use super::kernel::{Answer, Kernel};
+use super::limits::Limits;
+use super::stack_walk::{self, WalkEnd, WalkRegisters};
+use super::unwind_rules::{REGISTERS, UnwindRules};
+use crate::emulate::{CodeCache, Fault, Machine, Overlay, Stop};
+use crate::executor::task_list::FoundTask;
+use crate::executor::task_state::{Activity, TaskWord};
+use crate::executor::waker_index::WakerIndex;
+use crate::target::Clocks;
+use crate::target::mappings::Mapping;
+use crate::target::memory::Memory;
+
+/// Bytes of a table of a waker's functions.
+const WAKER_TABLE_BYTES: u64 = 32;
+/// Bytes at the top of the stack that stay free: a function may look above its frame.
+const ABOVE_STACK: u64 = 4096;
+
+/// What one emulated poll showed.
+#[derive(Clone, Debug)]
+pub(crate) struct EmulatedPoll {
+    /// Return addresses from the leaf to the root, for each clone of the task's waker. The first is one byte into the waker's function.
+    pub(crate) stacks: Vec<(Vec<usize>, StackFlags)>,
+    /// Stacks that did not fit.
+    pub(crate) dropped: usize,
+    pub(crate) end: PollEnd,
+    /// The memory of the process that the result depends on: addresses and lengths.
+    pub(crate) used: Vec<(u64, u64)>,
+    pub(crate) instructions: u64,
+}
+
+/// How an emulated poll ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PollEnd {
+    /// The future is pending.
+    Pending,
+    /// The future is ready: what it waited for has happened, and the task was not woken yet.
+    Ready,
+    /// It did not end, for this reason.
+    Incomplete(String),
+}
+
+/// Emulates polls of the tasks of one process, one after the other.
+pub(crate) struct PollEmulator<'m> {
+    rules: &'m UnwindRules<'m>,
+    wakers: &'m WakerIndex,
+    limits: Limits,
+    space: FreeSpace,
+    kernel: Kernel,
+    thread_pointer: u64,
+    machine: Machine<'m>,
+    code: CodeCache,
+    traps: HashSet<u64>,
+    clones: HashSet<u64>,
+    wakes: HashSet<u64>,
+}
+
+impl<'m> PollEmulator<'m> {
+    /// Prepares. `thread_pointer` is that of the thread whose thread-local values polls see.
+    pub(crate) fn new(
+        memory: &'m dyn Memory,
+        mappings: &[Mapping],
+        rules: &'m UnwindRules<'m>,
+        wakers: &'m WakerIndex,
+        thread_pointer: u64,
+        clocks: Clocks,
+        limits: Limits,
+    ) -> Self {
+        let space = FreeSpace::find(mappings);
+        let kernel = Kernel::new(memory, rules.modules(), &space, clocks);
+        let clones: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[0]).collect();
+        let wakes: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[2]).collect();
+        let traps = clones.iter().chain(&wakes).copied().chain(kernel.traps()).chain([space.end]).collect();
+        let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
+        let code = CodeCache::new();
+        Self { rules, wakers, limits, space, kernel, thread_pointer, machine, code, traps, clones, wakes }
+    }
+
+    /// Polls a task that is idle.
+    pub(crate) fn poll(&mut self, task: &FoundTask) -> EmulatedPoll {
+        let before = self.machine.executed();
+        let mut poll = EmulatedPoll {
+            stacks: Vec::new(),
+            dropped: 0,
+            end: PollEnd::Pending,
+            used: Vec::new(),
+            instructions: 0,
+        };
+        poll.end = match self.prepare(task) {
+            Ok(()) => self.run(task, &mut poll),
+            Err(fault) => PollEnd::Incomplete(fault.to_string()),
+        };
+        poll.used = self.machine.memory.used();
+        poll.instructions = self.machine.executed() - before;
+        poll
+    }
+
+    /// Sets up the registers and the copy.
+    fn prepare(&mut self, task: &FoundTask) -> Result<(), Fault> {
+        let space = self.space;
+        self.kernel.restart();
+        let machine = &mut self.machine;
+        machine.memory.reset();
+        machine.memory.map(space.stack, STACK_BYTES);
+        machine.memory.map(space.tables, TABLE_BYTES);
+        machine.memory.map(space.heap, super::address_space::HEAP_BYTES);
+        machine.cpu = crate::emulate::x86_64::Cpu::default();
+        machine.cpu.fs_base = self.thread_pointer;
+        machine.cpu.set_stack_pointer(space.stack_top() - ABOVE_STACK);
+        // A table for wakers that are equal to this task's in nothing but what they do.
+        let tables = self.wakers.functions.iter().zip((space.tables..).step_by(32));
+        for (waker, table) in tables.take(usize::try_from(TABLE_BYTES / WAKER_TABLE_BYTES).unwrap_or(0)) {
+            for (function, place) in waker.functions.iter().zip((table..).step_by(8)) {
+                machine.memory.write_u64(place, *function)?;
+            }
+        }
+        for place in self.wakers.of_task(task.header) {
+            let stored = machine.memory.read_u64(place);
+            // It may have been dropped since.
+            let known = self.wakers.functions.iter().position(|waker| Ok(waker.table) == stored);
+            if let Some(number) = known {
+                machine.memory.write_u64(place, space.tables + number as u64 * WAKER_TABLE_BYTES)?;
+            }
+        }
+        // The result depends on the word that is replaced.
+        machine.memory.read_u64(task.header)?;
+        machine.memory.write_u64(task.header, task.word.scheduled())?;
+        machine.call(task.table.poll, &[task.header], space.end)
+    }
+
+    fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {
+        let end = self.machine.executed() + self.limits.poll_instructions;
+        loop {
+            let left = end.saturating_sub(self.machine.executed());
+            match self.machine.run(&mut self.code, &self.traps, left) {
+                Stop::Trap(at) if at == self.space.end => return self.result(task),
+                Stop::Trap(at) if self.clones.contains(&at) || self.wakes.contains(&at) => {
+                    if self.machine.cpu.argument(0) == Some(task.header) {
+                        self.record(poll, !self.clones.contains(&at));
+                    }
+                    // The function runs, as it does in the process.
+                    let stepped = self.machine.run(&mut self.code, &HashSet::new(), 1);
+                    if stepped != Stop::OutOfBudget {
+                        return self.incomplete(poll, &stepped);
+                    }
+                }
+                Stop::Trap(at) => match self.kernel.function(&mut self.machine, at) {
+                    Some(Ok(())) => {}
+                    Some(Err(fault)) => return PollEnd::Incomplete(fault.to_string()),
+                    None => return PollEnd::Incomplete("an unknown trap".into()),
+                },
+                Stop::SystemCall { .. } => match self.kernel.system_call(&mut self.machine) {
+                    Ok(Answer::Answered) => {}
+                    Ok(Answer::Locked) => {
+                        self.record_stop(poll);
+                        return PollEnd::Incomplete("it takes a lock that another thread holds".into());
+                    }
+                    Ok(Answer::Exits) => return PollEnd::Incomplete("it ends the process".into()),
+                    Err(fault) => return PollEnd::Incomplete(fault.to_string()),
+                },
+                stop => return self.incomplete(poll, &stop),
+            }
+        }
+    }
+
+    /// Whether the future was ready: the state word says so.
+    fn result(&mut self, task: &FoundTask) -> PollEnd {
+        let word = self.machine.memory.read_u64(task.header).ok().and_then(TaskWord::of_living);
+        match word.map(TaskWord::activity) {
+            Some(Activity::Idle | Activity::Notified) => PollEnd::Pending,
+            _ => PollEnd::Ready,
+        }
+    }
+
+    fn incomplete(&mut self, poll: &mut EmulatedPoll, stop: &Stop) -> PollEnd {
+        self.record_stop(poll);
+        PollEnd::Incomplete(match stop {
+            Stop::Unknown { at, mnemonic } => {
+                format!("the emulator does not know the instruction {mnemonic} at {}", self.place(*at))
+            }
+            Stop::Unreadable { at, address } => {
+                format!("the instruction at {} uses memory at {address:#x}, which cannot be read", self.place(*at))
+            }
+            Stop::OutOfBudget => {
+                format!("the emulated poll did not end within {} instructions", self.limits.poll_instructions)
+            }
+            Stop::PageLimit { .. } => {
+                format!("the emulated poll touched more than {} pages", self.limits.poll_pages)
+            }
+            Stop::Halted { at } => format!("the code aborts at {}", self.place(*at)),
+            stop => stop.to_string(),
+        })
+    }
+
+    /// An address as a module and an offset in it.
+    fn place(&self, at: u64) -> String {
+        let Some(module) = self.rules.modules().find(at) else { return format!("{at:#x}") };
+        let module = module.module();
+        let name = module.path().file_name().map(Path::new).unwrap_or(module.path());
+        format!("{}+{:#x}", name.display(), at.wrapping_sub(module.bias()))
+    }
+
+    /// Where the poll is when it cannot go on. Shown only if the poll has shown nothing else.
+    fn record_stop(&mut self, poll: &mut EmulatedPoll) {
+        if poll.stacks.is_empty() {
+            self.record(poll, false);
+        }
+    }
+
+    fn record(&mut self, poll: &mut EmulatedPoll, is_yield: bool) {
+        if poll.stacks.len() >= self.limits.stacks {
+            poll.dropped += 1;
+            return;
+        }
+        let registers = WalkRegisters {
+            instruction: self.machine.cpu.rip,
+            general: general_registers(&self.machine.cpu.gpr),
+        };
+        let memory = &mut self.machine.memory;
+        let word = |address| memory.read_u64(address).ok();
+        let walk = stack_walk::walk(self.rules, registers, Some(self.space.end), self.limits.frames, word);
+        let mut addresses = walk.addresses.into_iter();
+        // Readers of traces take every address for a return address, and look one byte in front of it.
+        let first = addresses.next().map(|instruction| instruction.wrapping_add(1));
+        let addresses = first.into_iter().chain(addresses);
+        let flags = StackFlags::default().with_yield(is_yield).with_truncated(walk.end != WalkEnd::Whole);
+        poll.stacks.push((addresses.filter_map(|address| usize::try_from(address).ok()).collect(), flags));
+    }
+}
+
+/// Puts registers, which are in the order of their encoding, into the numbering of DWARF.
+fn general_registers(encoded: &[u64; REGISTERS]) -> [Option<u64>; REGISTERS] {
+    /// The encoding of the DWARF registers 0 to 7: `rax`, `rdx`, `rcx`, `rbx`, `rsi`, `rdi`, `rbp`, `rsp`.
+    const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
+
+    std::array::from_fn(|number| {
+        let encoding = ENCODING.get(number).copied().unwrap_or(number);
+        encoded.get(encoding).copied()
+    })
+}

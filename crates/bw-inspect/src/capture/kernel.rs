@@ -1,0 +1,179 @@
+//! What an emulated poll is answered when it asks the kernel.
+//!
+//! Every answer is one that a poll may get at any time: that nothing is there yet. So a leaf goes on to wait, as it does in the process.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use object::{Object as _, ObjectSymbol as _};
+
+use super::address_space::{FreeSpace, HEAP_BYTES};
+use crate::emulate::{Fault, Machine};
+use crate::target::Clocks;
+use crate::target::memory::Memory;
+use crate::target::modules::LoadedModules;
+use crate::target::words::bytes_at;
+
+/// Bytes of the largest vDSO.
+const MOST_VDSO_BYTES: u64 = 1 << 20;
+
+/// What happened to a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The poll goes on.
+    Answered,
+    /// It waits for a lock that another thread holds.
+    Locked,
+    /// It ends its thread or its process.
+    Exits,
+}
+
+/// A function of the kernel's own module, which reads memory that cannot be read from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KernelFunction {
+    ClockGetTime,
+    GetTimeOfDay,
+    Time,
+    GetCpu,
+}
+
+/// Answers in place of the kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel {
+    clocks: Clocks,
+    functions: HashMap<u64, KernelFunction>,
+    heap: u64,
+    heap_end: u64,
+    next: u64,
+}
+
+/// Numbers of system calls of x86-64.
+mod call {
+    pub(super) const WRITE: u64 = 1;
+    pub(super) const MMAP: u64 = 9;
+    pub(super) const MPROTECT: u64 = 10;
+    pub(super) const MUNMAP: u64 = 11;
+    pub(super) const BRK: u64 = 12;
+    pub(super) const RT_SIGPROCMASK: u64 = 14;
+    pub(super) const SCHED_YIELD: u64 = 24;
+    pub(super) const MADVISE: u64 = 28;
+    pub(super) const EXIT: u64 = 60;
+    pub(super) const CLOSE: u64 = 3;
+    pub(super) const FUTEX: u64 = 202;
+    pub(super) const CLOCK_GETTIME: u64 = 228;
+    pub(super) const EXIT_GROUP: u64 = 231;
+    pub(super) const EPOLL_CTL: u64 = 233;
+}
+
+/// `-EAGAIN`: try again later.
+const AGAIN: u64 = (-11_i64).cast_unsigned();
+/// `-ENOMEM`.
+const NO_MEMORY: u64 = (-12_i64).cast_unsigned();
+/// Bytes of the `syscall` instruction.
+const SYSCALL_BYTES: u64 = 2;
+
+impl Kernel {
+    pub(crate) fn new(memory: &dyn Memory, modules: &LoadedModules, space: &FreeSpace, clocks: Clocks) -> Self {
+        let functions = kernel_functions(memory, modules).unwrap_or_default();
+        Self { clocks, functions, heap: space.heap, heap_end: space.heap + HEAP_BYTES, next: space.heap }
+    }
+
+    /// Begins a poll: forgets what the one before it asked for.
+    pub(crate) fn restart(&mut self) {
+        self.next = self.heap;
+    }
+
+    /// Returns the addresses of functions that have to be answered.
+    pub(crate) fn traps(&self) -> impl Iterator<Item = u64> {
+        self.functions.keys().copied()
+    }
+
+    /// Answers a function at its first instruction. `None` if it is none of the kernel's.
+    pub(crate) fn function(&self, machine: &mut Machine<'_>, at: u64) -> Option<Result<(), Fault>> {
+        let function = *self.functions.get(&at)?;
+        let (first, second) = (machine.cpu.argument(0).unwrap_or(0), machine.cpu.argument(1).unwrap_or(0));
+        let seconds = self.clocks.realtime.as_secs();
+        let written = match function {
+            KernelFunction::ClockGetTime => self.clock(machine, first, second),
+            KernelFunction::GetTimeOfDay if first != 0 => {
+                let micros = u64::from(self.clocks.realtime.subsec_micros());
+                two_words(machine, first, seconds, micros)
+            }
+            KernelFunction::Time if first != 0 => machine.memory.write_u64(first, seconds),
+            KernelFunction::GetTimeOfDay | KernelFunction::Time | KernelFunction::GetCpu => Ok(()),
+        };
+        let value = if function == KernelFunction::Time { seconds } else { 0 };
+        Some(written.and_then(|()| machine.return_at_once(value)))
+    }
+
+    /// Answers the system call that is the next instruction.
+    pub(crate) fn system_call(&mut self, machine: &mut Machine<'_>) -> Result<Answer, Fault> {
+        let [first, second, third] = [0, 1, 2].map(|number| machine.cpu.argument(number).unwrap_or(0));
+        let value = match machine.cpu.gpr[0] {
+            // Of a futex, waking is answered with how many were woken. Everything else waits.
+            call::FUTEX if matches!(second & 0x7f, 1 | 3 | 4 | 5 | 7 | 10) => 0,
+            call::FUTEX => return Ok(Answer::Locked),
+            call::EXIT | call::EXIT_GROUP => return Ok(Answer::Exits),
+            // Such as to an event descriptor, to unpark a driver, or a message to stderr.
+            call::WRITE => third,
+            call::CLOCK_GETTIME => {
+                self.clock(machine, first, second)?;
+                0
+            }
+            call::MMAP => self.allocate(second),
+            call::MPROTECT | call::MUNMAP | call::MADVISE | call::RT_SIGPROCMASK | call::SCHED_YIELD => 0,
+            call::CLOSE | call::EPOLL_CTL => 0,
+            // Moving the end of the heap fails, and allocators map memory instead.
+            call::BRK => 0,
+            _ => AGAIN,
+        };
+        // What the instruction does: the next address to `rcx`, the flags to `r11`.
+        let next = machine.cpu.rip.wrapping_add(SYSCALL_BYTES);
+        machine.cpu.gpr[0] = value;
+        machine.cpu.gpr[1] = next;
+        machine.cpu.rip = next;
+        Ok(Answer::Answered)
+    }
+
+    fn allocate(&mut self, bytes: u64) -> u64 {
+        let end = bytes.checked_next_multiple_of(4096).and_then(|bytes| self.next.checked_add(bytes));
+        match end.filter(|&end| bytes > 0 && end <= self.heap_end) {
+            Some(end) => std::mem::replace(&mut self.next, end),
+            None => NO_MEMORY,
+        }
+    }
+
+    fn clock(&self, machine: &mut Machine<'_>, clock: u64, to: u64) -> Result<(), Fault> {
+        /// `CLOCK_REALTIME`, and the same in coarse steps.
+        const REALTIME: [u64; 2] = [0, 5];
+
+        let time = if REALTIME.contains(&clock) { self.clocks.realtime } else { self.clocks.monotonic };
+        two_words(machine, to, time.as_secs(), u64::from(time.subsec_nanos()))
+    }
+}
+
+fn two_words(machine: &mut Machine<'_>, to: u64, first: u64, second: u64) -> Result<(), Fault> {
+    machine.memory.write_u64(to, first)?;
+    machine.memory.write_u64(to.wrapping_add(8), second)
+}
+
+/// Finds the functions of the vDSO by their names.
+fn kernel_functions(memory: &dyn Memory, modules: &LoadedModules) -> Option<HashMap<u64, KernelFunction>> {
+    let vdso = modules.all().iter().find(|it| it.module().path() == Path::new("linux-vdso.so.1"))?;
+    let range = vdso.module().range();
+    let length = (range.end - range.start).checked_next_multiple_of(4096)?.min(MOST_VDSO_BYTES);
+    let bytes = bytes_at(memory, range.start, usize::try_from(length).ok()?).ok()?;
+    let file = object::File::parse(&*bytes).ok()?;
+    let functions = file.dynamic_symbols().filter_map(|symbol| {
+        let name = symbol.name().ok()?;
+        let function = match name.strip_prefix("__vdso_")? {
+            "clock_gettime" => KernelFunction::ClockGetTime,
+            "gettimeofday" => KernelFunction::GetTimeOfDay,
+            "time" => KernelFunction::Time,
+            "getcpu" => KernelFunction::GetCpu,
+            _ => return None,
+        };
+        Some((symbol.address().wrapping_add(vdso.module().bias()), function))
+    });
+    Some(functions.collect())
+}

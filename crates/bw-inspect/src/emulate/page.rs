@@ -1,0 +1,74 @@
+//! One page of an overlay.
+
+/// How many bytes a page has.
+pub(super) const PAGE: usize = 4096;
+/// The part of an address that is an offset in its page.
+pub(super) const OFFSET: u64 = PAGE as u64 - 1;
+/// How many bytes share one bit of a page's sets.
+pub(super) const GRANULE: usize = 8;
+
+/// One bit for each eight bytes of a page.
+pub(super) type Granules = [u64; PAGE / GRANULE / 64];
+
+/// One page of an overlay: its content, and what happened to it.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) number: u64,
+    pub(super) bytes: [u8; PAGE],
+    /// The page is new memory: it has no original.
+    pub(super) fresh: bool,
+    /// Some granules of the original cannot be read; `missing` says which.
+    pub(super) partial: bool,
+    pub(super) missing: Granules,
+    /// Read before they were written.
+    pub(super) used: Granules,
+    /// Written as a whole.
+    written: Granules,
+}
+
+impl Page {
+    pub(super) const fn zeroed(number: u64, fresh: bool) -> Self {
+        const NONE: Granules = [0; PAGE / GRANULE / 64];
+        Self { number, bytes: [0; PAGE], fresh, partial: false, missing: NONE, used: NONE, written: NONE }
+    }
+
+    /// The address of its first byte.
+    pub(super) const fn address(&self) -> u64 {
+        self.number.wrapping_mul(PAGE as u64)
+    }
+
+    /// Records that the original was read at these bytes, as far as they have not been written.
+    #[inline]
+    pub(super) fn note_read(&mut self, offset: usize, len: usize) {
+        let (first, last) = (offset / GRANULE, (offset + len - 1) / GRANULE);
+        for granule in first..=last {
+            let (word, bit) = (granule / 64, 1 << (granule % 64));
+            self.used[word] |= bit & !self.written[word];
+        }
+    }
+
+    /// Records that these bytes were written. A granule of which a part was written still depends on its original.
+    #[inline]
+    pub(super) fn note_write(&mut self, offset: usize, len: usize) {
+        let (first, end) = (offset.div_ceil(GRANULE), (offset + len) / GRANULE);
+        for granule in first..end {
+            self.written[granule / 64] |= 1 << (granule % 64);
+        }
+    }
+
+    /// The first byte among these that cannot be read.
+    pub(super) fn first_missing(&self, offset: usize, len: usize) -> Option<usize> {
+        (offset..offset + len).find(|at| has(&self.missing, at / GRANULE))
+    }
+}
+
+/// Whether a set has this granule.
+pub(super) const fn has(set: &Granules, granule: usize) -> bool {
+    set[granule / 64] >> (granule % 64) & 1 == 1
+}
+
+/// Where an address is in its page.
+#[inline]
+pub(super) const fn offset_of(address: u64) -> usize {
+    (address & OFFSET) as usize
+}

@@ -1,0 +1,199 @@
+//! From bytes to a [`Form`].
+
+use iced_x86::{
+    Decoder, DecoderError, DecoderOptions, EncodingKind, FlowControl, Instruction, OpKind, Register,
+};
+
+use super::cpu::Cpu;
+use super::form::{Address, Form, Gpr, Handler, Operand, Repeat, Segment, Width};
+use super::integer;
+use super::vector;
+use crate::emulate::fault::Fault;
+use crate::emulate::overlay::Overlay;
+use crate::emulate::processor::Decoded;
+
+/// Decodes the instruction at `at`. `None` if `code` ends within it.
+pub(super) fn decode(at: u64, code: &[u8]) -> Option<Decoded<Form>> {
+    let mut decoder = Decoder::with_ip(64, code, at, DecoderOptions::NONE);
+    let instruction = decoder.decode();
+    if decoder.last_error() == DecoderError::NoMoreBytes {
+        return None;
+    }
+    // Invalid instructions have a form too, which ends the run if it is reached.
+    let form = lower(&instruction);
+    let repeats = form.repeat != Repeat::Once;
+    let ends_block = repeats || instruction.is_invalid() || instruction.flow_control() != FlowControl::Next;
+    Some(Decoded { instruction: form, len: instruction.len().max(1), ends_block })
+}
+
+/// Whether an encoding is one that a handler may take: AVX-512 is not.
+fn is_known_encoding(instruction: &Instruction) -> bool {
+    matches!(instruction.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && !instruction.is_invalid()
+}
+
+fn lower(instruction: &Instruction) -> Form {
+    let operands = operands(instruction);
+    let address = address(instruction);
+    let handler = match (&operands, &address) {
+        (Some(_), Some(_)) if is_known_encoding(instruction) => handler(instruction),
+        _ => None,
+    };
+    let (vector_len, vex) = (vector_len(instruction), instruction.encoding() == EncodingKind::VEX);
+    Form {
+        handler: handler.unwrap_or(unknown),
+        mnemonic: instruction.mnemonic(),
+        at: instruction.ip(),
+        next: instruction.next_ip(),
+        operands: operands.unwrap_or([Operand::None; 4]),
+        address: address.unwrap_or(NO_ADDRESS),
+        // Vector instructions do not use it.
+        memory_width: Width::from_bytes(instruction.memory_size().size()).unwrap_or(Width::Quad),
+        immediate: immediate(instruction),
+        vector_len,
+        vex,
+        condition: condition(instruction),
+        repeat: repeat(instruction),
+    }
+}
+
+/// The handler of an instruction whose operands are known.
+fn handler(instruction: &Instruction) -> Option<Handler> {
+    integer::handler(instruction).or_else(|| vector::handler(instruction.mnemonic()))
+}
+
+/// Executes what the interpreter does not know.
+fn unknown(_: &mut Cpu, _: &mut Overlay<'_>, _: &Form) -> Result<(), Fault> {
+    Err(Fault::Unknown)
+}
+
+const NO_ADDRESS: Address = Address {
+    base: Address::NO_REGISTER,
+    index: Address::NO_REGISTER,
+    scale: 0,
+    segment: Segment::Flat,
+    narrow: false,
+    displacement: 0,
+};
+
+/// The operands, or `None` if there is one that no handler takes.
+fn operands(instruction: &Instruction) -> Option<[Operand; 4]> {
+    let mut operands = [Operand::None; 4];
+    if instruction.is_string_instruction() {
+        // Their registers are implied.
+        return Some(operands);
+    }
+    for n in 0..instruction.op_count() {
+        *operands.get_mut(n as usize)? = match instruction.op_kind(n) {
+            OpKind::Register => register(instruction.op_register(n))?,
+            OpKind::Memory => Operand::Memory,
+            OpKind::NearBranch64
+            | OpKind::Immediate8
+            | OpKind::Immediate8_2nd
+            | OpKind::Immediate16
+            | OpKind::Immediate32
+            | OpKind::Immediate64
+            | OpKind::Immediate8to16
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32to64 => Operand::Immediate,
+            // Jumps to other segments and the rare `maskmovdqu`.
+            _ => return None,
+        };
+    }
+    Some(operands)
+}
+
+fn register(register: Register) -> Option<Operand> {
+    let number = u8::try_from(register.number()).ok()?;
+    if register.is_gpr() {
+        let width = Width::from_bytes(register.size())?;
+        let high = matches!(register, Register::AH | Register::CH | Register::DH | Register::BH);
+        // iced numbers the high bytes 4 to 7, as the encoding does.
+        return Some(Operand::Gpr(Gpr { number: if high { number - 4 } else { number }, width, high }));
+    }
+    // AVX-512 has 32 registers.
+    ((register.is_xmm() || register.is_ymm()) && number < 16).then_some(Operand::Vector(number))
+}
+
+fn address(instruction: &Instruction) -> Option<Address> {
+    if !instruction.op_kinds().any(|kind| kind == OpKind::Memory) {
+        return Some(NO_ADDRESS);
+    }
+    let segment = match instruction.memory_segment() {
+        Register::FS => Segment::Fs,
+        Register::GS => Segment::Gs,
+        _ => Segment::Flat,
+    };
+    let (base, index) = (instruction.memory_base(), instruction.memory_index());
+    let displacement = instruction.memory_displacement64();
+    // iced has added the address of the next instruction to the displacement.
+    if matches!(base, Register::RIP | Register::EIP) {
+        return Some(Address { segment, displacement, narrow: base == Register::EIP, ..NO_ADDRESS });
+    }
+    let number = |register: Register| match register {
+        Register::None => Some(Address::NO_REGISTER),
+        _ if register.is_gpr32() || register.is_gpr64() => u8::try_from(register.number()).ok(),
+        // Gathers have a vector here.
+        _ => None,
+    };
+    Some(Address {
+        base: number(base)?,
+        index: number(index)?,
+        scale: u8::try_from(instruction.memory_index_scale().trailing_zeros()).ok()?,
+        segment,
+        narrow: base.is_gpr32() || index.is_gpr32(),
+        displacement,
+    })
+}
+
+/// The length of a vector operation: the widest register it names, at least 16.
+fn vector_len(instruction: &Instruction) -> u8 {
+    let names_ymm = (0..instruction.op_count())
+        .any(|n| instruction.op_kind(n) == OpKind::Register && instruction.op_register(n).is_ymm());
+    if names_ymm { 32 } else { 16 }
+}
+
+fn immediate(instruction: &Instruction) -> u64 {
+    (0..instruction.op_count())
+        .find_map(|n| match instruction.op_kind(n) {
+            OpKind::NearBranch64 => Some(instruction.near_branch_target()),
+            OpKind::Register | OpKind::Memory => None,
+            _ => instruction.try_immediate(n).ok(),
+        })
+        .unwrap_or(0)
+}
+
+fn condition(instruction: &Instruction) -> u8 {
+    use iced_x86::ConditionCode as C;
+    match instruction.condition_code() {
+        C::None | C::o => 0,
+        C::no => 1,
+        C::b => 2,
+        C::ae => 3,
+        C::e => 4,
+        C::ne => 5,
+        C::be => 6,
+        C::a => 7,
+        C::s => 8,
+        C::ns => 9,
+        C::p => 10,
+        C::np => 11,
+        C::l => 12,
+        C::ge => 13,
+        C::le => 14,
+        C::g => 15,
+    }
+}
+
+fn repeat(instruction: &Instruction) -> Repeat {
+    if !instruction.is_string_instruction() {
+        // Elsewhere the prefix is a hint, as in `rep ret`.
+        Repeat::Once
+    } else if instruction.has_repne_prefix() {
+        Repeat::NotEqual
+    } else if instruction.has_rep_prefix() {
+        Repeat::Equal
+    } else {
+        Repeat::Once
+    }
+}
