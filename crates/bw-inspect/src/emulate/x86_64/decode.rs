@@ -146,11 +146,11 @@ fn address(instruction: &Instruction) -> Option<Address> {
     })
 }
 
-/// The length of a vector operation: the widest register it names, at least 16.
+/// The length of a vector operation: its widest operand, at least 16.
 fn vector_len(instruction: &Instruction) -> u8 {
     let names_ymm = (0..instruction.op_count())
         .any(|n| instruction.op_kind(n) == OpKind::Register && instruction.op_register(n).is_ymm());
-    if names_ymm { 32 } else { 16 }
+    if names_ymm || instruction.memory_size().size() == 32 { 32 } else { 16 }
 }
 
 fn immediate(instruction: &Instruction) -> u64 {
