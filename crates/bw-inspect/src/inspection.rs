@@ -269,11 +269,13 @@ impl Look<'_> {
                     Some(found) => (found.thread, found.stack),
                     None => (PollingThread::elsewhere(None, None), None),
                 };
-                let trace = stack.map(|stack| RawTrace::from_stacks([stack])).ok_or(NoTrace::NotPolled);
+                let trace = stack.map(|stack| RawTrace::from_stacks([stack])).ok_or(NoTrace::Running);
                 (Outcome { state: TaskState::Polling(thread), trace, incomplete: None }, header)
             }
             Activity::Idle if figures.instructions >= self.limits.all_instructions => {
-                without(TaskState::Suspended, NoTrace::NotAsked)
+                let (mut outcome, used) = without(TaskState::Suspended, NoTrace::Incomplete);
+                outcome.incomplete = Some("the budget of instructions was used up before".to_owned());
+                (outcome, used)
             }
             Activity::Idle => {
                 let poll = emulator.poll(task);

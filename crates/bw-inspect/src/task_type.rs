@@ -14,5 +14,43 @@ pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
     let trace = symbolizer.symbolize(&RawTrace::from_stacks([([after], StackFlags::default())]));
     let frame = trace.stacks.first()?.frames.first()?;
     let function = frame.frames.last()?.function.as_ref()?;
-    Some(format!("{} | {}", function.name, function.path))
+    // Without generic arguments the name is the same for every task.
+    let (_, arguments) = function.path.split_once("task::raw::poll::<").or(function.path.split_once("task::raw::poll<"))?;
+    Some(first_argument(arguments).to_owned())
+}
+
+/// The first of some generic arguments, up to a comma or the closing bracket.
+fn first_argument(arguments: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, letter) in arguments.char_indices() {
+        match letter {
+            '<' | '(' | '[' => depth += 1,
+            // The arrow of a function's type closes nothing.
+            '>' if arguments[..at].ends_with('-') => {}
+            ',' | '>' if depth == 0 => return &arguments[..at],
+            '>' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_and_arrows_belong_to_the_argument() {
+        for (arguments, first) in [
+            ("a::b, S>", "a::b"),
+            ("a::B<C, D>, S>", "a::B<C, D>"),
+            ("Pin<Box<dyn Future<Output = ()>>>, S>", "Pin<Box<dyn Future<Output = ()>>>"),
+            ("(a, b), S>", "(a, b)"),
+            ("fn(a) -> b, S>", "fn(a) -> b"),
+            ("a", "a"),
+            ("", ""),
+        ] {
+            assert_eq!(first_argument(arguments), first, "{arguments}");
+        }
+    }
 }

@@ -38,6 +38,8 @@ pub enum NoTrace {
     AsksItself,
     /// Nobody was asked: no thread could be started that would have kept the deadline.
     NoTimer,
+    /// Its poll runs on a thread whose stack could not be read. Only in dumps that were read from memory.
+    Running,
     /// It is in the queue of its executor, which has not polled it since. Only in dumps that were read from memory.
     Queued,
     /// It has finished, and something keeps it. Only in dumps that were read from memory.
@@ -49,8 +51,8 @@ pub enum NoTrace {
 }
 
 impl NoTrace {
-    /// A word for it that stays the same: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `queued`, `retained`, `moved`,
-    /// `incomplete`.
+    /// A word for it that stays the same: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `running`, `queued`,
+    /// `retained`, `moved`, `incomplete`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -60,6 +62,7 @@ impl NoTrace {
             Self::Over => "over",
             Self::AsksItself => "asks_itself",
             Self::NoTimer => "no_timer",
+            Self::Running => "running",
             Self::Queued => "queued",
             Self::Retained => "retained",
             Self::Moved => "moved",
@@ -88,6 +91,7 @@ impl fmt::Display for NoTrace {
                 "the dump was asked for in its own poll, which cannot end before the dump does"
             }
             Self::NoTimer => "nobody was asked: the thread that keeps deadlines could not be started",
+            Self::Running => "a thread polls it, and the stack of that thread could not be read",
             Self::Queued => "it is in the queue of its executor, and was not polled since it came there",
             Self::Retained => "it has finished, and something keeps it, such as its JoinHandle",
             Self::Moved => "it ran while its memory was read",

@@ -66,7 +66,7 @@ impl Difference {
         self.settings.samples_of(f, group.joined.iter())?;
         f.write_str("\n")?;
         if let Some(first) = group.spawned_at.first() {
-            self.settings.spawned_at(f, first)?;
+            self.settings.spawned_at(f, "", first)?;
         }
         if group.elsewhere > 0 {
             write!(f, ", and {} elsewhere", Count(group.elsewhere))?;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use bw_core::{NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, TaskState};
+use bw_core::{DumpSource, NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, TaskState};
 
 use crate::dump::groups::{Group, Grouping, Groups};
 use crate::dump::shown_trees::ShownTrees;
@@ -102,6 +102,10 @@ impl DumpText {
 
     /// The line that sums up, and those that warn.
     pub(crate) fn summary(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
+        if dump.source() == DumpSource::Memory {
+            out.write_str(READ_FROM_MEMORY)?;
+            out.write_char('\n')?;
+        }
         Self::counts(out, dump)?;
         let taken_at = rfc3339::seconds(dump.taken_at());
         write!(out, "; taken at {taken_at} in {} ms", dump.took().as_millis())?;
@@ -157,7 +161,12 @@ impl DumpText {
         TaskTitle { id, name: name.map(|name| self.short(name)) }
     }
 
-    pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, at: &SpawnedAt) -> fmt::Result {
+    /// `spawned at src/main.rs:12:9` after `before`, or nothing where the place is not known.
+    pub(crate) fn spawned_at(&self, f: &mut impl fmt::Write, before: &str, at: &SpawnedAt) -> fmt::Result {
+        if !at.is_known() {
+            return Ok(());
+        }
+        f.write_str(before)?;
         let file = self.short(self.text.path_of_task(at.file()));
         write!(f, "spawned at {file}:{}:{}", at.line(), at.column())
     }
@@ -208,12 +217,14 @@ impl DumpText {
         f.styled(SpanStyle::Heading, format_args!("task {}", self.title(task.id(), task.name())))?;
         f.write_str(": ")?;
         self.state(f, &status.state, 1, status.in_state, status.in_state)?;
-        write!(f, ", {}", Polls(status.polls))?;
+        // Nothing outside of a process counts the polls of a task that nothing was wrapped around.
+        if status.polls > 0 || task.spawned_at().is_known() {
+            write!(f, ", {}", Polls(status.polls))?;
+        }
         if let Some(age) = status.age {
             write!(f, ", {} old", Elapsed(age))?;
         }
-        f.write_str(", ")?;
-        self.spawned_at(f, task.spawned_at())?;
+        self.spawned_at(f, ", ", task.spawned_at())?;
         match task.parent() {
             Some(parent) => write!(f, ", child of {parent}"),
             None => Ok(()),
@@ -225,6 +236,20 @@ impl DumpText {
 pub(crate) fn no_trace(out: &mut impl StyledWrite, reason: NoTrace, state: &TaskState) -> fmt::Result {
     let before = if reason == NoTrace::Over { "" } else { "no trace: " };
     out.styled(SpanStyle::Note, format_args!("({before}{})", no_trace_reason(reason, state)))
+}
+
+/// Writes why the traces of tasks may lack something, each reason once.
+fn incomplete<'a>(
+    out: &mut impl StyledWrite,
+    tasks: impl IntoIterator<Item = &'a TaskRecord>,
+) -> fmt::Result {
+    let mut known = HashSet::new();
+    for reason in tasks.into_iter().filter_map(TaskRecord::incomplete).filter(|reason| known.insert(*reason)) {
+        out.write_char('\n')?;
+        let reason = Shortened { text: reason, most: NAME_BYTES, ellipsis: "…" };
+        out.styled(SpanStyle::Note, format_args!("(incomplete: {reason})"))?;
+    }
+    Ok(())
 }
 
 /// Why a task has no trace, which may depend on what it is doing.
@@ -252,6 +277,13 @@ fn no_trace_reason(reason: NoTrace, state: &TaskState) -> String {
 
 /// See [`DumpText::warnings`]; each after a line feed.
 fn warn(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
+    if dump.source() == DumpSource::Memory {
+        for note in dump.notes() {
+            out.write_char('\n')?;
+            out.styled(SpanStyle::Note, format_args!("{}", Shortened { text: note, most: 2 * NAME_BYTES, ellipsis: "…" }))?;
+        }
+        return Ok(());
+    }
     coverage(out, dump)?;
     if dump.is_partial() {
         let silent = dump.tasks().iter().filter(|task| task.trace().is_err_and(NoTrace::is_for_want_of_time));
@@ -291,6 +323,9 @@ fn coverage(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
     }
     Ok(())
 }
+
+/// The first line of a dump that was read from memory.
+const READ_FROM_MEMORY: &str = "read from memory; no thread was stopped";
 
 /// What to do where no task is traced.
 pub(crate) const WRAP_TASKS: &str = "wrap what you spawn in traced(…), or spawn it with .traced()";
@@ -352,14 +387,13 @@ impl fmt::Display for Grouped<'_> {
             settings.state(out, &first.status().state, group.len(), group.youngest(), group.oldest())?;
             out.write_str(": ")?;
             settings.samples_of(out, groups.tasks(group))?;
-            out.write_char('\n')?;
-            settings.spawned_at(out, first.spawned_at())?;
+            settings.spawned_at(out, "\n", first.spawned_at())?;
             let others = groups.tasks(group).filter(|task| task.spawned_at() != first.spawned_at()).count();
             if others > 0 {
                 write!(out, ", and {} elsewhere", Count(others))?;
             }
             Ok(&first.status().state)
-        })
+        }, |out, group| incomplete(out, groups.tasks(group)))
     }
 }
 
@@ -371,6 +405,7 @@ impl DumpText {
         out: &mut W,
         grouping: &Grouping,
         mut heading: impl FnMut(&mut W, &Group) -> Result<&'a TaskState, fmt::Error>,
+        mut below: impl FnMut(&mut W, &Group) -> fmt::Result,
     ) -> fmt::Result {
         for group in &grouping.groups {
             out.write_str("\n\n")?;
@@ -378,6 +413,7 @@ impl DumpText {
             let state = heading(out, group)?;
             out.write_char('\n')?;
             self.write_body(out, grouping, group, state)?;
+            below(out, group)?;
         }
         grouping.shown.footer(out)
     }
@@ -427,6 +463,7 @@ impl fmt::Display for Full<'_> {
                 Ok(number) => out.write_str(&texts[number])?,
                 Err(reason) => no_trace(out, reason, &task.status().state)?,
             }
+            incomplete(out, [task])?;
         }
         self.shown.footer(out)
     }
@@ -460,6 +497,7 @@ impl fmt::Display for One<'_> {
                 let is_parent = self.trees.parents().contains(&task.id());
                 let text = settings.text.with_traced_children(is_parent);
                 shown.distinct.iter().try_for_each(|tree| text.write_filtered(out, tree))?;
+                incomplete(out, [task])?;
                 shown.footer(out)
             }
             (None, trace) => no_trace(out, trace.err().unwrap_or(NoTrace::NotAsked), &task.status().state),

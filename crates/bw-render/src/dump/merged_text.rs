@@ -47,7 +47,7 @@ impl fmt::Display for Merged<'_> {
         self.settings.paragraphs(out, &self.grouping, |out, group| {
             self.heading(out, group)?;
             Ok(self.trees.state(group))
-        })
+        }, |_, _| Ok(()))
     }
 }
 

@@ -184,8 +184,7 @@ impl TaskHierarchy<'_> {
         self.settings.state(f, &all[tasks[0]].status().state, tasks.len(), ages().min(), ages().max())?;
         f.write_str(": ")?;
         self.settings.samples_of(f, tasks.iter().map(|&at| &all[at]))?;
-        f.write_str(", ")?;
-        self.settings.spawned_at(f, all[tasks[0]].spawned_at())
+        self.settings.spawned_at(f, ", ", all[tasks[0]].spawned_at())
     }
 
     /// The other lines, and the children.

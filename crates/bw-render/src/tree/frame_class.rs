@@ -42,6 +42,13 @@ const GLUE: &[&str] = &[
     "tokio::future::poll_fn::",
     "tokio::future::try_join::",
     "tokio::task::coop::",
+    // Between an executor and the future of a task: the root of stacks of emulated polls.
+    "tokio::runtime::task::raw::",
+    "tokio::runtime::task::harness::",
+    "tokio::runtime::task::core::",
+    "tokio::runtime::task::waker::",
+    "tokio::loom::std::",
+    "tokio::runtime::context::",
     "event_listener_strategy::",
     "tokio::time::timeout::poll_delay",
     "tokio::macros::",

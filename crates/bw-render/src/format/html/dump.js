@@ -50,6 +50,7 @@ class Dump {
   spawnedAt(task) {
     const place = this.tasks.place[task];
     const { file, line, column } = this.places;
+    if (this.strings[file[place]] === '') return 'a place that is not known';
     return `${shortened(this.strings[file[place]])}:${line[place]}:${column[place]}`;
   }
 

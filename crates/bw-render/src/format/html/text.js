@@ -74,6 +74,11 @@ const NO_TRACE = {
   over: 'it is over',
   asks_itself: 'the dump was asked for in its own poll, which cannot end before the dump does',
   no_timer: 'nobody was asked: the thread that keeps deadlines could not be started',
+  running: 'a thread polls it, and the stack of that thread could not be read',
+  queued: 'it is in the queue of its executor, and was not polled since it came there',
+  retained: 'it has finished, and something keeps it, such as its JoinHandle',
+  moved: 'it ran while its memory was read',
+  incomplete: 'its poll could not be emulated',
 };
 
 /** How a task ended that was there when the dump began. */

@@ -14,6 +14,7 @@
 //! | `tasks_alive` | how many tasks the runtime said are alive, traced or not |
 //! | `tasks_registered` | how many traced tasks there were, whether they passed the filter or not |
 //! | `tasks_nested`, `tasks_unpolled` | how many of those others poll, and how many were never polled |
+//! | `source` | `requests` if the tasks were asked, `memory` if the memory of the process was read from outside |
 //! | `notes` | sentences that a person who reads traces of this program should know, such as that debug information is missing |
 //! | `groups` | tasks that look alike; first those that hold a thread, in a poll that blocks it or lasts for a second, then the oldest |
 //! | `groups[].count`, `.state`, `.oldest_s`, `.youngest_s` | how many they are, what they do, and for how long |
@@ -24,12 +25,13 @@
 //! | `tasks` | every task, by id |
 //! | `tasks[].id`, `.name`, `.parent` | numbers are unique in the process |
 //! | `tasks[].nested` | whether its parent polls it: then it is no task of the runtime's |
-//! | `tasks[].spawned_at` | `file`, `line`, `column` |
+//! | `tasks[].spawned_at` | `file`, `line`, `column`; where the place is not known, the file is empty and the numbers are 0 |
 //! | `tasks[].polls`, `.age_s` | polls that have returned; seconds since it was wrapped |
 //! | `tasks[].state`, `.in_state_s` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`, and for how long |
 //! | `tasks[].thread` | who polls it: `name`, and `id` as the operating system numbers threads |
 //! | `tasks[].trace` | the index of its trace in `traces` |
 //! | `tasks[].no_trace` | why it has none: a [name](bw_core::NoTrace::name) |
+//! | `tasks[].incomplete` | why its trace may lack something, or why there is none; `null` unless the memory of the process was read |
 //! | `tasks[].group` | the index of its group in `groups` |
 //! | `traces` | each distinct trace once, by the first task that has it |
 //! | `traces[].dropped`, `.blank` | stacks that did not fit, and that have no frame at all |
@@ -146,7 +148,8 @@ pub(crate) struct Dump<'a> {
     pub(crate) tasks_registered: usize,
     pub(crate) tasks_nested: usize,
     pub(crate) tasks_unpolled: usize,
-    pub(crate) notes: Vec<&'static str>,
+    pub(crate) source: &'static str,
+    pub(crate) notes: Vec<&'a str>,
     pub(crate) groups: Vec<Group<'a>>,
     pub(crate) tasks: Vec<Task<'a>>,
     pub(crate) traces: Vec<Trace<'a>>,
@@ -171,6 +174,7 @@ pub(crate) struct Task<'a> {
     pub(crate) fields: TaskFields<'a>,
     pub(crate) trace: Option<usize>,
     pub(crate) no_trace: Option<&'static str>,
+    pub(crate) incomplete: Option<&'a str>,
     pub(crate) group: usize,
 }
 
@@ -202,7 +206,8 @@ impl<'a> Dump<'a> {
             tasks_registered: dump.registered(),
             tasks_nested: dump.nested(),
             tasks_unpolled: dump.unpolled(),
-            notes: notes(trees.all_trees()),
+            source: dump.source().name(),
+            notes: notes(trees.all_trees()).chain(dump.notes().iter().map(String::as_str)).collect(),
             groups: groups.iter().map(|group| Group::new(&groups, group, number, paths)).collect(),
             tasks: tasks.map(|(task, group)| Task::new(task, number(task), group, paths)).collect(),
             traces,
@@ -210,10 +215,10 @@ impl<'a> Dump<'a> {
     }
 }
 
-fn notes(trees: &[Tree]) -> Vec<&'static str> {
+fn notes(trees: &[Tree]) -> impl Iterator<Item = &'static str> {
     let debug_info = trees.iter().any(debug_info::lacks_debug_info).then_some(debug_info::LACKS_DEBUG_INFO);
     let paths = trees.iter().any(debug_info::lacks_paths).then_some(debug_info::LACKS_PATHS);
-    debug_info.into_iter().chain(paths).collect()
+    debug_info.into_iter().chain(paths)
 }
 
 impl<'a> Group<'a> {
@@ -251,6 +256,7 @@ fn first_distinct<T: Copy + Eq + Hash>(all: impl Iterator<Item = T>, most: usize
 impl<'a> Task<'a> {
     fn new(task: &'a TaskRecord, trace: Option<usize>, group: usize, paths: &Paths) -> Self {
         let fields = TaskFields::new(task, |path| paths.show(path, true));
-        Self { fields, trace, no_trace: task.trace().err().map(NoTrace::name), group }
+        let (no_trace, incomplete) = (task.trace().err().map(NoTrace::name), task.incomplete());
+        Self { fields, trace, no_trace, incomplete, group }
     }
 }

@@ -1,0 +1,84 @@
+//! What a look from outside shows of a program that nobody prepared: every wait at its line.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod program;
+mod started;
+
+use std::collections::BTreeSet;
+
+use bw_core::{RawTrace, TaskRecord};
+use bw_inspect::Inspection;
+use bw_symbolize::{SymbolSources, Symbolizer};
+use started::{Expected, Started};
+
+const PROGRAM: &str = include_str!("program.rs");
+
+/// The lines of the program that each stack of a trace goes through, root first.
+fn lines(symbolizer: &Symbolizer, trace: &RawTrace) -> BTreeSet<Vec<u32>> {
+    let symbolized = symbolizer.symbolize(trace);
+    let of_stack = |stack: &bw_symbolize::SymbolizedStack| {
+        let frames = stack.frames.iter().rev().flat_map(|physical| physical.frames.iter().rev());
+        let places = frames.filter_map(|frame| frame.location.as_ref());
+        let own = places.filter(|place| place.file.ends_with("waits/program.rs"));
+        own.filter_map(|place| place.line).collect()
+    };
+    symbolized.stacks.iter().map(of_stack).collect()
+}
+
+fn line_of(label: &str) -> u32 {
+    let found = PROGRAM.lines().position(|line| line.split_once("// @").is_some_and(|(_, it)| it.trim() == label));
+    u32::try_from(found.unwrap_or_else(|| panic!("no line is labelled {label}")) + 1).unwrap()
+}
+
+/// Whether the labelled lines are among those of a stack, in this order.
+fn goes_through(stack: &[u32], labels: &[String]) -> bool {
+    let mut rest = stack.iter();
+    labels.iter().all(|label| rest.any(|line| *line == line_of(label)))
+}
+
+fn task<'a>(inspection: &'a Inspection, expected: &Expected) -> &'a TaskRecord {
+    let found = inspection.dump().tasks().iter().find(|task| task.id().get() == expected.id);
+    found.unwrap_or_else(|| panic!("task {} ({}) was not found", expected.id, expected.name))
+}
+
+#[test]
+#[ignore = "this is the program that the other tests start and look at"]
+fn the_program() {
+    program::run().unwrap();
+}
+
+#[test]
+fn a_wait_is_not_at_its_line() {
+    let program = Started::new();
+    let inspection = program.inspect_when_idle();
+    let symbolizer = Symbolizer::for_modules(inspection.modules().clone(), SymbolSources::new());
+    let mut wrong = Vec::new();
+    for expected in program.tasks() {
+        let task = task(&inspection, expected);
+        let Some(trace) = inspection.dump().trace_of(task) else {
+            wrong.push(format!("{}: {:?} {:?}", expected.name, task.trace(), task.incomplete()));
+            continue;
+        };
+        let stacks = lines(&symbolizer, trace);
+        let is_right = task.incomplete().is_none()
+            && (expected.stacks.is_empty() == trace.is_empty())
+            && expected.stacks.iter().all(|labels| stacks.iter().any(|stack| goes_through(stack, labels)))
+            && stacks.iter().all(|stack| expected.stacks.iter().any(|labels| goes_through(stack, labels)))
+            && trace.stacks().all(|stack| !stack.is_truncated());
+        if !is_right {
+            wrong.push(format!("{}: {stacks:?} {:?}, {trace:?}", expected.name, task.incomplete()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{:?}", wrong.join("\n"), inspection.dump().notes());
+}
+
+#[test]
+fn a_task_is_missing_or_made_up() {
+    let program = Started::new();
+    let inspection = program.inspect_when_idle();
+    let of_program: BTreeSet<u64> = program.tasks().iter().map(|task| task.id).collect();
+    let found: BTreeSet<u64> = inspection.dump().tasks().iter().map(|task| task.id().get()).collect();
+    assert!(of_program.is_subset(&found), "{of_program:?} {found:?}");
+    // Besides: a task of a JoinSet, one of the blocking pool, and the two workers, which are tasks of that pool, too.
+    assert_eq!(found.len() - of_program.len(), 4, "{:?}", inspection.dump().tasks());
+}

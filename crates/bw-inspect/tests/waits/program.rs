@@ -1,0 +1,180 @@
+//! A plain tokio program whose tasks wait in many ways. A test looks at it from outside.
+//!
+//! It prints a line for each task: its id, its name, and the labels of the lines that each of its stacks goes through, root first. A label
+//! stands in a comment at the end of its line.
+
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::{Barrier, Mutex, Notify, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+const LONG: Duration = Duration::from_secs(86_400);
+
+async fn nap() {
+    sleep(LONG).await; // @nap
+}
+
+async fn nap_twice() {
+    nap().await; // @nap_twice
+    println!("awake");
+}
+
+fn boxed(depth: u32) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        match depth {
+            0 => nap().await,              // @boxed_end
+            _ => boxed(depth - 1).await, // @boxed
+        }
+    })
+}
+
+async fn by_hand() {
+    poll_fn(|context| {
+        std::mem::forget(context.waker().clone()); // @clone_by_hand
+        Poll::<()>::Pending
+    })
+    .await; // @by_hand
+}
+
+async fn selects(notify: Arc<Notify>, mut orders: mpsc::Receiver<u32>) {
+    tokio::select! {
+        () = notify.notified() => {}
+        _ = orders.recv() => {}
+        () = nap() => {}
+    }
+}
+
+async fn joins(notify: Arc<Notify>, mutex: Arc<Mutex<u32>>) {
+    tokio::join!(
+        notify.notified(),
+        async {
+            drop(mutex.lock().await); // @joined_lock
+        },
+        async {
+            nap_twice().await; // @joined_nap
+        },
+    );
+}
+
+fn spawn<F>(name: &str, stacks: &[&[&str]], future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let task = tokio::spawn(future);
+    let stacks: Vec<String> = stacks.iter().map(|labels| labels.join("/")).collect();
+    println!("{} {name} {}", task.id(), stacks.join(" "));
+    task
+}
+
+/// Runs until it is killed.
+#[tokio::main(worker_threads = 2)]
+pub(crate) async fn run() -> std::io::Result<()> {
+    let mutex = Arc::new(Mutex::new(0));
+    let held = mutex.clone().lock_owned().await;
+    let shared = Arc::new(RwLock::new(0));
+    let read = shared.clone().read_owned().await;
+    let notify = Arc::new(Notify::new());
+    let semaphore = Arc::new(Semaphore::new(0));
+    let barrier = Arc::new(Barrier::new(2));
+    let (orders, mut receiver) = mpsc::channel::<u32>(1);
+    let (full, never_read) = mpsc::channel(1);
+    full.try_send(0).map_err(std::io::Error::other)?;
+    let (other_orders, selected) = mpsc::channel(1);
+    let (answer, question) = oneshot::channel::<u32>();
+    let (news, mut reader) = watch::channel(0);
+    let (radio, mut listener) = broadcast::channel::<u32>(4);
+    let tcp = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(tcp.local_addr()?).await?;
+    let (mut server, _) = tcp.accept().await?;
+    let udp = UdpSocket::bind("127.0.0.1:0").await?;
+
+    // In a line of its own, whatever stands in front of it.
+    println!("\ntasks");
+    spawn("sleep", &[&["nap"]], nap());
+    spawn("nested", &[&["nap_twice", "nap"]], nap_twice());
+    spawn("boxed", &[&["boxed", "boxed", "boxed", "boxed_end", "nap"]], boxed(3));
+    spawn("by_hand", &[&["by_hand", "clone_by_hand"]], by_hand());
+    spawn("selects", &[&[], &[], &["nap"]], selects(notify.clone(), selected));
+    spawn("joins", &[&[], &["joined_lock"], &["joined_nap", "nap_twice", "nap"]], joins(notify.clone(), mutex.clone()));
+    spawn("pending", &[], pending::<()>());
+    let locks = async move {
+        *mutex.lock().await += 1; // @lock
+    };
+    spawn("lock", &[&["lock"]], locks);
+    let writes = async move {
+        *shared.write().await += 1; // @write
+    };
+    spawn("write", &[&["write"]], writes);
+    let acquires = async move {
+        drop(semaphore.acquire().await); // @acquire
+    };
+    spawn("acquire", &[&["acquire"]], acquires);
+    let arrives = async move {
+        barrier.wait().await.is_leader() // @barrier
+    };
+    spawn("barrier", &[&["barrier"]], arrives);
+    let notified = async move {
+        notify.notified().await; // @notified
+    };
+    spawn("notified", &[&["notified"]], notified);
+    let receives = async move {
+        while receiver.recv().await.is_some() {} // @recv
+    };
+    spawn("recv", &[&["recv"]], receives);
+    let sends = async move {
+        full.send(1).await.is_ok() // @send
+    };
+    spawn("send", &[&["send"]], sends);
+    let answered = async move {
+        question.await.ok() // @oneshot
+    };
+    spawn("oneshot", &[&["oneshot"]], answered);
+    let reads_news = async move {
+        reader.changed().await.is_ok() // @watch
+    };
+    spawn("watch", &[&["watch"]], reads_news);
+    let hears = async move {
+        listener.recv().await.ok() // @broadcast
+    };
+    spawn("broadcast", &[&["broadcast"]], hears);
+    let accepts = async move {
+        tcp.accept().await.is_ok() // @accept
+    };
+    spawn("accept", &[&["accept"]], accepts);
+    let reads = async move {
+        server.read(&mut [0; 64]).await.is_ok() // @read
+    };
+    spawn("read", &[&["read"]], reads);
+    let reads_packets = async move {
+        udp.recv(&mut [0; 64]).await.is_ok() // @udp
+    };
+    spawn("udp", &[&["udp"]], reads_packets);
+    let in_time = async {
+        timeout(LONG, nap_twice()).await.is_ok() // @timeout
+    };
+    // The timer of the timeout, and what it is around.
+    let child = spawn("timeout", &[&["timeout", "nap_twice", "nap"], &["timeout"]], in_time);
+    let joined = async move {
+        child.await.is_ok() // @join_handle
+    };
+    spawn("join_handle", &[&["join_handle"]], joined);
+    let mut set = JoinSet::new();
+    set.spawn(nap());
+    let joins_all = async move {
+        while set.join_next().await.is_some() {} // @join_set
+    };
+    spawn("join_set", &[&["join_set"]], joins_all);
+    tokio::task::spawn_blocking(|| std::thread::sleep(LONG));
+
+    println!("ready");
+    sleep(LONG).await;
+    drop((held, read, orders, never_read, other_orders, answer, news, radio, client));
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! The program, started for a test.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bw_core::NoTrace;
+use bw_inspect::target::LiveProcess;
+use bw_inspect::{Inspection, Limits, inspect};
+
+/// How long tasks may take to come to rest.
+const TIME_TO_REST: Duration = Duration::from_secs(30);
+
+/// A task of the program, as the program says.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    /// Labels of lines, root first, for each place that it waits at.
+    pub(crate) stacks: Vec<Vec<String>>,
+}
+
+/// The program as it runs. It ends with this value.
+#[derive(Debug)]
+pub(crate) struct Started {
+    child: Child,
+    tasks: Vec<Expected>,
+}
+
+impl Started {
+    /// Starts the program, and waits until all of its tasks are spawned.
+    pub(crate) fn new() -> Self {
+        let program = std::env::current_exe().unwrap();
+        let arguments = ["the_program", "--exact", "--ignored", "--nocapture"];
+        let mut child = Command::new(program).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        // The harness prints lines of its own before.
+        let lines = lines.skip_while(|line| line != "tasks").skip(1);
+        let tasks = lines.take_while(|line| line != "ready").map(|line| expected(&line)).collect();
+        Self { child, tasks }
+    }
+
+    pub(crate) fn tasks(&self) -> &[Expected] {
+        &self.tasks
+    }
+
+    pub(crate) fn open(&self) -> LiveProcess {
+        LiveProcess::open(self.child.id()).unwrap()
+    }
+
+    /// Looks at it again and again until none of its tasks waits to be polled.
+    pub(crate) fn inspect_when_idle(&self) -> Inspection {
+        let process = self.open();
+        let until = Instant::now() + TIME_TO_REST;
+        loop {
+            let inspection = inspect(&process, &Limits::default()).unwrap();
+            let is_busy = |id: u64| {
+                let mut tasks = inspection.dump().tasks().iter();
+                let task = tasks.find(|task| task.id().get() == id);
+                task.is_none_or(|task| {
+                    matches!(task.trace(), Err(NoTrace::Queued | NoTrace::Running | NoTrace::Moved))
+                })
+            };
+            let busy: Vec<_> = self.tasks.iter().filter(|task| is_busy(task.id)).collect();
+            if busy.is_empty() {
+                return inspection;
+            }
+            assert!(Instant::now() < until, "{busy:?} do not rest");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn expected(line: &str) -> Expected {
+    let mut words = line.split(' ');
+    let id = words.next().unwrap().parse().unwrap();
+    let name = words.next().unwrap().to_owned();
+    let labels = |word: &str| word.split('/').filter(|label| !label.is_empty()).map(str::to_owned).collect();
+    // Without stacks, the line ends with a space.
+    let stacks = words.collect::<Vec<_>>();
+    let stacks = if stacks == [""] { Vec::new() } else { stacks.into_iter().map(labels).collect() };
+    Expected { id, name, stacks }
+}
