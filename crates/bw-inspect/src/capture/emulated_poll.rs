@@ -102,6 +102,9 @@ impl<'m> PollEmulator<'m> {
             Ok(()) => self.run(task, &mut poll),
             Err(fault) => PollEnd::Incomplete(fault.to_string()),
         };
+        if let (PollEnd::Ready | PollEnd::Incomplete(_), Some(said)) = (&poll.end, self.kernel.said()) {
+            poll.end = PollEnd::Incomplete(format!("an emulated poll panics: {said}"));
+        }
         poll.used = self.machine.memory.used();
         poll.instructions = self.machine.executed() - before;
         poll

@@ -45,11 +45,14 @@ pub(crate) struct Kernel {
     heap: u64,
     heap_end: u64,
     next: u64,
+    /// What the poll wrote to stderr: the message of a panic.
+    said: Vec<u8>,
 }
 
 /// Numbers of system calls of x86-64.
 mod call {
     pub(super) const WRITE: u64 = 1;
+    pub(super) const WRITEV: u64 = 20;
     pub(super) const MMAP: u64 = 9;
     pub(super) const MPROTECT: u64 = 10;
     pub(super) const MUNMAP: u64 = 11;
@@ -69,18 +72,30 @@ mod call {
 const AGAIN: u64 = (-11_i64).cast_unsigned();
 /// `-ENOMEM`.
 const NO_MEMORY: u64 = (-12_i64).cast_unsigned();
+/// The descriptor of stderr.
+const STDERR: u64 = 2;
+/// Bytes of what a poll writes to stderr that are kept.
+const MOST_SAID: usize = 400;
 /// Bytes of the `syscall` instruction.
 const SYSCALL_BYTES: u64 = 2;
 
 impl Kernel {
     pub(crate) fn new(memory: &dyn Memory, modules: &LoadedModules, space: &FreeSpace, clocks: Clocks) -> Self {
         let functions = kernel_functions(memory, modules).unwrap_or_default();
-        Self { clocks, functions, heap: space.heap, heap_end: space.heap + HEAP_BYTES, next: space.heap }
+        Self { clocks, functions, heap: space.heap, heap_end: space.heap + HEAP_BYTES, next: space.heap, said: Vec::new() }
     }
 
     /// Begins a poll: forgets what the one before it asked for.
     pub(crate) fn restart(&mut self) {
         self.next = self.heap;
+        self.said.clear();
+    }
+
+    /// Returns what the poll wrote to stderr, on one line. `None` if it wrote nothing.
+    pub(crate) fn said(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.said);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        (!text.is_empty()).then_some(text)
     }
 
     /// Returns the addresses of functions that have to be answered.
@@ -115,7 +130,13 @@ impl Kernel {
             call::FUTEX => return Ok(Answer::Locked),
             call::EXIT | call::EXIT_GROUP => return Ok(Answer::Exits),
             // Such as to an event descriptor, to unpark a driver, or a message to stderr.
-            call::WRITE => third,
+            call::WRITE => {
+                if first == STDERR {
+                    self.listen(machine, second, third);
+                }
+                third
+            }
+            call::WRITEV => self.listen_to_parts(machine, first, second, third),
             call::CLOCK_GETTIME => {
                 self.clock(machine, first, second)?;
                 0
@@ -133,6 +154,30 @@ impl Kernel {
         machine.cpu.gpr[1] = next;
         machine.cpu.rip = next;
         Ok(Answer::Answered)
+    }
+
+    fn listen(&mut self, machine: &mut Machine<'_>, from: u64, bytes: u64) {
+        let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(MOST_SAID.saturating_sub(self.said.len()));
+        let mut text = vec![0; length];
+        if machine.memory.read(from, &mut text).is_ok() {
+            self.said.extend(text);
+        }
+    }
+
+    /// Takes parts of a text, and returns how many bytes they have together.
+    fn listen_to_parts(&mut self, machine: &mut Machine<'_>, file: u64, parts: u64, count: u64) -> u64 {
+        let mut all = 0_u64;
+        for place in (parts..).step_by(16).take(usize::try_from(count.min(1024)).unwrap_or(0)) {
+            let part = machine.memory.read_u64(place).and_then(|from| {
+                machine.memory.read_u64(place.wrapping_add(8)).map(|bytes| (from, bytes))
+            });
+            let Ok((from, bytes)) = part else { break };
+            all = all.saturating_add(bytes);
+            if file == STDERR {
+                self.listen(machine, from, bytes);
+            }
+        }
+        all
     }
 
     fn allocate(&mut self, bytes: u64) -> u64 {
