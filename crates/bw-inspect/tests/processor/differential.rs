@@ -179,6 +179,15 @@ fn tame(form: &Form, random: &mut Random, registers: &mut Registers) {
     }
 }
 
+/// Whether the form is defined for no operands: `shld` and `shrd` of 16 bits by a greater immediate.
+fn is_undefined(form: &Form) -> bool {
+    let instruction = &form.instruction;
+    matches!(instruction.mnemonic(), Mnemonic::Shld | Mnemonic::Shrd)
+        && instruction.op1_register().size() == 2
+        && instruction.op2_kind() == OpKind::Immediate8
+        && instruction.immediate8() & 0x1f > 16
+}
+
 #[test]
 fn an_instruction_leaves_something_else_than_the_processor() {
     let forms = forms::all();
@@ -195,12 +204,12 @@ fn an_instruction_leaves_something_else_than_the_processor() {
     let mut missing = BTreeSet::new();
     let mut failures = BTreeMap::new();
     let mut executed = 0_u64;
-    for (form, offset) in forms.iter().zip(offsets) {
+    for (form, offset) in forms.iter().zip(offsets).filter(|(form, _)| !is_undefined(form)) {
         let name = format!("{:?}", form.instruction.code());
         let mut random = Random::new(offset as u64 + 1);
         let at = arena.code_address() + offset as u64;
         let mut complete = 0;
-        for _ in 0..ROUNDS.div_ceil(form.siblings).max(ROUNDS / 8) {
+        for _ in 0..ROUNDS.div_ceil(form.siblings).max(10) {
             let mut registers = random.registers();
             registers.gpr[BASE] = arena.data_address() + DATA as u64 / 2;
             registers.gpr[13] = INDEX_VALUE;

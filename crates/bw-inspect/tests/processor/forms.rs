@@ -52,6 +52,8 @@ fn is_unpredictable(code: Code) -> bool {
         code.mnemonic(),
         // The time, the processor, the system.
         M::Rdtsc | M::Rdtscp | M::Cpuid | M::Xgetbv | M::Rdpid | M::Rdfsbase | M::Rdgsbase | M::Sgdt | M::Sidt
+        // Longer names of `nop`.
+        | M::Reservednop
         // `snippets` has these.
         | M::Ldmxcsr | M::Stmxcsr | M::Vldmxcsr | M::Vstmxcsr
     ) || code == Code::Bswap_r16

@@ -82,7 +82,7 @@ unsafe extern "sysv64" {
 }
 
 /// How many bytes of data there are.
-pub(crate) const DATA: usize = 8192;
+pub(crate) const DATA: usize = 4096;
 
 /// Pages with code, executable and no more written, and pages with data.
 #[derive(Debug)]

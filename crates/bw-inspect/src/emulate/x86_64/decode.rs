@@ -49,6 +49,7 @@ fn lower(instruction: &Instruction) -> Form {
         // Vector instructions do not use it.
         memory_width: Width::from_bytes(instruction.memory_size().size()).unwrap_or(Width::Quad),
         immediate: immediate(instruction),
+        second_immediate: second_immediate(instruction),
         vector_len,
         vex,
         condition: condition(instruction),
@@ -104,12 +105,12 @@ fn operands(instruction: &Instruction) -> Option<[Operand; 4]> {
 }
 
 fn register(register: Register) -> Option<Operand> {
-    let number = u8::try_from(register.number()).ok()?;
+    // The whole register, since iced counts the parts of one byte in another order.
+    let number = u8::try_from(register.full_register().number()).ok()?;
     if register.is_gpr() {
         let width = Width::from_bytes(register.size())?;
         let high = matches!(register, Register::AH | Register::CH | Register::DH | Register::BH);
-        // iced numbers the high bytes 4 to 7, as the encoding does.
-        return Some(Operand::Gpr(Gpr { number: if high { number - 4 } else { number }, width, high }));
+        return Some(Operand::Gpr(Gpr { number, width, high }));
     }
     // AVX-512 has 32 registers.
     ((register.is_xmm() || register.is_ymm()) && number < 16).then_some(Operand::Vector(number))
@@ -161,6 +162,11 @@ fn immediate(instruction: &Instruction) -> u64 {
             _ => instruction.try_immediate(n).ok(),
         })
         .unwrap_or(0)
+}
+
+fn second_immediate(instruction: &Instruction) -> u8 {
+    let has_two = instruction.op_kinds().any(|kind| kind == OpKind::Immediate8_2nd);
+    if has_two { instruction.immediate8_2nd() } else { 0 }
 }
 
 fn condition(instruction: &Instruction) -> u8 {

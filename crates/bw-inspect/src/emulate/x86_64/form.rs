@@ -25,6 +25,8 @@ pub struct Form {
     pub(super) memory_width: Width,
     /// The immediate operand, sign-extended as the instruction says, or the target of a direct jump.
     pub(super) immediate: u64,
+    /// The other immediate operand, of the few instructions that have two.
+    pub(super) second_immediate: u8,
     /// The length of a vector operation in bytes: 16 or 32.
     pub(super) vector_len: u8,
     /// Encoded with VEX: sources are apart from the destination, and the upper part of the destination is cleared.

@@ -107,8 +107,10 @@ fn compare_exchange(cpu: &mut Cpu, memory: &mut Overlay<'_>, form: &Form) -> Res
     if expected == found {
         form.store(cpu, memory, 0, new)?;
     } else {
-        // The processor writes in any case. The write tells whether there is memory that can be written.
-        form.store(cpu, memory, 0, found)?;
+        // Memory is written in any case. A register is not: with 32 bits its upper half stays.
+        if form.is_memory(0) {
+            form.store(cpu, memory, 0, found)?;
+        }
         cpu.set_low(RAX, width, found);
     }
     cpu.flags.set_sub(expected, found, expected.wrapping_sub(found) & width.mask(), width);

@@ -35,6 +35,17 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
             cpu.gpr[RSP] = stack.wrapping_add(8).wrapping_add(form.immediate);
             Ok(())
         },
+        // Without nesting, which no compiler asks for.
+        Mnemonic::Enter => |cpu, memory, form| {
+            if form.second_immediate != 0 {
+                return Err(Fault::Unknown);
+            }
+            let frame = cpu.gpr[RSP].wrapping_sub(8);
+            cpu.push(memory, cpu.gpr[RBP])?;
+            cpu.gpr[RBP] = frame;
+            cpu.gpr[RSP] = frame.wrapping_sub(form.immediate);
+            Ok(())
+        },
         Mnemonic::Leave => |cpu, memory, _| {
             let frame = cpu.gpr[RBP];
             cpu.gpr[RBP] = memory.read_u64(frame)?;

@@ -60,20 +60,20 @@ fn each<T: Lane>(
 }
 
 fn single(form: &Form, a: f32, b: f32) -> f32 {
-    f32::from_bits(if satisfies(form.immediate_byte(), a.partial_cmp(&b)) { u32::MAX } else { 0 })
+    f32::from_bits(if satisfies(form, a.partial_cmp(&b)) { u32::MAX } else { 0 })
 }
 
 fn double(form: &Form, a: f64, b: f64) -> f64 {
-    f64::from_bits(if satisfies(form.immediate_byte(), a.partial_cmp(&b)) { u64::MAX } else { 0 })
+    f64::from_bits(if satisfies(form, a.partial_cmp(&b)) { u64::MAX } else { 0 })
 }
 
-/// Whether an order is what the predicate of `cmpps` and its like asks for. The fifth bit of a predicate only says which operands
-/// raise an exception.
-fn satisfies(predicate: u8, order: Option<Ordering>) -> bool {
+/// Whether an order is what the predicate of `cmpps` and its like asks for. Without VEX the
+/// predicate has three bits. The fifth only says which operands raise an exception.
+fn satisfies(form: &Form, order: Option<Ordering>) -> bool {
     let less = order == Some(Ordering::Less);
     let equal = order == Some(Ordering::Equal);
     let unordered = order.is_none();
-    match predicate & 0xf {
+    match form.immediate_byte() & if form.vex { 0xf } else { 7 } {
         0 => equal,
         1 => less,
         2 => less || equal,

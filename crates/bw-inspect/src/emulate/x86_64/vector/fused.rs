@@ -95,7 +95,7 @@ fn vectors(mnemonic: Mnemonic) -> Option<Handler> {
     Some(handler)
 }
 
-/// One product and sum, rounded once. Of several NaNs the result has the one in the first operand of the instruction.
+/// One product and sum, rounded once. Of several NaNs the result has that of the first factor, then that of the second.
 #[inline]
 fn fuse<T: Float>(operands: [T; 3], order: Order, signs: Signs) -> T {
     let [a, b, c] = operands;
@@ -104,7 +104,7 @@ fn fuse<T: Float>(operands: [T; 3], order: Order, signs: Signs) -> T {
         Order::O213 => (b, a, c),
         Order::O231 => (b, c, a),
     };
-    settle(&[a, b, c], || {
+    settle(&[factor, other, addend], || {
         let factor = if signs.product { factor.negate() } else { factor };
         factor.multiply_add(other, if signs.addend { addend.negate() } else { addend })
     })

@@ -1,0 +1,56 @@
+//! The memory of a child that waits.
+
+use std::arch::asm;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+use bw_inspect::target::{Memory, Unreadable};
+
+/// A child of this process, forked, which waits until it is killed.
+#[derive(Debug)]
+pub(crate) struct Frozen {
+    pid: libc::pid_t,
+    memory: File,
+    thread_pointer: u64,
+}
+
+impl Frozen {
+    /// Forks a child that has this thread alone.
+    pub(crate) fn fork() -> Self {
+        let thread_pointer: u64;
+        // SAFETY: on x86-64 Linux, a thread control block begins with its own address.
+        unsafe { asm!("mov {}, fs:[0]", out(reg) thread_pointer, options(nostack, readonly)) };
+        // SAFETY: the child calls nothing but functions that are safe after a fork of a process with threads.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // SAFETY: no memory is passed. The child ends with its parent.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            loop {
+                // SAFETY: it only waits.
+                unsafe { libc::pause() };
+            }
+        }
+        assert!(pid > 0, "cannot fork: {}", std::io::Error::last_os_error());
+        let memory = File::open(format!("/proc/{pid}/mem")).expect("cannot read the memory of a child");
+        Self { pid, memory, thread_pointer }
+    }
+
+    pub(crate) fn thread_pointer(&self) -> u64 {
+        self.thread_pointer
+    }
+}
+
+impl Memory for Frozen {
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        self.memory.read_exact_at(into, address).map_err(|_| Unreadable { address })
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // SAFETY: a child of ours that has not been waited for, so the number is still its own.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        // SAFETY: no status is asked for.
+        unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
+    }
+}
