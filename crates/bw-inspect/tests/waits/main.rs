@@ -1,7 +1,6 @@
 //! What a look from outside shows of a program that nobody prepared: every wait at its line.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
-mod debug;
 mod program;
 mod started;
 
