@@ -90,7 +90,11 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         instructions: 0,
         repeated: 0,
     };
-    let outcomes = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target, &mappings))?;
+    let outcomes = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target))?;
+    // What is missing then is missing because nothing could be read any more.
+    if target.is_over() {
+        return Err(ended(target));
+    }
     let mut traces = Traces::default();
     let mut ids = Ids::default();
     let mut polls = HashMap::new();
@@ -108,10 +112,19 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     Ok(Inspection { dump, modules: modules.map(), polls, figures })
 }
 
+/// Returns whether a process has code of tokio's tasks. Reads the headers and some constants of its modules: takes a few milliseconds.
+///
+/// # Errors
+///
+/// When the process ended meanwhile, or its mappings may not be read.
+pub fn runs_tokio(target: &dyn Target) -> Result<bool, OpenError> {
+    let mappings = target.mappings()?;
+    Ok(!TaskVtables::find(target, &LoadedModules::read(target, &mappings)).is_empty())
+}
+
 /// What is said when the target is there no more.
-fn ended(target: &dyn Target, mappings: &[Mapping]) -> OpenError {
-    debug_assert!(!mappings.is_empty());
-    target.mappings().err().unwrap_or(OpenError::Ended { pid: 0 })
+fn ended(target: &dyn Target) -> OpenError {
+    OpenError::Ended { pid: target.pid() }
 }
 
 impl Inspection {
@@ -190,8 +203,12 @@ impl Look<'_> {
             let mut waiting: Vec<FoundTask> = batch.to_vec();
             for attempt in 1..=self.limits.attempts.max(1) {
                 let is_last = attempt == self.limits.attempts.max(1);
-                // Tasks that moved share no memory with each other the next time.
-                let size = if attempt == 1 { BATCH } else { 8 };
+                // The fewer tasks share a comparison, the less time the process has to change what they use.
+                let size = match attempt {
+                    1 => BATCH,
+                    2 => 16,
+                    _ => 1,
+                };
                 let mut moved = Vec::new();
                 for part in waiting.chunks(size) {
                     self.part(part, &mut emulator, is_last, figures, &mut outcomes, &mut moved)?;

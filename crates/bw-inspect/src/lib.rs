@@ -1,13 +1,55 @@
-//! Finds where async tasks wait in a process that nobody prepared, from its memory.
+//! Finds where the async tasks of a process wait that nobody prepared, by reading its memory.
+//!
+//! The process needs no wrapper, no agent, no flag of its runtime and no restart. Nothing is written to it, no code runs in it, and no
+//! thread of it is stopped. [`inspect`] finds the tasks of tokio in its memory, polls each idle one in an emulator over a copy, and
+//! walks the emulated stack wherever a future clones the task's waker. The result is a task dump with raw return addresses, as a
+//! capture inside of the process makes it.
+//!
+//! ```no_run
+//! use bw_inspect::target::LiveProcess;
+//! use bw_inspect::{Limits, inspect};
+//!
+//! let process = LiveProcess::open(4711)?;
+//! let inspection = inspect(&process, &Limits::default())?;
+//! println!("{} tasks", inspection.dump().tasks().len());
+//! # Ok::<(), bw_inspect::target::OpenError>(())
+//! ```
+//!
+//! To print it, symbolize it with the crate `bw-symbolize`, for [its modules](Inspection::modules).
+//!
+//! # What is found
+//!
+//! * Every task of tokio 1.35 or later: of any runtime, also one that nobody drives, of local sets, and of the blocking pool.
+//! * Of an idle task, all places that it waits at: each branch of `select!` and `join!`, and timeouts.
+//! * Of a task that blocks its thread in the kernel, the stack of that thread.
+//!
+//! Futures of `block_on` are not tasks, and are not found. Children of `FuturesUnordered` and the like are polled by wakers of their
+//! own, so they are missing where they would be missing in a traced poll.
+//!
+//! # What can go wrong
+//!
+//! The process runs on while its memory is read. What a result depends on is read again afterwards, and a task that changed meanwhile is
+//! looked at again. A task that never holds still has [no trace](bw_core::NoTrace::Moved). A poll that cannot be emulated to its end says
+//! [why](bw_core::TaskRecord::incomplete). Memory of the process is not trusted: every read may fail, every loop is [limited](Limits), and
+//! no content makes this crate panic.
+//!
+//! # Platforms
+//!
+//! Linux on x86-64. Elsewhere [`LiveProcess::open`](target::LiveProcess::open) returns an error.
+//!
+//! # The parts
+//!
+//! * [`target`]: what is looked at: a process that runs, or a copy of one.
+//! * [`emulate`]: an interpreter of machine code over copy-on-write memory.
 #![forbid(unsafe_code)]
 
 mod capture;
 pub mod emulate;
 mod executor;
 mod inspection;
-mod task_type;
 pub mod target;
+mod task_type;
 
 pub use capture::limits::Limits;
-pub use inspection::{Figures, Inspection, inspect};
+pub use inspection::{Figures, Inspection, inspect, runs_tokio};
 pub use task_type::task_type;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bw_dump::RawDumpFile;
-use bw_inspect::target::{LiveProcess, OpenError};
-use bw_inspect::{Inspection, Limits, inspect, task_type};
+use bw_inspect::target::{LiveProcess, OpenError, Target as _};
+use bw_inspect::{Inspection, Limits, inspect, runs_tokio, task_type};
 use bw_symbolize::Symbolizer;
 
 use super::agent::process::Process;
@@ -24,6 +24,21 @@ impl ProcessMemory {
     pub(crate) fn open(pid: u32) -> Result<Self, Failure> {
         let live = LiveProcess::open(pid).map_err(|error| failure(&error))?;
         Ok(Self { live, process: Process::new(pid), types: HashMap::new() })
+    }
+
+    /// Opens the memory of a process whose agent cannot be asked for this reason. Where reading memory would show nothing either, the
+    /// reason stays.
+    pub(crate) fn instead_of_agent(pid: u32, no_agent: Failure) -> Result<Self, Failure> {
+        let live = match LiveProcess::open(pid) {
+            Ok(live) => live,
+            Err(OpenError::OtherUser { .. } | OpenError::Unsupported) => return Err(no_agent),
+            Err(error) => return Err(failure(&error)),
+        };
+        match runs_tokio(&live) {
+            Ok(true) => Ok(Self { live, process: Process::new(pid), types: HashMap::new() }),
+            Ok(false) => Err(no_agent),
+            Err(error) => Err(failure(&error)),
+        }
     }
 
     pub(crate) fn process(&self) -> &Process {

@@ -51,7 +51,7 @@ impl Origin {
         match Agent::of_process(pid, request.answer_timeout()) {
             Ok(agent) => Ok(Self::Agent(agent)),
             Err(failure) if failure.is_end() => Err(failure),
-            Err(_) => ProcessMemory::open(pid).map(Self::Memory),
+            Err(failure) => ProcessMemory::instead_of_agent(pid, failure).map(Self::Memory),
         }
     }
 

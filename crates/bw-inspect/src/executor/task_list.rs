@@ -30,17 +30,17 @@ const MOST_CONTROL_BLOCKS: usize = 1 << 20;
 
 /// One task as it was when it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FoundTask {
+pub(crate) struct FoundTask {
     /// The address of its header.
-    pub header: u64,
+    pub(crate) header: u64,
     /// Its table.
-    pub table: TaskVtable,
+    pub(crate) table: TaskVtable,
     /// Its state word.
-    pub word: TaskWord,
+    pub(crate) word: TaskWord,
     /// The id of the runtime or local set that owns it; 0 for one of the blocking pool.
-    pub owner: u64,
+    pub(crate) owner: u64,
     /// Its id, as `tokio::task::Id` has it.
-    pub id: u64,
+    pub(crate) id: u64,
 }
 
 /// What one pass over the memory of a process finds.

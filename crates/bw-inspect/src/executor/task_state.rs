@@ -2,11 +2,11 @@
 
 /// The state word at the beginning of a task of tokio. Its low bits are the same since tokio 1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TaskWord(u64);
+pub(crate) struct TaskWord(u64);
 
 /// What a state word says that a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Activity {
+pub(crate) enum Activity {
     /// It returned `Pending`, and nothing has woken it since.
     Idle,
     /// It is in the queue of its executor: just spawned, or woken.
@@ -29,7 +29,7 @@ const MOST_REFERENCES: u64 = 1 << 32;
 impl TaskWord {
     /// Returns the word if a task that is alive can have it.
     #[must_use]
-    pub fn of_living(word: u64) -> Option<Self> {
+    pub(crate) fn of_living(word: u64) -> Option<Self> {
         let references = word / REFERENCE;
         let is_possible = word & (RUNNING | COMPLETE) != RUNNING | COMPLETE;
         (is_possible && (1..MOST_REFERENCES).contains(&references)).then_some(Self(word))
@@ -37,7 +37,7 @@ impl TaskWord {
 
     /// Returns what the task does.
     #[must_use]
-    pub fn activity(self) -> Activity {
+    pub(crate) fn activity(self) -> Activity {
         match self.0 {
             word if word & COMPLETE != 0 => Activity::Complete,
             word if word & RUNNING != 0 => Activity::Running,
@@ -48,13 +48,13 @@ impl TaskWord {
 
     /// Whether somebody aborted it.
     #[must_use]
-    pub fn is_cancelled(self) -> bool {
+    pub(crate) fn is_cancelled(self) -> bool {
         self.0 & CANCELLED != 0
     }
 
     /// Whether it is the word of a task that was just made, and that nobody has taken over.
     #[must_use]
-    pub fn is_initial(self) -> bool {
+    pub(crate) fn is_initial(self) -> bool {
         /// Somebody may join it.
         const JOIN_INTEREST: u64 = 1 << 3;
 
@@ -63,7 +63,7 @@ impl TaskWord {
 
     /// Returns the word as a scheduler sets it before it polls the task: notified, and with a reference for the queue.
     #[must_use]
-    pub fn scheduled(self) -> u64 {
+    pub(crate) fn scheduled(self) -> u64 {
         (self.0 | NOTIFIED).wrapping_add(REFERENCE)
     }
 }

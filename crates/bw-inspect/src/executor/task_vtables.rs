@@ -30,27 +30,27 @@ const MOST_TABLES: usize = 1 << 20;
 
 /// The table of one type of task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TaskVtable {
+pub(crate) struct TaskVtable {
     /// The address of its function `poll`.
-    pub poll: u64,
+    pub(crate) poll: u64,
     /// Offset of the trailer from the header.
-    pub trailer_offset: u64,
+    pub(crate) trailer_offset: u64,
     /// Offset of the scheduler.
-    pub scheduler_offset: u64,
+    pub(crate) scheduler_offset: u64,
     /// Offset of the task's id.
-    pub id_offset: u64,
+    pub(crate) id_offset: u64,
     /// Offset of the spawn location, where the program was built with `tokio_unstable`.
-    pub spawn_location_offset: Option<u64>,
+    pub(crate) spawn_location_offset: Option<u64>,
 }
 
 /// All tables of a process, by their addresses.
 #[derive(Clone, Debug, Default)]
-pub struct TaskVtables(BTreeMap<u64, TaskVtable>);
+pub(crate) struct TaskVtables(BTreeMap<u64, TaskVtable>);
 
 impl TaskVtables {
     /// Searches the constants of all modules.
     #[must_use]
-    pub fn find(memory: &dyn Memory, modules: &LoadedModules) -> Self {
+    pub(crate) fn find(memory: &dyn Memory, modules: &LoadedModules) -> Self {
         let mut found = BTreeMap::new();
         let mut left = MOST_CONSTANT_BYTES;
         // One more word than a table has at least: the spawn location.
@@ -76,19 +76,19 @@ impl TaskVtables {
 
     /// Returns the table at an address.
     #[must_use]
-    pub fn get(&self, address: u64) -> Option<&TaskVtable> {
+    pub(crate) fn get(&self, address: u64) -> Option<&TaskVtable> {
         self.0.get(&address)
     }
 
     /// Whether the process has none: then it runs no tasks of tokio.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns the addresses of the first and the last table.
     #[must_use]
-    pub fn extent(&self) -> Option<(u64, u64)> {
+    pub(crate) fn extent(&self) -> Option<(u64, u64)> {
         Some((*self.0.first_key_value()?.0, *self.0.last_key_value()?.0))
     }
 }

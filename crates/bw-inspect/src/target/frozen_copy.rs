@@ -15,6 +15,7 @@ const STEP: u64 = 1 << 20;
 /// A copy of another target, as it was while the copy was made. Parts of it may be of different moments.
 #[derive(Clone, Debug, Default)]
 pub struct FrozenCopy {
+    pid: u32,
     mappings: Vec<Mapping>,
     threads: Vec<Thread>,
     clocks: Clocks,
@@ -46,7 +47,7 @@ impl FrozenCopy {
             }
         }
         runs.sort_by_key(|(start, _)| *start);
-        Ok(Self { mappings, threads, clocks: target.clocks(), runs })
+        Ok(Self { pid: target.pid(), mappings, threads, clocks: target.clocks(), runs })
     }
 
     /// Overwrites bytes of the copy. Returns whether all of them are in it, in one piece.
@@ -84,6 +85,10 @@ impl Memory for FrozenCopy {
 }
 
 impl Target for FrozenCopy {
+    fn pid(&self) -> u32 {
+        self.pid
+    }
+
     fn mappings(&self) -> Result<Vec<Mapping>, OpenError> {
         Ok(self.mappings.clone())
     }

@@ -78,12 +78,6 @@ impl LiveProcess {
         Ok(Self { pid, folder, access, page_map })
     }
 
-    /// Returns its number.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.pid
-    }
-
     /// Whether it is there, and has not ended.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -145,6 +139,10 @@ impl Memory for LiveProcess {
 }
 
 impl Target for LiveProcess {
+    fn pid(&self) -> u32 {
+        self.pid
+    }
+
     fn mappings(&self) -> Result<Vec<Mapping>, OpenError> {
         let text = fs::read(self.folder.join("maps"));
         let text = text.map_err(|error| explain(self.pid, &self.folder, error))?;

@@ -42,7 +42,7 @@ impl Mapping {
 
 /// Reads the lines of `/proc/PID/maps`; see `proc_pid_maps(5)`. A line that cannot be read is left out.
 #[must_use]
-pub fn parse(text: &[u8]) -> Vec<Mapping> {
+pub(crate) fn parse(text: &[u8]) -> Vec<Mapping> {
     text.split(|&byte| byte == b'\n').filter_map(mapping).collect()
 }
 

@@ -38,6 +38,9 @@ pub struct Clocks {
 
 /// What is looked at: memory, with what the operating system says of it.
 pub trait Target: Memory {
+    /// Returns the number of the process.
+    fn pid(&self) -> u32;
+
     /// Returns its mappings, by address.
     ///
     /// # Errors

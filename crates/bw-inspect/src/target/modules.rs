@@ -29,7 +29,7 @@ const MOST_MODULES: usize = 4096;
 
 /// One module, and the parts of it that inspecting needs. Every address is one in the process.
 #[derive(Clone, Debug)]
-pub struct LoadedModule {
+pub(crate) struct LoadedModule {
     module: Module,
     constants: Vec<Range<u64>>,
     unwind: Option<UnwindSegment>,
@@ -38,48 +38,48 @@ pub struct LoadedModule {
 
 /// Where the unwind information of a module is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnwindSegment {
+pub(crate) struct UnwindSegment {
     /// The address of `.eh_frame_hdr`.
-    pub header: u64,
+    pub(crate) header: u64,
     /// The segment that both `.eh_frame_hdr` and `.eh_frame` are in.
-    pub segment: Range<u64>,
+    pub(crate) segment: Range<u64>,
 }
 
 impl LoadedModule {
     /// Returns what symbolizers need of it.
     #[must_use]
-    pub fn module(&self) -> &Module {
+    pub(crate) fn module(&self) -> &Module {
         &self.module
     }
 
     /// Returns the parts that hold constants with addresses in them, such as tables of functions.
     #[must_use]
-    pub fn constants(&self) -> &[Range<u64>] {
+    pub(crate) fn constants(&self) -> &[Range<u64>] {
         &self.constants
     }
 
     /// Returns where its unwind information is, if it has any.
     #[must_use]
-    pub fn unwind(&self) -> Option<&UnwindSegment> {
+    pub(crate) fn unwind(&self) -> Option<&UnwindSegment> {
         self.unwind.as_ref()
     }
 
     /// Returns where its dynamic section is: what names its exported functions.
     #[must_use]
-    pub fn dynamic(&self) -> Option<Range<u64>> {
+    pub(crate) fn dynamic(&self) -> Option<Range<u64>> {
         self.dynamic.clone()
     }
 
     /// Whether code of this module is at an address.
     #[must_use]
-    pub fn has_code_at(&self, address: u64) -> bool {
+    pub(crate) fn has_code_at(&self, address: u64) -> bool {
         self.module.code().iter().any(|code| (code.start..code.end).contains(&address))
     }
 }
 
 /// The modules of a process.
 #[derive(Clone, Debug, Default)]
-pub struct LoadedModules {
+pub(crate) struct LoadedModules {
     /// By where they begin.
     modules: Vec<LoadedModule>,
 }
@@ -87,7 +87,7 @@ pub struct LoadedModules {
 impl LoadedModules {
     /// Reads the headers of every module that is mapped. What is no module, or a damaged one, is left out.
     #[must_use]
-    pub fn read(memory: &dyn Memory, mappings: &[Mapping]) -> Self {
+    pub(crate) fn read(memory: &dyn Memory, mappings: &[Mapping]) -> Self {
         let starts = mappings.iter().enumerate().filter(|(_, it)| it.is_readable && it.file_offset == 0);
         let starts = starts.filter(|(_, it)| it.file.is_some() || it.path == Path::new("[vdso]"));
         let found = starts.filter_map(|(at, first)| {
@@ -102,13 +102,13 @@ impl LoadedModules {
 
     /// Returns the modules, by where they begin.
     #[must_use]
-    pub fn all(&self) -> &[LoadedModule] {
+    pub(crate) fn all(&self) -> &[LoadedModule] {
         &self.modules
     }
 
     /// Returns the module whose code is at an address, or that returns to it.
     #[must_use]
-    pub fn find(&self, address: u64) -> Option<&LoadedModule> {
+    pub(crate) fn find(&self, address: u64) -> Option<&LoadedModule> {
         let after = self.modules.partition_point(|module| module.module.range().start <= address);
         let module = self.modules.get(after.checked_sub(1)?)?;
         module.module.range().contains(&address).then_some(module)
@@ -116,7 +116,7 @@ impl LoadedModules {
 
     /// Whether an address is one that a call can return to: code is in front of it.
     #[must_use]
-    pub fn is_return_address(&self, address: u64) -> bool {
+    pub(crate) fn is_return_address(&self, address: u64) -> bool {
         let before = address.wrapping_sub(1);
         usize::try_from(address).ok().and_then(ReturnAddress::new).is_some()
             && self.find(before).is_some_and(|module| module.has_code_at(before))
@@ -124,7 +124,7 @@ impl LoadedModules {
 
     /// Returns the modules as symbolizers and raw dump files have them.
     #[must_use]
-    pub fn map(&self) -> ModuleMap {
+    pub(crate) fn map(&self) -> ModuleMap {
         ModuleMap::new(self.modules.iter().map(|module| module.module.clone()).collect())
     }
 }

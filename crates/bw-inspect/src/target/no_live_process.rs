@@ -23,12 +23,6 @@ impl LiveProcess {
         Err(OpenError::Unsupported)
     }
 
-    /// Returns its number.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        match self.0 {}
-    }
-
     /// Whether it is there, and has not ended.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -43,6 +37,10 @@ impl Memory for LiveProcess {
 }
 
 impl Target for LiveProcess {
+    fn pid(&self) -> u32 {
+        match self.0 {}
+    }
+
     fn mappings(&self) -> Result<Vec<Mapping>, OpenError> {
         match self.0 {}
     }

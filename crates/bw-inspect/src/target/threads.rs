@@ -30,7 +30,7 @@ pub struct WaitingAt {
 
 /// Reads `/proc/PID/task/TID/syscall`; see `proc_pid_syscall(5)`. `None` if the thread runs.
 #[must_use]
-pub fn parse_system_call(text: &str, switches: u64) -> Option<WaitingAt> {
+pub(crate) fn parse_system_call(text: &str, switches: u64) -> Option<WaitingAt> {
     // "running", or a number, perhaps arguments, the stack pointer and the program counter.
     let mut words = text.split_ascii_whitespace().rev();
     let mut register = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
@@ -45,7 +45,7 @@ pub fn parse_system_call(text: &str, switches: u64) -> Option<WaitingAt> {
 
 /// Adds up the lines of `/proc/PID/task/TID/status` that count how often a thread stopped running.
 #[must_use]
-pub fn context_switches(status: &str) -> u64 {
+pub(crate) fn context_switches(status: &str) -> u64 {
     let counts = status.lines().filter(|line| line.contains("ctxt_switches:"));
     counts.filter_map(|line| line.rsplit_once(':')?.1.trim().parse::<u64>().ok()).sum()
 }
@@ -53,7 +53,7 @@ pub fn context_switches(status: &str) -> u64 {
 impl Thread {
     /// The part of its stack that is in use: from its stack pointer to the end of the mapping that this lies in.
     #[must_use]
-    pub fn stack_in(&self, mapping: &Range<u64>) -> Option<Range<u64>> {
+    pub(crate) fn stack_in(&self, mapping: &Range<u64>) -> Option<Range<u64>> {
         let at = self.waits_at.as_ref()?.stack_pointer;
         mapping.contains(&at).then_some(at..mapping.end)
     }

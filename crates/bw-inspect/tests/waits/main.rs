@@ -1,13 +1,17 @@
 //! What a look from outside shows of a program that nobody prepared: every wait at its line.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+mod equality;
+mod hostile;
 mod program;
 mod started;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use bw_core::{RawTrace, TaskRecord};
-use bw_inspect::Inspection;
+use bw_inspect::target::{LiveProcess, OpenError, Target as _};
+use bw_inspect::{Inspection, Limits, inspect};
 use bw_symbolize::{SymbolSources, Symbolizer};
 use started::{Expected, Started};
 
@@ -81,4 +85,37 @@ fn a_task_is_missing_or_made_up() {
     assert!(of_program.is_subset(&found), "{of_program:?} {found:?}");
     // Besides: a task of a JoinSet, one of the blocking pool, and the two workers, which are tasks of that pool, too.
     assert_eq!(found.len() - of_program.len(), 4, "{:?}", inspection.dump().tasks());
+}
+
+#[test]
+fn a_process_that_ended_is_taken_for_one_without_tasks() {
+    let program = Started::new();
+    let process = program.open();
+    drop(program);
+    let error = inspect(&process, &Limits::default()).unwrap_err();
+    assert!(error.is_end(), "{error}");
+    let error = LiveProcess::open(process.pid()).unwrap_err();
+    assert!(matches!(error, OpenError::NoProcess { .. }), "{error}");
+    assert!(error.help().is_some());
+}
+
+#[test]
+fn an_end_in_the_middle_does_harm() {
+    // Each time it ends a little later.
+    for delay in (0..40).map(|number| Duration::from_millis(number * 5)) {
+        let mut program = Started::new();
+        let process = program.open();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let from = Instant::now();
+                while from.elapsed() < delay {
+                    std::thread::yield_now();
+                }
+                program.end();
+            });
+            if let Err(error) = inspect(&process, &Limits::default()) {
+                assert!(error.is_end(), "{error}");
+            }
+        });
+    }
 }

@@ -9,11 +9,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bw_core::TracedExt as _;
+use bw_dump::RawDumpFile;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Barrier, Mutex, Notify, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+
+/// The variable that makes the program wrap its tasks, so that they can be asked as well.
+pub(crate) const TRACED: &str = "WAITS_TRACED";
 
 const LONG: Duration = Duration::from_secs(86_400);
 
@@ -67,10 +72,24 @@ fn spawn<F>(name: &str, stacks: &[&[&str]], future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    let task = tokio::spawn(future);
+    let task = if std::env::var_os(TRACED).is_some() {
+        tokio::spawn(future.traced_as(name.to_owned()))
+    } else {
+        tokio::spawn(future)
+    };
     let stacks: Vec<String> = stacks.iter().map(|labels| labels.join("/")).collect();
     println!("{} {name} {}", task.id(), stacks.join(" "));
     task
+}
+
+/// Asks every traced task where it waits, and writes a raw dump to the file that a line on stdin names.
+fn dump_when_told() {
+    let mut path = String::new();
+    if std::io::stdin().read_line(&mut path).is_ok_and(|read| read > 0) {
+        let dump = bw_core::Registry::global().dump().blocking();
+        let written = std::fs::File::create(path.trim()).and_then(|file| RawDumpFile::of_this_process(&dump).write(file));
+        println!("{written:?}");
+    }
 }
 
 /// Runs until it is killed.
@@ -174,6 +193,7 @@ pub(crate) async fn run() -> std::io::Result<()> {
     tokio::task::spawn_blocking(|| std::thread::sleep(LONG));
 
     println!("ready");
+    std::thread::spawn(dump_when_told);
     sleep(LONG).await;
     drop((held, read, orders, never_read, other_orders, answer, news, radio, client));
     Ok(())

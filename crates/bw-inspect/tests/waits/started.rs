@@ -1,10 +1,12 @@
 //! The program, started for a test.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bw_core::NoTrace;
+use bw_dump::RawDumpFile;
 use bw_inspect::target::LiveProcess;
 use bw_inspect::{Inspection, Limits, inspect};
 
@@ -24,20 +26,30 @@ pub(crate) struct Expected {
 #[derive(Debug)]
 pub(crate) struct Started {
     child: Child,
+    output: BufReader<ChildStdout>,
     tasks: Vec<Expected>,
 }
 
 impl Started {
     /// Starts the program, and waits until all of its tasks are spawned.
     pub(crate) fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// As [`new`](Self::new), with what `set` sets.
+    pub(crate) fn with(set: impl FnOnce(&mut Command)) -> Self {
         let program = std::env::current_exe().unwrap();
         let arguments = ["the_program", "--exact", "--ignored", "--nocapture"];
-        let mut child = Command::new(program).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        set(&mut command);
+        let mut child = command.spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let lines = output.by_ref().lines().map(Result::unwrap);
         // The harness prints lines of its own before.
         let lines = lines.skip_while(|line| line != "tasks").skip(1);
         let tasks = lines.take_while(|line| line != "ready").map(|line| expected(&line)).collect();
-        Self { child, tasks }
+        Self { child, output, tasks }
     }
 
     pub(crate) fn tasks(&self) -> &[Expected] {
@@ -69,12 +81,29 @@ impl Started {
             std::thread::yield_now();
         }
     }
+
+    /// Has it ask its own tasks, and returns what they answered.
+    pub(crate) fn ask(&mut self) -> RawDumpFile<'static> {
+        let path = std::env::temp_dir().join(format!("waits-{}.dump", self.child.id()));
+        writeln!(self.child.stdin.as_ref().unwrap(), "{}", path.display()).unwrap();
+        let mut answer = String::new();
+        self.output.read_line(&mut answer).unwrap();
+        assert_eq!(answer, "Ok(())\n");
+        let file = RawDumpFile::read(File::open(&path).unwrap()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file
+    }
+
+    /// Ends it.
+    pub(crate) fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
