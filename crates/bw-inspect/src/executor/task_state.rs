@@ -46,12 +46,6 @@ impl TaskWord {
         }
     }
 
-    /// Whether somebody aborted it.
-    #[must_use]
-    pub(crate) fn is_cancelled(self) -> bool {
-        self.0 & CANCELLED != 0
-    }
-
     /// Whether it is the word of a task that was just made, and that nobody has taken over.
     #[must_use]
     pub(crate) fn is_initial(self) -> bool {
@@ -61,10 +55,11 @@ impl TaskWord {
         self.0 == 3 * REFERENCE | JOIN_INTEREST | NOTIFIED
     }
 
-    /// Returns the word as a scheduler sets it before it polls the task: notified, and with a reference for the queue.
+    /// Returns the word as a scheduler sets it before it polls the task: notified, and with a reference for the queue. A task that was
+    /// aborted would be dropped instead of polled, so its word says nothing of that.
     #[must_use]
     pub(crate) fn scheduled(self) -> u64 {
-        (self.0 | NOTIFIED).wrapping_add(REFERENCE)
+        ((self.0 | NOTIFIED) & !CANCELLED).wrapping_add(REFERENCE)
     }
 }
 
@@ -75,7 +70,8 @@ mod tests {
     #[test]
     fn the_initial_state_is_notified_with_three_references() {
         let word = TaskWord::of_living(3 * REFERENCE | 0b1100).unwrap();
-        assert_eq!((word.activity(), word.is_cancelled()), (Activity::Notified, false));
+        assert_eq!(word.activity(), Activity::Notified);
+        assert!(word.is_initial());
     }
 
     #[test]
@@ -87,10 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_task_is_scheduled_with_one_more_reference() {
+    fn an_idle_task_is_scheduled_without_a_reference_for_the_queue() {
         let idle = TaskWord::of_living(2 * REFERENCE | CANCELLED).unwrap();
-        assert_eq!((idle.activity(), idle.is_cancelled()), (Activity::Idle, true));
-        assert_eq!(idle.scheduled(), 3 * REFERENCE | CANCELLED | NOTIFIED);
+        assert_eq!(idle.activity(), Activity::Idle);
+        assert_eq!(idle.scheduled(), 3 * REFERENCE | NOTIFIED);
         assert_eq!(TaskWord::of_living(REFERENCE | RUNNING).unwrap().activity(), Activity::Running);
         assert_eq!(TaskWord::of_living(REFERENCE | COMPLETE).unwrap().activity(), Activity::Complete);
     }

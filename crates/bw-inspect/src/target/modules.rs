@@ -10,7 +10,7 @@ use bw_core::ReturnAddress;
 use bw_dump::loaded::build_id_in_notes;
 use bw_dump::{BuildId, CodeSegment, Module, ModuleMap};
 use object::elf::{
-    ET_EXEC, FileHeader64, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_GNU_RELRO, PT_LOAD, PT_NOTE,
+    ET_EXEC, FileHeader64, PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_GNU_RELRO, PT_LOAD, PT_NOTE,
     ProgramHeader64,
 };
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
@@ -33,7 +33,6 @@ pub(crate) struct LoadedModule {
     module: Module,
     constants: Vec<Range<u64>>,
     unwind: Option<UnwindSegment>,
-    dynamic: Option<Range<u64>>,
 }
 
 /// Where the unwind information of a module is.
@@ -62,12 +61,6 @@ impl LoadedModule {
     #[must_use]
     pub(crate) fn unwind(&self) -> Option<&UnwindSegment> {
         self.unwind.as_ref()
-    }
-
-    /// Returns where its dynamic section is: what names its exported functions.
-    #[must_use]
-    pub(crate) fn dynamic(&self) -> Option<Range<u64>> {
-        self.dynamic.clone()
     }
 
     /// Whether code of this module is at an address.
@@ -174,7 +167,6 @@ fn read(memory: &dyn Memory, first: &Mapping, end: u64) -> Option<LoadedModule> 
         module: module.with_build_id(notes),
         constants,
         unwind,
-        dynamic: of_kind(PT_DYNAMIC).next().map(extent).filter(is_inside),
     })
 }
 
