@@ -1,7 +1,7 @@
 //! The types of tasks, from the names of the functions that poll them.
 
 use bw_core::{RawTrace, StackFlags};
-use bw_symbolize::Symbolizer;
+use bw_symbolize::{Symbolizer, readable_type};
 
 /// Returns the type of the tasks that a function polls, as people write it, such as `async fn shop::accept`. `None` where debug
 /// information does not tell.
@@ -14,9 +14,10 @@ pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
     let trace = symbolizer.symbolize(&RawTrace::from_stacks([([after], StackFlags::default())]));
     let frame = trace.stacks.first()?.frames.first()?;
     let function = frame.frames.last()?.function.as_ref()?;
-    // Without generic arguments the name is the same for every task.
-    let (_, arguments) = function.path.split_once("task::raw::poll::<").or(function.path.split_once("task::raw::poll<"))?;
-    Some(first_argument(arguments).to_owned())
+    // One mangling has the arguments in the path, the other leaves them to the debug information.
+    let path = function.generic.as_deref().unwrap_or(&function.path);
+    let (_, arguments) = path.split_once("::raw::poll::<").filter(|_| function.generic.is_none()).or(path.split_once("poll<"))?;
+    Some(readable_type(first_argument(arguments)))
 }
 
 /// The first of some generic arguments, up to a comma or the closing bracket.

@@ -145,7 +145,7 @@ mod tests {
     fn a_frame_larger_than_the_cache_is_not_kept() {
         let mut cache = Cache::new(4096);
         let name: Arc<str> = "x".repeat(5000).into();
-        let function = Some(Function { name: Arc::clone(&name), path: name });
+        let function = Some(Function::new(Arc::clone(&name), name));
         let frames = vec![Frame { function, location: None, inlined: false }];
         let huge = cache.insert(PhysicalFrame { frames, ..frame(1) }, FIRST);
         assert_eq!((huge.frames.len(), cache.len()), (1, 0));

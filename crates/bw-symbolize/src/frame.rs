@@ -75,13 +75,16 @@ pub struct Function {
     pub name: Arc<str>,
     /// The full demangled path without hash, as the compiler has it: `app::bar::{{closure}}`.
     pub path: Arc<str>,
+    /// What debug information calls a generic function whose path lacks the arguments, without the modules around it:
+    /// `poll<app::Conn, alloc::sync::Arc<app::Pool>>`. `None` for every other.
+    pub generic: Option<Arc<str>>,
 }
 
 impl Function {
     /// Returns a function of this name for people, and this path as the debug information has it.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, path: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), path: path.into() }
+        Self { name: name.into(), path: path.into(), generic: None }
     }
 }
 

@@ -97,6 +97,7 @@ mod symbolizer;
 #[cfg(feature = "debuginfod")]
 pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
+pub use name::readable_type;
 pub use problem::Problem;
 pub use symbol_sources::SymbolSources;
 pub use symbolized_trace::{SymbolizedStack, SymbolizedTrace};

@@ -74,6 +74,14 @@ pub(crate) fn readable(path: &str, scopes: &[String]) -> String {
     name
 }
 
+/// Returns the name of a type, as debug information has it, as people write it: `async fn app::bar` for
+/// `app::bar::{async_fn_env#0}`. A type with a name of its own keeps it. Allocates the result.
+#[must_use]
+pub fn readable_type(name: &str) -> String {
+    // The type of a body is named after the body, with three letters more.
+    readable(&name.replace("_env#", "#"), &[])
+}
+
 /// A path segment that stands for a body without a name of its own.
 struct Body<'a> {
     /// As in the debug information: `closure`, `async_fn`, `async_block`, `async_closure`, `gen_block`, …
@@ -173,6 +181,20 @@ impl Depth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_of_bodies_are_named_after_what_people_wrote() {
+        for (name, readable) in [
+            ("app::bar::{async_fn_env#0}", "async fn app::bar"),
+            ("app::main::{async_fn#0}::{async_block_env#2}", "async block in async fn app::main"),
+            ("app::run::{closure_env#1}<u32>", "closure in app::run"),
+            ("core::pin::Pin<alloc::boxed::Box<(dyn core::future::future::Future)>>", "core::pin::Pin<alloc::boxed::Box<(dyn core::future::future::Future)>>"),
+            ("tokio::time::sleep::Sleep", "tokio::time::sleep::Sleep"),
+        ] {
+            assert_eq!(readable_type(name), readable, "{name}");
+        }
+    }
+
 
     fn named(path: &str, scopes: &[&str]) -> String {
         readable(path, &scopes.iter().map(|&scope| scope.to_owned()).collect::<Vec<_>>())

@@ -17,7 +17,10 @@ const LONG_ABOUT: &str = "\
 Print where the tasks of a process wait
 
 The process is asked for raw addresses, which costs it little; functions and lines are found here, in the file
-it runs, and where `symbolize` looks.";
+it runs, and where `symbolize` looks.
+
+A process without an agent is not asked. Its memory is read instead, and nothing in it is stopped or changed. The first
+line says so.";
 
 const EXAMPLES: &str = "\
 Examples:

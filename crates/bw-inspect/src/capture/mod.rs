@@ -2,6 +2,7 @@
 
 pub(crate) mod address_space;
 pub(crate) mod emulated_poll;
+mod frame_pointer;
 pub(crate) mod kernel;
 pub(crate) mod limits;
 pub(crate) mod stack_walk;

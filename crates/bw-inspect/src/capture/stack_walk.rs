@@ -1,6 +1,6 @@
 //! A walk over a stack in some memory, by unwind rules.
 
-use super::unwind_rules::{FrameRule, REGISTERS, STACK_POINTER, UnwindRules};
+use super::unwind_rules::{FRAME_POINTER, FrameRule, REGISTERS, STACK_POINTER, UnwindRules};
 
 /// The registers that a walk knows. Those of x86-64 are in the numbering of DWARF.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub(crate) fn walk(
     let mut lookup = registers.instruction;
     let end = loop {
         let Some(rule) = rules.at(lookup) else { break WalkEnd::Lost };
-        match step(&rule, &mut registers, &mut word) {
+        match step(rules, &rule, &mut registers, &mut word) {
             None => break WalkEnd::Lost,
             Some(false) => break WalkEnd::Whole,
             Some(true) => {}
@@ -66,14 +66,21 @@ pub(crate) fn walk(
 
 /// Goes to the caller. `Some(false)` if there is none.
 fn step(
+    rules: &UnwindRules<'_>,
     rule: &FrameRule,
     registers: &mut WalkRegisters,
     word: &mut impl FnMut(u64) -> Option<u64>,
 ) -> Option<bool> {
-    let FrameRule::Frame { cfa: (register, offset), return_address, saved, lost } = rule else {
+    let FrameRule::Frame { function, cfa: (register, offset), return_address, saved, lost } = rule else {
         return Some(false);
     };
-    let base = registers.general.get(*register).copied().flatten()?;
+    let known = registers.general.get(*register).copied().flatten();
+    // Of a thread that waits in the kernel, only two registers are known at first.
+    let computed = || {
+        let stack_pointer = registers.general[STACK_POINTER].filter(|_| *register == FRAME_POINTER)?;
+        rules.frame_pointer(*function, stack_pointer)
+    };
+    let base = known.or_else(computed)?;
     let cfa = base.checked_add_signed(*offset)?;
     // Frames lie above each other.
     if registers.general[STACK_POINTER].is_some_and(|below| cfa <= below) {

@@ -9,6 +9,7 @@ use gimli::{
     UnwindContext, UnwindSection, UnwindTableRow,
 };
 
+use super::frame_pointer;
 use crate::target::memory::Memory;
 use crate::target::modules::{LoadedModule, LoadedModules};
 use crate::target::words::bytes_at;
@@ -20,6 +21,8 @@ const MOST_RULES: usize = 1 << 20;
 
 /// General registers of x86-64, in the numbering of DWARF.
 pub(crate) const REGISTERS: usize = 16;
+/// The frame pointer.
+pub(crate) const FRAME_POINTER: usize = 6;
 /// The stack pointer.
 pub(crate) const STACK_POINTER: usize = 7;
 /// The return address, which is no register of the processor.
@@ -32,6 +35,8 @@ pub(crate) enum FrameRule {
     End,
     /// The frame has one.
     Frame {
+        /// Where the function begins.
+        function: u64,
         /// The register from which the frame's address (CFA) is computed, and how far that is.
         cfa: (usize, i64),
         /// Where the return address is, relative to the frame's address.
@@ -68,6 +73,13 @@ impl<'m> UnwindRules<'m> {
     /// Returns the modules whose rules these are.
     pub(crate) fn modules(&self) -> &'m LoadedModules {
         self.modules
+    }
+
+    /// Returns the value of the frame pointer in a frame of the function that begins there, if the function keeps one.
+    pub(crate) fn frame_pointer(&self, function: u64, stack_pointer: u64) -> Option<u64> {
+        let mut code = [0; frame_pointer::MOST_BYTES];
+        self.memory.read(function, &mut code).ok()?;
+        stack_pointer.checked_add(frame_pointer::above_stack_pointer(&code)?)
     }
 
     /// Returns the rule for the instruction at an address. `None` if there is none, or one of a kind that compilers do not make.
@@ -126,11 +138,11 @@ impl Section {
             return None;
         }
         let mut context = UnwindContext::new();
-        frame_rule(fde.unwind_info_for_address(&eh_frame, &bases, &mut context, address).ok()?)
+        frame_rule(fde.initial_address(), fde.unwind_info_for_address(&eh_frame, &bases, &mut context, address).ok()?)
     }
 }
 
-fn frame_rule(row: &UnwindTableRow<usize>) -> Option<FrameRule> {
+fn frame_rule(function: u64, row: &UnwindTableRow<usize>) -> Option<FrameRule> {
     let return_address = match row.register(RETURN_ADDRESS) {
         // How the outermost frame of a stack is marked.
         Some(RegisterRule::Undefined) => return Some(FrameRule::End),
@@ -148,5 +160,5 @@ fn frame_rule(row: &UnwindTableRow<usize>) -> Option<FrameRule> {
             _ => lost.push(register),
         }
     }
-    Some(FrameRule::Frame { cfa: (number(register)?, offset), return_address, saved, lost })
+    Some(FrameRule::Frame { function, cfa: (number(register)?, offset), return_address, saved, lost })
 }

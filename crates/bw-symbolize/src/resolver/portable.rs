@@ -69,7 +69,7 @@ fn function(symbol: &backtrace::Symbol) -> Option<Function> {
         return None;
     }
     let path = name::demangle(&raw).unwrap_or_else(|| raw.into_owned());
-    Some(Function { name: name::readable(&path, &[]).into(), path: path.into() })
+    Some(Function::new(name::readable(&path, &[]), path))
 }
 
 fn location(symbol: &backtrace::Symbol) -> Option<Location> {

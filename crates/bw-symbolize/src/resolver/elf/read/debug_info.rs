@@ -196,9 +196,14 @@ impl<'a> Parsed<'a> {
         }
         if let Some(path) = name::demangle(&text) {
             let scopes = self.scope_names(svma, raw, name::trailing_bodies(&path));
-            let function = named(&path, &scopes);
+            let mut function = named(&path, &scopes);
+            if is_physical && scopes.is_empty() && !path.contains('<') {
+                let own = self.scope_names(svma, raw, 1).pop();
+                function.generic = own.filter(|own| own.ends_with('>')).map(Into::into);
+            }
             // Only linkage names are unique.
-            self.more_bytes += 128 + function.name.len() + function.path.len();
+            let generic = function.generic.as_ref().map_or(0, |generic| generic.len());
+            self.more_bytes += 128 + function.name.len() + function.path.len() + generic;
             self.functions.insert(bytes, function.clone());
             return function;
         }
@@ -232,7 +237,7 @@ impl<'a> Parsed<'a> {
         let symbol = self.symbol_name(svma)?;
         Some(match name::demangle(&symbol) {
             Some(path) => named(&path, &[]),
-            None => Function { name: symbol.as_str().into(), path: symbol.into() },
+            None => Function::new(symbol.as_str(), symbol.as_str()),
         })
     }
 
@@ -287,7 +292,7 @@ fn named(path: &str, scopes: &[String]) -> Function {
     let path: Arc<str> = path.into();
     // One allocation where the two are equal, as they mostly are.
     let name = if *name == *path { Arc::clone(&path) } else { name.into() };
-    Function { name, path }
+    Function { name, path, generic: None }
 }
 
 fn intern(strings: &mut HashSet<Arc<str>>, bytes: &mut usize, string: &str) -> Arc<str> {

@@ -1,0 +1,111 @@
+//! Programs without an agent: their memory is read.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod run;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use run::run;
+
+/// How long the task may take to come to rest.
+const TIME_TO_REST: Duration = Duration::from_secs(30);
+
+async fn waits_for_an_answer(answer: tokio::sync::oneshot::Receiver<()>) {
+    let _ = answer.await;
+}
+
+/// A plain tokio program: it has two tasks.
+#[test]
+#[ignore = "this is the program that the other tests start and look at"]
+fn the_program() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (never, answer) = tokio::sync::oneshot::channel();
+        tokio::spawn(waits_for_an_answer(answer));
+        tokio::spawn(tokio::time::sleep(Duration::from_secs(86_400)));
+        println!("\nready");
+        tokio::time::sleep(Duration::from_secs(86_400)).await;
+        drop(never);
+    });
+}
+
+struct Started(Child);
+
+impl Started {
+    fn new() -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["the_program", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "ready"));
+        let started = Self(child);
+        let until = Instant::now() + TIME_TO_REST;
+        while !started.run("dump", &[]).1.contains("2 tasks: 2 suspended") {
+            assert!(Instant::now() < until, "{:?}", started.run("dump", &[]));
+        }
+        started
+    }
+
+    fn run(&self, command: &str, more: &[&str]) -> (i32, String, String) {
+        run(&[&[command, &self.0.id().to_string()], more].concat())
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_program_without_an_agent_is_not_read() {
+    let program = Started::new();
+    let (code, out, err) = program.run("dump", &[]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    assert!(out.starts_with("read from memory; no thread was stopped\n2 tasks: 2 suspended; taken at "), "{out}");
+    assert!(out.contains("╼ async fn memory::waits_for_an_answer at "), "{out}");
+    // Nothing that nobody knows is printed.
+    assert!(!out.contains("spawned at") && !out.contains("no poll has returned"), "{out}");
+
+    let (code, out, _) = program.run("dump", &["--memory", "--full", "--filter", "id:2"]);
+    assert!(code == 0 && !out.contains("no poll has returned"), "{out}");
+    for command in ["tree", "dump"] {
+        let (code, out, err) = program.run(command, &["--json"]);
+        assert_eq!(code, 0, "{err}");
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&json["source"], &json["partial"]), (&"memory".into(), &false.into()), "{out}");
+        assert_eq!(json["tasks"].as_array().unwrap().len(), 2, "{out}");
+        assert!(json["tasks"].as_array().unwrap().iter().all(|task| task["incomplete"].is_null()), "{out}");
+    }
+}
+
+#[test]
+fn a_raw_dump_of_memory_loses_where_it_is_from() {
+    let program = Started::new();
+    let file = std::env::temp_dir().join(format!("memory-{}.dump", program.0.id()));
+    let path = file.to_str().unwrap();
+    let (code, _, err) = program.run("dump", &["--format", "raw", "--output", path]);
+    assert_eq!((code, &*err), (0, ""));
+    let (code, out, err) = run(&["dump", path]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!((code, &*err), (0, ""));
+    assert!(out.starts_with("read from memory; no thread was stopped\n"), "{out}");
+    assert!(out.contains("async fn memory::waits_for_an_answer"), "{out}");
+}
+
+#[test]
+fn a_program_without_tokio_is_read_all_the_same() {
+    let mut child = Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let (without, told) = (run(&["dump", &pid]), run(&["dump", &pid, "--memory"]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(without.0 == 1 && without.2.contains("has no agent that can be found"), "{without:?}");
+    assert!(told.0 == 0 && told.1.contains("the program has no code of tokio's tasks"), "{told:?}");
+    let (code, _, err) = run(&["dump", &pid, "--memory"]);
+    assert!(code == 1 && err.contains(&format!("error: no process has the number {pid}\n")), "{err}");
+    assert!(err.contains("\nbacktrace-waker: help: "), "{err}");
+}
