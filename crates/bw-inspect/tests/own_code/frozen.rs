@@ -1,6 +1,8 @@
 //! The memory of a child that waits.
 
 use std::arch::asm;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
@@ -12,7 +14,11 @@ pub(crate) struct Frozen {
     pid: libc::pid_t,
     memory: File,
     thread_pointer: u64,
+    /// Pages that have been read, as a snapshot has them.
+    pages: RefCell<HashMap<u64, Option<Box<[u8; PAGE]>>>>,
 }
+
+const PAGE: usize = 4096;
 
 impl Frozen {
     /// Forks a child that has this thread alone.
@@ -32,7 +38,7 @@ impl Frozen {
         }
         assert!(pid > 0, "cannot fork: {}", std::io::Error::last_os_error());
         let memory = File::open(format!("/proc/{pid}/mem")).expect("cannot read the memory of a child");
-        Self { pid, memory, thread_pointer }
+        Self { pid, memory, thread_pointer, pages: RefCell::default() }
     }
 
     pub(crate) fn thread_pointer(&self) -> u64 {
@@ -42,7 +48,16 @@ impl Frozen {
 
 impl Memory for Frozen {
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Unreadable> {
-        self.memory.read_exact_at(into, address).map_err(|_| Unreadable { address })
+        let mut pages = self.pages.borrow_mut();
+        let (number, offset) = (address / PAGE as u64, address as usize % PAGE);
+        let page = pages.entry(number).or_insert_with(|| {
+            let mut page = Box::new([0; PAGE]);
+            self.memory.read_exact_at(&mut *page, number * PAGE as u64).ok().map(|()| page)
+        });
+        // The interpreter reads whole pages and parts of them.
+        let bytes = page.as_ref().and_then(|page| page.get(offset..offset + into.len()));
+        into.copy_from_slice(bytes.ok_or(Unreadable { address })?);
+        Ok(())
     }
 }
 

@@ -202,7 +202,11 @@ extern "C" fn characters(n: u64) -> u64 {
     let lower = again.to_lowercase();
     digest(lower.as_bytes())
         ^ counted
-        ^ lower.char_indices().rev().step_by(3).fold(0, |sum: u64, (at, c)| sum.wrapping_mul(7).wrapping_add(at as u64 + c as u64))
+        ^ lower
+            .char_indices()
+            .rev()
+            .step_by(3)
+            .fold(0, |sum: u64, (at, c)| sum.wrapping_mul(7).wrapping_add(at as u64 + c as u64))
 }
 
 /// `memcpy`, `memmove`, `memset`, `memcmp`, `memchr` and `strlen` of `n` bytes at several alignments.
