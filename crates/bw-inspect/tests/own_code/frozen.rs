@@ -4,6 +4,8 @@ use std::arch::asm;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 
 use bw_inspect::target::{Memory, Unreadable};
@@ -26,17 +28,23 @@ impl Frozen {
         let thread_pointer: u64;
         // SAFETY: on x86-64 Linux, a thread control block begins with its own address.
         unsafe { asm!("mov {}, fs:[0]", out(reg) thread_pointer, options(nostack, readonly)) };
+        // Until the C library is done in the child, its locks are still held there.
+        let (mut ready, child_end) = std::io::pipe().expect("cannot make a pipe");
         // SAFETY: the child calls nothing but functions that are safe after a fork of a process with threads.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             // SAFETY: no memory is passed. The child ends with its parent.
             unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            // SAFETY: one byte is read from a constant.
+            unsafe { libc::write(child_end.as_raw_fd(), b"r".as_ptr().cast(), 1) };
             loop {
                 // SAFETY: it only waits.
                 unsafe { libc::pause() };
             }
         }
         assert!(pid > 0, "cannot fork: {}", std::io::Error::last_os_error());
+        drop(child_end);
+        ready.read_exact(&mut [0]).expect("the child ended");
         let memory = File::open(format!("/proc/{pid}/mem")).expect("cannot read the memory of a child");
         Self { pid, memory, thread_pointer, pages: RefCell::default() }
     }

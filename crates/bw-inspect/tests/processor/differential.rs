@@ -165,8 +165,8 @@ fn tame(form: &Form, random: &mut Random, registers: &mut Registers) {
         // With 16 bits the result of a greater count is undefined.
         M::Shld | M::Shrd if instruction.op1_register().size() == 2 => registers.gpr[1] &= !0x1f | 0xf,
         // Quotients of random numbers seldom fit.
-        M::Div | M::Idiv if random.word() % 4 != 0 => {
-            let negative = instruction.mnemonic() == M::Idiv && random.word() % 2 == 0;
+        M::Div | M::Idiv if !random.word().is_multiple_of(4) => {
+            let negative = instruction.mnemonic() == M::Idiv && random.word().is_multiple_of(2);
             registers.gpr[2] = if negative { u64::MAX } else { random.word() % 3 };
             if instruction.code().op_code().operand_size() == 0
                 && instruction.op0_register().size().max(instruction.memory_size().size()) == 1

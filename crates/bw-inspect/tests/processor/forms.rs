@@ -149,7 +149,7 @@ fn build(code: Code, choice: usize, memory: bool) -> Option<Instruction> {
         if memory && takes_memory(*kind) {
             instruction.set_op_kind(place, OpKind::Memory);
             instruction.set_memory_base(BASE);
-            if choice % 2 == 0 {
+            if choice.is_multiple_of(2) {
                 instruction.set_memory_displacement64(DISPLACEMENT);
                 instruction.set_memory_displ_size(1);
             } else {

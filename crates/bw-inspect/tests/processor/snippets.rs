@@ -58,7 +58,7 @@ fn a_jump_goes_elsewhere() {
     // jrcxz / jecxz +5; mov ebx, 1
     compare("jrcxz", &[0xe3, 5, 0xbb, 1, 0, 0, 0], ALL, small);
     compare("jecxz", &[0x67, 0xe3, 5, 0xbb, 1, 0, 0, 0], ALL, |registers, _, random| {
-        registers.gpr[RCX] = random.word() << 32 | random.word() % 2
+        registers.gpr[RCX] = (random.word() << 32) | (random.word() % 2);
     });
     let counted =
         |registers: &mut Registers, _: u64, random: &mut Random| registers.gpr[RCX] = 1 + random.word() % 50;
@@ -105,15 +105,16 @@ fn the_stack_has_something_else() {
     compare("pop [rsp]", &[0x53, 0x51, 0x8f, 0x04, 0x24, 0x5a], ALL, none);
     // push rbx; push rsp; pop rcx; sub rcx, rsp; pop rbx
     compare("push rsp", &[0x53, 0x54, 0x59, 0x48, 0x29, 0xe1, 0x5b], DEFINED, none);
+    // The flags of these depend on the address of the stack.
     // mov rcx, rsp; push rbx; push rcx; pop rsp; sub rsp, 8; pop rdx; mov ecx, 0
     compare(
         "pop rsp",
         &[0x48, 0x89, 0xe1, 0x53, 0x51, 0x5c, 0x48, 0x83, 0xec, 8, 0x5a, 0xb9, 0, 0, 0, 0],
-        DEFINED,
+        0,
         none,
     );
     // push rbp; mov rbp, rsp; sub rsp, 64; push rbx; leave
-    compare("leave", &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x40, 0x53, 0xc9], DEFINED, none);
+    compare("leave", &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x40, 0x53, 0xc9], 0, none);
     // enter 32, 0; leave
     compare("enter", &[0xc8, 0x20, 0, 0, 0xc9], ALL, none);
     // pushfq; pop rax; and eax, 0xcd5; and rax has flags
@@ -121,12 +122,7 @@ fn the_stack_has_something_else() {
     // and ebx, 0xcd5 (no trap flag); push rbx; popfq
     compare("popfq", &[0x81, 0xe3, 0xd5, 0x0c, 0, 0, 0x53, 0x9d], ALL, none);
     // push rbx; call +1; nop; inc rax; add rsp, 8; pop rcx: the return address is dropped
-    compare(
-        "call",
-        &[0x53, 0xe8, 1, 0, 0, 0, 0x90, 0x48, 0xff, 0xc0, 0x48, 0x83, 0xc4, 8, 0x59],
-        DEFINED,
-        none,
-    );
+    compare("call", &[0x53, 0xe8, 1, 0, 0, 0, 0x90, 0x48, 0xff, 0xc0, 0x48, 0x83, 0xc4, 8, 0x59], 0, none);
     // push rbx; call f; pop rcx... f: ret 0 at the end
     compare("ret imm", &[0x53, 0x53, 0xe8, 2, 0, 0, 0, 0xeb, 3, 0xc2, 8, 0, 0x59], ALL, none);
 }
@@ -220,7 +216,7 @@ fn a_division_that_traps_gives_a_result() {
         for _ in 0..2000 {
             let (rax, rdx, rcx) = (
                 random.integer(),
-                if random.word() % 2 == 0 { random.word() % 3 } else { random.integer() },
+                if random.word().is_multiple_of(2) { random.word() % 3 } else { random.integer() },
                 random.integer(),
             );
             let (stop, cpu) = run(code, |cpu| {
