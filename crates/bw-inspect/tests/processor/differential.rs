@@ -52,7 +52,10 @@ pub(crate) fn interpret(
     overlay.map(STACK, STACK_LEN);
     let mut cpu = Cpu {
         gpr: before.gpr,
-        ymm: before.ymm,
+        zmm: std::array::from_fn(|n| match before.ymm.get(n) {
+            Some([a, b, c, d]) => [*a, *b, *c, *d, 0, 0, 0, 0],
+            None => [0; 8],
+        }),
         flags: Flags::from_bits(before.flags),
         rip: at,
         ..Cpu::default()
@@ -69,7 +72,8 @@ pub(crate) fn interpret(
     gpr[4] = before.gpr[4];
     let mut data = vec![0; memory.data.1.len()];
     machine.memory.read(memory.data.0, &mut data).expect("the data is readable");
-    Ok((Registers { gpr, flags: machine.cpu.flags.bits(), ymm: machine.cpu.ymm }, data))
+    let ymm = std::array::from_fn(|n| std::array::from_fn(|word| machine.cpu.zmm[n][word]));
+    Ok((Registers { gpr, flags: machine.cpu.flags.bits(), ymm }, data))
 }
 
 /// What differs, for people. Empty if nothing does.
