@@ -170,6 +170,31 @@ fn control_of_vector_arithmetic_is_lost() {
     compare("ldmxcsr, stmxcsr", &code, ALL, |_, _, _| {});
 }
 
+#[test]
+fn vector_registers_are_not_restored() {
+    // lea rdi, [r14 - 1024]; mov ecx, 832; xor eax, eax; rep stosb: an area that is zero.
+    const CLEAR: [u8; 16] =
+        [0x49, 0x8d, 0xbe, 0, 0xfc, 0xff, 0xff, 0xb9, 0x40, 3, 0, 0, 0x31, 0xc0, 0xf3, 0xaa];
+    // vpxor ymm1, ymm1, ymm1; vpcmpeqb xmm9, xmm9, xmm9; pxor xmm3, xmm3
+    const CHANGE: [u8; 13] = [0xc5, 0xf5, 0xef, 0xc9, 0xc4, 0x41, 0x31, 0x74, 0xc9, 0x66, 0x0f, 0xef, 0xdb];
+    let saves: [(&str, [u8; 4]); 3] = [
+        ("xsave", [0x49, 0x0f, 0xae, 0xa6]),
+        ("xsavec", [0x49, 0x0f, 0xc7, 0xa6]),
+        ("fxsave", [0x49, 0x0f, 0xae, 0x86]),
+    ];
+    for (name, save) in saves {
+        for components in [7, 2, 4, 6] {
+            let area = [0, 0xfc, 0xff, 0xff];
+            let restore: [u8; 4] =
+                if name == "fxsave" { [0x49, 0x0f, 0xae, 0x8e] } else { [0x49, 0x0f, 0xae, 0xae] };
+            // mov eax, components; xor edx, edx
+            let choose = [0xb8, components, 0, 0, 0, 0x31, 0xd2];
+            let code = [&CLEAR[..], &choose, &save, &area, &CHANGE, &restore, &area, &CLEAR].concat();
+            compare(name, &code, ALL, |_, _, _| {});
+        }
+    }
+}
+
 /// Code at an address, and nothing else.
 struct Bytes(Vec<u8>);
 
