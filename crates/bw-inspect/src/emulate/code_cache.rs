@@ -12,7 +12,7 @@ use super::x86_64;
 /// The most instructions of one block.
 const LONGEST_BLOCK: usize = 64;
 /// How many recently entered blocks are found without a hash table.
-const RECENT: usize = 1024;
+const RECENT: usize = 4096;
 
 /// Instructions that are executed one after the other: only the last may jump.
 #[derive(Debug)]

@@ -106,6 +106,11 @@ impl<'m, P: Processor> Machine<'m, P> {
     pub fn return_at_once(&mut self, value: u64) -> Result<(), Fault> {
         self.cpu.return_at_once(&mut self.memory, value)
     }
+
+    /// Answers a system call by hand, after [`Stop::SystemCall`]: goes on behind it with `value` as its result.
+    pub fn answer_system_call(&mut self, value: u64) {
+        self.cpu.answer_system_call(value);
+    }
 }
 
 /// What a fault at an address means for the run.

@@ -9,7 +9,7 @@ use super::page::{GRANULE, OFFSET, PAGE, Page, has, offset_of};
 use crate::target::Memory;
 
 /// How many recently used pages are found without a hash table.
-const RECENT: usize = 64;
+const RECENT: usize = 256;
 
 /// Copy-on-write memory over a [`Memory`] that never changes.
 ///

@@ -7,8 +7,10 @@ pub(super) const OFFSET: u64 = PAGE as u64 - 1;
 /// How many bytes share one bit of a page's sets.
 pub(super) const GRANULE: usize = 8;
 
-/// One bit for each eight bytes of a page.
-pub(super) type Granules = [u64; PAGE / GRANULE / 64];
+/// How many words have one bit for each granule of a page.
+const WORDS: usize = PAGE / GRANULE / 64;
+/// One bit for each granule of a page.
+pub(super) type Granules = [u64; WORDS];
 
 /// One page of an overlay: its content, and what happened to it.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) const fn zeroed(number: u64, fresh: bool) -> Self {
-        const NONE: Granules = [0; PAGE / GRANULE / 64];
+        const NONE: Granules = [0; WORDS];
         Self { number, bytes: [0; PAGE], fresh, partial: false, missing: NONE, used: NONE, written: NONE }
     }
 
@@ -42,7 +44,7 @@ impl Page {
     pub(super) fn note_read(&mut self, offset: usize, len: usize) {
         let (first, last) = (offset / GRANULE, (offset + len - 1) / GRANULE);
         for granule in first..=last {
-            let (word, bit) = (granule / 64, 1 << (granule % 64));
+            let (word, bit) = (granule / 64 % WORDS, 1 << (granule % 64));
             self.used[word] |= bit & !self.written[word];
         }
     }
@@ -52,7 +54,7 @@ impl Page {
     pub(super) fn note_write(&mut self, offset: usize, len: usize) {
         let (first, end) = (offset.div_ceil(GRANULE), (offset + len) / GRANULE);
         for granule in first..end {
-            self.written[granule / 64] |= 1 << (granule % 64);
+            self.written[granule / 64 % WORDS] |= 1 << (granule % 64);
         }
     }
 

@@ -58,6 +58,9 @@ pub trait Processor: fmt::Debug + Sized {
     ///
     /// A [`Fault`] if the return address cannot be read.
     fn return_at_once(&mut self, memory: &mut Overlay<'_>, value: u64) -> Result<(), Fault>;
+
+    /// Goes on behind the system call that is the next instruction, with `value` as its result.
+    fn answer_system_call(&mut self, value: u64);
 }
 
 /// What [`Processor::decode`] found.

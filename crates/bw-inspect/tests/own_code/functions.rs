@@ -66,7 +66,7 @@ extern "C" fn sort(n: u64) -> u64 {
     let mut list: Vec<u64> = numbers(n).take(n as usize * 15).collect();
     list.sort_unstable();
     let mut pairs: Vec<(u8, u64)> = list.iter().map(|number| (*number as u8, *number)).collect();
-    pairs.sort_by(|a, b| b.0.cmp(&a.0));
+    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.0));
     let mut words: Vec<String> =
         pairs.iter().map(|(byte, number)| format!("{byte}:{}", number % 100)).collect();
     words.sort();
@@ -202,7 +202,11 @@ extern "C" fn characters(n: u64) -> u64 {
     let lower = again.to_lowercase();
     digest(lower.as_bytes())
         ^ counted
-        ^ lower.char_indices().rev().step_by(3).fold(0, |sum: u64, (at, c)| sum.wrapping_mul(7).wrapping_add(at as u64 + c as u64))
+        ^ lower
+            .char_indices()
+            .rev()
+            .step_by(3)
+            .fold(0, |sum: u64, (at, c)| sum.wrapping_mul(7).wrapping_add(at as u64 + c as u64))
 }
 
 /// `memcpy`, `memmove`, `memset`, `memcmp`, `memchr` and `strlen` of `n` bytes at several alignments.
@@ -218,18 +222,22 @@ pub(crate) extern "C" fn memory_functions(n: u64) -> u64 {
         // SAFETY: both ranges are within the vector.
         unsafe {
             libc::memmove(
-                source.as_mut_ptr().add(offset).cast(),
-                source.as_ptr().add(40).cast(),
+                source.as_mut_ptr().wrapping_add(offset).cast(),
+                source.as_ptr().wrapping_add(40).cast(),
                 black_box(n),
             )
         };
         source[offset + n..offset + n + 50].fill(black_box(n as u8 | 1));
         source[offset + n + 50] = 0;
         // SAFETY: the string within the vector ends with a zero.
-        let len = unsafe { libc::strlen(source.as_ptr().add(offset).cast()) } as u64;
+        let len = unsafe { libc::strlen(source.as_ptr().wrapping_add(offset).cast()) } as u64;
         // SAFETY: both ranges are within their vectors.
         let order = unsafe {
-            libc::memcmp(source.as_ptr().add(offset).cast(), copy.as_ptr().add(offset).cast(), black_box(n))
+            libc::memcmp(
+                source.as_ptr().wrapping_add(offset).cast(),
+                copy.as_ptr().wrapping_add(offset).cast(),
+                black_box(n),
+            )
         };
         // SAFETY: the range is within the vector.
         let found = unsafe { libc::memchr(copy.as_ptr().cast(), 77, copy.len()) } as u64;

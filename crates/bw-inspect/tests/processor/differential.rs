@@ -8,12 +8,12 @@ use bw_inspect::emulate::{CodeCache, Machine, Overlay, Stop};
 use bw_inspect::target::{Memory, Unreadable};
 use iced_x86::{Mnemonic, OpKind, RflagsBits};
 
-use super::forms::{self, Form, INDEX_VALUE};
+use super::forms::{self, Form, INDEX_VALUE, MEMORY_OFFSET};
 use super::native::{Arena, DATA, Registers};
 use super::operands::Random;
 
-/// The fewest random operands for each form.
-const ROUNDS: usize = 200;
+/// How many random operands each encoding gets at least. Unoptimized, the interpreter takes minutes for more.
+const ROUNDS: usize = if cfg!(debug_assertions) { 60 } else { 400 };
 /// Where the interpreter's code returns to.
 const RETURN: u64 = 0x5e7;
 const STACK: u64 = 0x1000_0000;
@@ -52,7 +52,10 @@ pub(crate) fn interpret(
     overlay.map(STACK, STACK_LEN);
     let mut cpu = Cpu {
         gpr: before.gpr,
-        ymm: before.ymm,
+        zmm: std::array::from_fn(|n| match before.ymm.get(n) {
+            Some([a, b, c, d]) => [*a, *b, *c, *d, 0, 0, 0, 0],
+            None => [0; 8],
+        }),
         flags: Flags::from_bits(before.flags),
         rip: at,
         ..Cpu::default()
@@ -69,7 +72,8 @@ pub(crate) fn interpret(
     gpr[4] = before.gpr[4];
     let mut data = vec![0; memory.data.1.len()];
     machine.memory.read(memory.data.0, &mut data).expect("the data is readable");
-    Ok((Registers { gpr, flags: machine.cpu.flags.bits(), ymm: machine.cpu.ymm }, data))
+    let ymm = std::array::from_fn(|n| std::array::from_fn(|word| machine.cpu.zmm[n][word]));
+    Ok((Registers { gpr, flags: machine.cpu.flags.bits(), ymm }, data))
 }
 
 /// What differs, for people. Empty if nothing does.
@@ -150,7 +154,7 @@ fn is_shift(mnemonic: Mnemonic) -> bool {
 }
 
 /// Changes random registers so that the form is defined, and traps on no processor.
-fn tame(form: &Form, random: &mut Random, registers: &mut Registers) {
+fn tame(form: &Form, random: &mut Random, registers: &mut Registers, data: &[u8]) {
     use Mnemonic as M;
     let instruction = &form.instruction;
     match instruction.mnemonic() {
@@ -164,9 +168,23 @@ fn tame(form: &Form, random: &mut Random, registers: &mut Registers) {
         }
         // With 16 bits the result of a greater count is undefined.
         M::Shld | M::Shrd if instruction.op1_register().size() == 2 => registers.gpr[1] &= !0x1f | 0xf,
+        // Random numbers are seldom equal.
+        M::Cmpxchg | M::Cmpxchg8b | M::Cmpxchg16b if random.word().is_multiple_of(2) => {
+            let at = DATA / 2 + MEMORY_OFFSET;
+            let word = |at: usize| {
+                data[at..at + 8].iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+            };
+            match instruction.mnemonic() {
+                M::Cmpxchg if instruction.op0_kind() == OpKind::Register => {
+                    registers.gpr[0] = registers.gpr[instruction.op0_register().full_register().number()];
+                }
+                M::Cmpxchg16b => (registers.gpr[0], registers.gpr[2]) = (word(at), word(at + 8)),
+                _ => (registers.gpr[0], registers.gpr[2]) = (word(at), word(at + 4)),
+            }
+        }
         // Quotients of random numbers seldom fit.
-        M::Div | M::Idiv if random.word() % 4 != 0 => {
-            let negative = instruction.mnemonic() == M::Idiv && random.word() % 2 == 0;
+        M::Div | M::Idiv if !random.word().is_multiple_of(4) => {
+            let negative = instruction.mnemonic() == M::Idiv && random.word().is_multiple_of(2);
             registers.gpr[2] = if negative { u64::MAX } else { random.word() % 3 };
             if instruction.code().op_code().operand_size() == 0
                 && instruction.op0_register().size().max(instruction.memory_size().size()) == 1
@@ -209,14 +227,14 @@ fn an_instruction_leaves_something_else_than_the_processor() {
         let mut random = Random::new(offset as u64 + 1);
         let at = arena.code_address() + offset as u64;
         let mut complete = 0;
-        for _ in 0..ROUNDS.div_ceil(form.siblings).max(10) {
+        for _ in 0..ROUNDS.div_ceil(form.siblings).max(ROUNDS / 20) {
             let mut registers = random.registers();
             registers.gpr[BASE] = arena.data_address() + DATA as u64 / 2;
             registers.gpr[13] = INDEX_VALUE;
-            tame(form, &mut random, &mut registers);
             for word in arena.data()[DATA / 2 - 256..DATA / 2 + 256].chunks_exact_mut(8) {
                 word.copy_from_slice(&random.vector_word().to_le_bytes());
             }
+            tame(form, &mut random, &mut registers, arena.data());
             let data = arena.data().to_vec();
             let memory =
                 Copied { code: (arena.code_address(), arena.code()), data: (arena.data_address(), &data) };

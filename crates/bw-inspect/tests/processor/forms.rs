@@ -20,8 +20,8 @@ pub(crate) const BASE: Register = Register::R14;
 const INDEX: Register = Register::R13;
 /// See [`INDEX`].
 pub(crate) const INDEX_VALUE: u64 = 16;
-/// What is added to it in forms without an index.
-const DISPLACEMENT: u64 = 64;
+/// How far memory operands are behind it, with a displacement or with the index.
+pub(crate) const MEMORY_OFFSET: usize = 64;
 
 /// The registers of the operands, by the number of the choice.
 const REGISTERS: [[usize; 5]; 4] = [[3, 9, 1, 6, 8], [2, 0, 10, 8, 12], [1, 1, 1, 1, 1], [0, 2, 11, 15, 7]];
@@ -52,6 +52,8 @@ fn is_unpredictable(code: Code) -> bool {
         code.mnemonic(),
         // The time, the processor, the system.
         M::Rdtsc | M::Rdtscp | M::Cpuid | M::Xgetbv | M::Rdpid | M::Rdfsbase | M::Rdgsbase | M::Sgdt | M::Sidt
+        // What they save differs between processors. `snippets` restores it.
+        | M::Xsave | M::Xsave64 | M::Fxsave | M::Fxsave64 | M::Fxrstor | M::Fxrstor64
         // Longer names of `nop`.
         | M::Reservednop
         // `snippets` has these.
@@ -109,10 +111,15 @@ fn of_code(code: Code) -> Vec<Form> {
                 continue;
             }
             let Some(instruction) = build(code, choice, memory) else { continue };
-            let mut encoder = Encoder::new(64);
-            // Some choices have no encoding, such as `ah` beside `r9b`.
-            if encoder.encode(&instruction, 0).is_ok() {
-                forms.push(Form { instruction, bytes: encoder.take_buffer(), siblings: 0 });
+            let may_lock = memory && code.op_code().can_use_lock_prefix();
+            for lock in if may_lock { &[false, true][..] } else { &[false] } {
+                let mut instruction = instruction;
+                instruction.set_has_lock_prefix(*lock);
+                let mut encoder = Encoder::new(64);
+                // Some choices have no encoding, such as `ah` beside `r9b`.
+                if encoder.encode(&instruction, 0).is_ok() {
+                    forms.push(Form { instruction, bytes: encoder.take_buffer(), siblings: 0 });
+                }
             }
         }
     }
@@ -149,8 +156,8 @@ fn build(code: Code, choice: usize, memory: bool) -> Option<Instruction> {
         if memory && takes_memory(*kind) {
             instruction.set_op_kind(place, OpKind::Memory);
             instruction.set_memory_base(BASE);
-            if choice % 2 == 0 {
-                instruction.set_memory_displacement64(DISPLACEMENT);
+            if choice.is_multiple_of(2) {
+                instruction.set_memory_displacement64(MEMORY_OFFSET as u64);
                 instruction.set_memory_displ_size(1);
             } else {
                 instruction.set_memory_index(INDEX);

@@ -58,7 +58,7 @@ fn a_jump_goes_elsewhere() {
     // jrcxz / jecxz +5; mov ebx, 1
     compare("jrcxz", &[0xe3, 5, 0xbb, 1, 0, 0, 0], ALL, small);
     compare("jecxz", &[0x67, 0xe3, 5, 0xbb, 1, 0, 0, 0], ALL, |registers, _, random| {
-        registers.gpr[RCX] = random.word() << 32 | random.word() % 2
+        registers.gpr[RCX] = (random.word() << 32) | (random.word() % 2);
     });
     let counted =
         |registers: &mut Registers, _: u64, random: &mut Random| registers.gpr[RCX] = 1 + random.word() % 50;
@@ -105,15 +105,16 @@ fn the_stack_has_something_else() {
     compare("pop [rsp]", &[0x53, 0x51, 0x8f, 0x04, 0x24, 0x5a], ALL, none);
     // push rbx; push rsp; pop rcx; sub rcx, rsp; pop rbx
     compare("push rsp", &[0x53, 0x54, 0x59, 0x48, 0x29, 0xe1, 0x5b], DEFINED, none);
+    // The flags of these depend on the address of the stack.
     // mov rcx, rsp; push rbx; push rcx; pop rsp; sub rsp, 8; pop rdx; mov ecx, 0
     compare(
         "pop rsp",
         &[0x48, 0x89, 0xe1, 0x53, 0x51, 0x5c, 0x48, 0x83, 0xec, 8, 0x5a, 0xb9, 0, 0, 0, 0],
-        DEFINED,
+        0,
         none,
     );
     // push rbp; mov rbp, rsp; sub rsp, 64; push rbx; leave
-    compare("leave", &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x40, 0x53, 0xc9], DEFINED, none);
+    compare("leave", &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x40, 0x53, 0xc9], 0, none);
     // enter 32, 0; leave
     compare("enter", &[0xc8, 0x20, 0, 0, 0xc9], ALL, none);
     // pushfq; pop rax; and eax, 0xcd5; and rax has flags
@@ -121,12 +122,7 @@ fn the_stack_has_something_else() {
     // and ebx, 0xcd5 (no trap flag); push rbx; popfq
     compare("popfq", &[0x81, 0xe3, 0xd5, 0x0c, 0, 0, 0x53, 0x9d], ALL, none);
     // push rbx; call +1; nop; inc rax; add rsp, 8; pop rcx: the return address is dropped
-    compare(
-        "call",
-        &[0x53, 0xe8, 1, 0, 0, 0, 0x90, 0x48, 0xff, 0xc0, 0x48, 0x83, 0xc4, 8, 0x59],
-        DEFINED,
-        none,
-    );
+    compare("call", &[0x53, 0xe8, 1, 0, 0, 0, 0x90, 0x48, 0xff, 0xc0, 0x48, 0x83, 0xc4, 8, 0x59], 0, none);
     // push rbx; call f; pop rcx... f: ret 0 at the end
     compare("ret imm", &[0x53, 0x53, 0xe8, 2, 0, 0, 0, 0xeb, 3, 0xc2, 8, 0, 0x59], ALL, none);
 }
@@ -172,6 +168,31 @@ fn control_of_vector_arithmetic_is_lost() {
         0x06, 0x80, 0x1f, 0, 0, 0x41, 0x0f, 0xae, 0x16,
     ];
     compare("ldmxcsr, stmxcsr", &code, ALL, |_, _, _| {});
+}
+
+#[test]
+fn vector_registers_are_not_restored() {
+    // lea rdi, [r14 - 1024]; mov ecx, 832; xor eax, eax; rep stosb: an area that is zero.
+    const CLEAR: [u8; 16] =
+        [0x49, 0x8d, 0xbe, 0, 0xfc, 0xff, 0xff, 0xb9, 0x40, 3, 0, 0, 0x31, 0xc0, 0xf3, 0xaa];
+    // vpxor ymm1, ymm1, ymm1; vpcmpeqb xmm9, xmm9, xmm9; pxor xmm3, xmm3
+    const CHANGE: [u8; 13] = [0xc5, 0xf5, 0xef, 0xc9, 0xc4, 0x41, 0x31, 0x74, 0xc9, 0x66, 0x0f, 0xef, 0xdb];
+    let saves: [(&str, [u8; 4]); 3] = [
+        ("xsave", [0x49, 0x0f, 0xae, 0xa6]),
+        ("xsavec", [0x49, 0x0f, 0xc7, 0xa6]),
+        ("fxsave", [0x49, 0x0f, 0xae, 0x86]),
+    ];
+    for (name, save) in saves {
+        for components in [7, 2, 4, 6] {
+            let area = [0, 0xfc, 0xff, 0xff];
+            let restore: [u8; 4] =
+                if name == "fxsave" { [0x49, 0x0f, 0xae, 0x8e] } else { [0x49, 0x0f, 0xae, 0xae] };
+            // mov eax, components; xor edx, edx
+            let choose = [0xb8, components, 0, 0, 0, 0x31, 0xd2];
+            let code = [&CLEAR[..], &choose, &save, &area, &CHANGE, &restore, &area, &CLEAR].concat();
+            compare(name, &code, ALL, |_, _, _| {});
+        }
+    }
 }
 
 /// Code at an address, and nothing else.
@@ -220,7 +241,7 @@ fn a_division_that_traps_gives_a_result() {
         for _ in 0..2000 {
             let (rax, rdx, rcx) = (
                 random.integer(),
-                if random.word() % 2 == 0 { random.word() % 3 } else { random.integer() },
+                if random.word().is_multiple_of(2) { random.word() % 3 } else { random.integer() },
                 random.integer(),
             );
             let (stop, cpu) = run(code, |cpu| {

@@ -36,8 +36,11 @@ pub struct Cpu {
     pub rip: u64,
     /// The flags.
     pub flags: Flags,
-    /// The vector registers `ymm0` to `ymm15`, lowest word first. The lower two words are `xmm0` to `xmm15`.
-    pub ymm: [[u64; 4]; 16],
+    /// The vector registers `zmm0` to `zmm31`, lowest word first. The lower four words are `ymm0` to `ymm31`, the lower two of
+    /// them `xmm0` to `xmm31`.
+    pub zmm: [[u64; 8]; 32],
+    /// The mask registers `k0` to `k7`.
+    pub k: [u64; 8],
     /// What addresses with the prefix `fs:` are relative to: the thread pointer.
     pub fs_base: u64,
     /// What addresses with the prefix `gs:` are relative to.
@@ -53,7 +56,8 @@ impl Default for Cpu {
             gpr: [0; 16],
             rip: 0,
             flags: Flags::default(),
-            ymm: [[0; 4]; 16],
+            zmm: [[0; 8]; 32],
+            k: [0; 8],
             fs_base: 0,
             gs_base: 0,
             mxcsr: 0x1f80,
@@ -78,6 +82,13 @@ impl Cpu {
     #[must_use]
     pub fn argument(&self, n: usize) -> Option<u64> {
         ARGUMENTS.get(n).map(|register| self.gpr[*register])
+    }
+
+    /// The lower half of a vector register.
+    #[inline]
+    pub(super) fn ymm(&self, number: u8) -> [u64; 4] {
+        let [a, b, c, d, ..] = self.zmm[usize::from(number & 31)];
+        [a, b, c, d]
     }
 
     /// Writes to the stack below the stack pointer, then moves the stack pointer there.
@@ -148,5 +159,13 @@ impl Processor for Cpu {
         self.gpr[RSP] = stack.wrapping_add(8);
         self.gpr[RAX] = value;
         Ok(())
+    }
+
+    fn answer_system_call(&mut self, value: u64) {
+        // `syscall` has two bytes, and leaves the address behind it and the flags in these registers.
+        self.rip = self.rip.wrapping_add(2);
+        self.gpr[RAX] = value;
+        self.gpr[RCX] = self.rip;
+        self.gpr[11] = self.flags.bits() | 0x202;
     }
 }

@@ -4,6 +4,7 @@ use iced_x86::{
     Decoder, DecoderError, DecoderOptions, EncodingKind, FlowControl, Instruction, OpKind, Register,
 };
 
+use super::avx512;
 use super::cpu::Cpu;
 use super::form::{Address, Form, Gpr, Handler, Operand, Repeat, Segment, Width};
 use super::integer;
@@ -26,16 +27,11 @@ pub(super) fn decode(at: u64, code: &[u8]) -> Option<Decoded<Form>> {
     Some(Decoded { instruction: form, len: instruction.len().max(1), ends_block })
 }
 
-/// Whether an encoding is one that a handler may take: AVX-512 is not.
-fn is_known_encoding(instruction: &Instruction) -> bool {
-    matches!(instruction.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && !instruction.is_invalid()
-}
-
 fn lower(instruction: &Instruction) -> Form {
     let operands = operands(instruction);
     let address = address(instruction);
     let handler = match (&operands, &address) {
-        (Some(_), Some(_)) if is_known_encoding(instruction) => handler(instruction),
+        (Some(_), Some(_)) => handler(instruction),
         _ => None,
     };
     let (vector_len, vex) = (vector_len(instruction), instruction.encoding() == EncodingKind::VEX);
@@ -52,6 +48,8 @@ fn lower(instruction: &Instruction) -> Form {
         second_immediate: second_immediate(instruction),
         vector_len,
         vex,
+        mask: mask(instruction),
+        zeroing: instruction.zeroing_masking(),
         condition: condition(instruction),
         repeat: repeat(instruction),
     }
@@ -59,7 +57,17 @@ fn lower(instruction: &Instruction) -> Form {
 
 /// The handler of an instruction whose operands are known.
 fn handler(instruction: &Instruction) -> Option<Handler> {
-    integer::handler(instruction).or_else(|| vector::handler(instruction.mnemonic()))
+    let mnemonic = instruction.mnemonic();
+    match instruction.encoding() {
+        _ if instruction.is_invalid() => None,
+        EncodingKind::Legacy => integer::handler(instruction).or_else(|| vector::handler(mnemonic)),
+        EncodingKind::VEX => vector::handler(mnemonic)
+            .or_else(|| integer::handler(instruction))
+            .or_else(|| avx512::mask_handler(mnemonic)),
+        // One number of memory for all places is not covered.
+        EncodingKind::EVEX if !instruction.is_broadcast() => avx512::handler(mnemonic),
+        _ => None,
+    }
 }
 
 /// Executes what the interpreter does not know.
@@ -112,8 +120,10 @@ fn register(register: Register) -> Option<Operand> {
         let high = matches!(register, Register::AH | Register::CH | Register::DH | Register::BH);
         return Some(Operand::Gpr(Gpr { number, width, high }));
     }
-    // AVX-512 has 32 registers.
-    ((register.is_xmm() || register.is_ymm()) && number < 16).then_some(Operand::Vector(number))
+    if register.is_k() {
+        return Some(Operand::Mask(number));
+    }
+    register.is_vector_register().then_some(Operand::Vector(number))
 }
 
 fn address(instruction: &Instruction) -> Option<Address> {
@@ -149,9 +159,23 @@ fn address(instruction: &Instruction) -> Option<Address> {
 
 /// The length of a vector operation: its widest operand, at least 16.
 fn vector_len(instruction: &Instruction) -> u8 {
-    let names_ymm = (0..instruction.op_count())
-        .any(|n| instruction.op_kind(n) == OpKind::Register && instruction.op_register(n).is_ymm());
-    if names_ymm || instruction.memory_size().size() == 32 { 32 } else { 16 }
+    let registers = (0..instruction.op_count())
+        .filter(|n| instruction.op_kind(*n) == OpKind::Register)
+        .map(|n| instruction.op_register(n))
+        .filter(|register| register.is_vector_register());
+    match registers.map(Register::size).max().unwrap_or(0).max(instruction.memory_size().size()) {
+        64 => 64,
+        32 => 32,
+        _ => 16,
+    }
+}
+
+/// The number of the mask register, or 0 for none: `k0` cannot be one.
+fn mask(instruction: &Instruction) -> u8 {
+    match instruction.op_mask() {
+        Register::None => 0,
+        register => register.number() as u8,
+    }
 }
 
 fn immediate(instruction: &Instruction) -> u64 {

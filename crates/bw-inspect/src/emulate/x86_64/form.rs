@@ -27,10 +27,14 @@ pub struct Form {
     pub(super) immediate: u64,
     /// The other immediate operand, of the few instructions that have two.
     pub(super) second_immediate: u8,
-    /// The length of a vector operation in bytes: 16 or 32.
+    /// The length of a vector operation in bytes: 16, 32 or, with AVX-512, 64.
     pub(super) vector_len: u8,
     /// Encoded with VEX: sources are apart from the destination, and the upper part of the destination is cleared.
     pub(super) vex: bool,
+    /// The mask register of an AVX-512 operation, or 0 for none.
+    pub(super) mask: u8,
+    /// What the mask leaves out is cleared, not kept.
+    pub(super) zeroing: bool,
     /// The condition of `jcc`, `setcc` and `cmovcc`, as they encode it.
     pub(super) condition: u8,
     pub(super) repeat: Repeat,
@@ -53,6 +57,8 @@ pub(super) enum Operand {
     Gpr(Gpr),
     /// A vector register.
     Vector(u8),
+    /// A mask register.
+    Mask(u8),
     Memory,
     Immediate,
 }

@@ -30,7 +30,7 @@ impl Form {
             Operand::Gpr(gpr) => Ok(cpu.register(gpr)),
             Operand::Memory => memory.load(self.address.of(cpu), self.memory_width),
             Operand::Immediate => Ok(self.immediate & self.width(0).mask()),
-            Operand::Vector(_) | Operand::None => Err(Fault::Unknown),
+            Operand::Vector(_) | Operand::Mask(_) | Operand::None => Err(Fault::Unknown),
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
             count_zeros(cpu, memory, form, |value, width| value.leading_zeros() + width.bits() - 64)
         },
         Mnemonic::Popcnt => count_ones,
+        Mnemonic::Crc32 => checksum,
         Mnemonic::Blsr => |cpu, memory, form| {
             lowest(cpu, memory, form, |value| value & value.wrapping_sub(1), |value| value == 0)
         },
@@ -104,6 +105,20 @@ fn count_ones(cpu: &mut Cpu, memory: &mut Overlay<'_>, form: &Form) -> Result<()
     cpu.flags.set(Flags::ARITHMETIC, false);
     cpu.flags.set(Flags::ZERO, value == 0);
     Ok(())
+}
+
+/// `crc32`: the checksum of Castagnoli, bit by bit.
+fn checksum(cpu: &mut Cpu, memory: &mut Overlay<'_>, form: &Form) -> Result<(), Fault> {
+    const POLYNOMIAL: u64 = 0x82f6_3b78;
+    let data = form.load(cpu, memory, 1)?;
+    let mut sum = form.load(cpu, memory, 0)? & 0xffff_ffff;
+    for byte in &data.to_le_bytes()[..form.width(1) as usize] {
+        sum ^= u64::from(*byte);
+        for _ in 0..8 {
+            sum = sum >> 1 ^ if sum & 1 == 1 { POLYNOMIAL } else { 0 };
+        }
+    }
+    form.store(cpu, memory, 0, sum)
 }
 
 /// Sets the flags of BMI1 and BMI2 operations. Parity and auxiliary carry are undefined.

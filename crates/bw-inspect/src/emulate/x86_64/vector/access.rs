@@ -29,7 +29,7 @@ impl Form {
         len: u8,
     ) -> Result<Vector, Fault> {
         let address = match self.operands[n] {
-            Operand::Vector(number) => return Ok(cpu.ymm[usize::from(number & 15)]),
+            Operand::Vector(number) => return Ok(cpu.ymm(number)),
             Operand::Memory => self.address.of(cpu),
             _ => return Err(Fault::Unknown),
         };
@@ -53,13 +53,14 @@ impl Form {
     #[inline]
     pub(super) fn set_vector(&self, cpu: &mut Cpu, value: Vector) -> Result<(), Fault> {
         let Operand::Vector(number) = self.operands[0] else { return Err(Fault::Unknown) };
-        let register = &mut cpu.ymm[usize::from(number & 15)];
+        let register = &mut cpu.zmm[usize::from(number & 31)];
+        let [a, b, c, d] = value;
         match (self.vex, self.vector_len) {
-            (true, 32) => *register = value,
-            (true, _) => *register = [value[0], value[1], 0, 0],
+            (true, 32) => *register = [a, b, c, d, 0, 0, 0, 0],
+            (true, _) => *register = [a, b, 0, 0, 0, 0, 0, 0],
             (false, _) => {
-                register[0] = value[0];
-                register[1] = value[1];
+                register[0] = a;
+                register[1] = b;
             }
         }
         Ok(())

@@ -51,8 +51,8 @@ fn spread_signs(vector: Vector, bytes: usize) -> Vector {
 fn blend(cpu: &mut Cpu, memory: &mut Overlay<'_>, form: &Form, bytes: usize) -> Result<(), Fault> {
     // Without VEX, the mask is `xmm0`, which iced names as the last operand.
     let mask = match form.operands[if form.vex { 3 } else { 2 }] {
-        Operand::Vector(number) => cpu.ymm[usize::from(number & 15)],
-        _ => cpu.ymm[0],
+        Operand::Vector(number) => cpu.ymm(number),
+        _ => cpu.ymm(0),
     };
     let mask = spread_signs(mask, bytes);
     form.binary(cpu, memory, |a, b| {

@@ -19,13 +19,14 @@ mod lane;
 mod mask;
 mod pack;
 mod permute;
+mod saved_state;
 mod shifts;
 mod shuffle;
 mod transfer;
 
 /// The handler of an instruction of one of the families.
 pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
-    let families: [fn(Mnemonic) -> Option<Handler>; 13] = [
+    let families: [fn(Mnemonic) -> Option<Handler>; 14] = [
         transfer::handler,
         bitwise::handler,
         arithmetic::handler,
@@ -39,6 +40,7 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
         convert::handler,
         permute::handler,
         fused::handler,
+        saved_state::handler,
     ];
     families.iter().find_map(|family| family(mnemonic))
 }

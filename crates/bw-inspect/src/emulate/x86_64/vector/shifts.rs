@@ -52,7 +52,7 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
         M::Vpsrlvq => |cpu, memory, form| {
             by_own_count(cpu, memory, form, |a: u64, count| if count < 64 { a >> count } else { 0 })
         },
-        M::Pslldq | M::Vpslldq => |cpu, memory, form| by_bytes(cpu, memory, form, |n, by| n.checked_sub(by)),
+        M::Pslldq | M::Vpslldq => |cpu, memory, form| by_bytes(cpu, memory, form, usize::checked_sub),
         M::Psrldq | M::Vpsrldq => {
             |cpu, memory, form| by_bytes(cpu, memory, form, |n, by| Some(n + by).filter(|from| *from < 16))
         }

@@ -49,13 +49,13 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
         M::Movlhps | M::Vmovlhps => |cpu, memory, form| form.binary(cpu, memory, |a, b| [a[0], b[0], 0, 0]),
         M::Movhlps | M::Vmovhlps => |cpu, memory, form| form.binary(cpu, memory, |a, b| [b[1], a[1], 0, 0]),
         M::Vzeroupper => |cpu, _, _| {
-            for register in &mut cpu.ymm {
-                *register = [register[0], register[1], 0, 0];
+            for register in &mut cpu.zmm[..16] {
+                register[2..].fill(0);
             }
             Ok(())
         },
         M::Vzeroall => |cpu, _, _| {
-            cpu.ymm = [[0; 4]; 16];
+            cpu.zmm[..16].fill([0; 8]);
             Ok(())
         },
         M::Ldmxcsr | M::Vldmxcsr => |cpu, memory, form| {
@@ -71,7 +71,7 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
 /// `movd` and `movq`: into a vector register, whose rest is cleared, or out of one.
 fn move_low(cpu: &mut Cpu, memory: &mut Overlay<'_>, form: &Form, width: Width) -> Result<(), Fault> {
     let value = match form.operands[1] {
-        Operand::Vector(number) => cpu.ymm[usize::from(number & 15)][0] & width.mask(),
+        Operand::Vector(number) => cpu.ymm(number)[0] & width.mask(),
         _ => form.load(cpu, memory, 1)?,
     };
     match form.operands[0] {
