@@ -135,7 +135,7 @@ impl Merged<'_> {
         let (places, others) = trees.spawned_at(group, 1);
         if let Some(at) = places.first() {
             out.write_char('\n')?;
-            settings.spawned_at(out, at)?;
+            settings.spawned_at(out, "", at)?;
             out.write_str(if others { ", and elsewhere" } else { "" })?;
         }
         Ok(())

@@ -207,7 +207,7 @@ impl<'a> Dump<'a> {
             tasks_nested: dump.nested(),
             tasks_unpolled: dump.unpolled(),
             source: dump.source().name(),
-            notes: notes(trees.all_trees()).chain(dump.notes().iter().map(String::as_str)).collect(),
+            notes: dump.notes().iter().map(String::as_str).chain(notes(trees.all_trees())).collect(),
             groups: groups.iter().map(|group| Group::new(&groups, group, number, paths)).collect(),
             tasks: tasks.map(|(task, group)| Task::new(task, number(task), group, paths)).collect(),
             traces,
@@ -215,7 +215,7 @@ impl<'a> Dump<'a> {
     }
 }
 
-fn notes(trees: &[Tree]) -> impl Iterator<Item = &'static str> {
+fn notes<'a>(trees: &[Tree]) -> impl Iterator<Item = &'a str> + use<'a> {
     let debug_info = trees.iter().any(debug_info::lacks_debug_info).then_some(debug_info::LACKS_DEBUG_INFO);
     let paths = trees.iter().any(debug_info::lacks_paths).then_some(debug_info::LACKS_PATHS);
     debug_info.into_iter().chain(paths)
