@@ -65,7 +65,10 @@ fn a_program_without_an_agent_is_not_read() {
     let program = Started::new();
     let (code, out, err) = program.run("dump", &[]);
     assert_eq!((code, &*err), (0, ""), "{out}");
-    assert!(out.starts_with("read from memory; no thread was stopped\n2 tasks: 2 suspended; taken at "), "{out}");
+    assert!(
+        out.starts_with("read from memory; no thread was stopped\n2 tasks: 2 suspended; taken at "),
+        "{out}"
+    );
     assert!(out.contains("╼ async fn memory::waits_for_an_answer at "), "{out}");
     // Nothing that nobody knows is printed.
     assert!(!out.contains("spawned at") && !out.contains("no poll has returned"), "{out}");

@@ -84,12 +84,8 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         wakers: &wakers,
         thread_pointer: thread_pointer(&list, &threads),
     };
-    let mut figures = Figures {
-        searched_bytes: data.bytes(),
-        skipped_bytes: data.skipped(),
-        instructions: 0,
-        repeated: 0,
-    };
+    let mut figures =
+        Figures { searched_bytes: data.bytes(), skipped_bytes: data.skipped(), instructions: 0, repeated: 0 };
     let outcomes = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target))?;
     // What is missing then is missing because nothing could be read any more.
     if target.is_over() {
@@ -146,11 +142,13 @@ impl Inspection {
         self.polls.get(&task).copied()
     }
 
-    /// Names each task, from the address of the function that polls it.
+    /// Names each task after its type, which `type_of` finds from the address of the function that polls it. See
+    /// [`task_type`](crate::task_type). Leaves out the tasks that are threads of a runtime, which only types tell from others.
     #[must_use]
-    pub fn named(mut self, mut name: impl FnMut(u64) -> Option<String>) -> Self {
+    pub fn named(mut self, mut type_of: impl FnMut(u64) -> Option<String>) -> Self {
         let polls = &self.polls;
-        self.dump = self.dump.with_names(|task| polls.get(&task).and_then(|&poll| name(poll)));
+        let dump = self.dump.with_names(|task| polls.get(&task).and_then(|&poll| type_of(poll)));
+        self.dump = dump.without(|task| task.name().is_some_and(is_worker));
         self
     }
 
@@ -165,6 +163,12 @@ impl Inspection {
     pub fn into_file(self, process: Process) -> RawDumpFile<'static> {
         RawDumpFile::new(process, self.modules, Cow::Owned(self.dump))
     }
+}
+
+/// Whether a task of this type is a worker thread of a runtime of many threads, which tokio runs as a task of its blocking pool.
+fn is_worker(task_type: &str) -> bool {
+    let of_pool = task_type.strip_prefix("tokio::runtime::blocking::task::BlockingTask<");
+    of_pool.is_some_and(|closure| closure.starts_with("tokio::runtime::scheduler::multi_thread"))
 }
 
 /// What a look at one task showed.
@@ -238,7 +242,9 @@ impl Look<'_> {
         let mut used: Vec<Vec<(u64, u64)>> = Vec::with_capacity(tasks.len());
         for known in tasks {
             // What was found before may have ended since.
-            let Ok(Some(task)) = task_list::read_task(self.memory, known.header, known.table) else { continue };
+            let Ok(Some(task)) = task_list::read_task(self.memory, known.header, known.table) else {
+                continue;
+            };
             if task.id != known.id {
                 continue;
             }
@@ -269,7 +275,8 @@ impl Look<'_> {
         figures: &mut Figures,
     ) -> (Outcome, Vec<(u64, u64)>) {
         let header = vec![(task.header, 8)];
-        let without = |state, reason| (Outcome { state, trace: Err(reason), incomplete: None }, header.clone());
+        let without =
+            |state, reason| (Outcome { state, trace: Err(reason), incomplete: None }, header.clone());
         match task.word.activity() {
             Activity::Notified => without(TaskState::Woken, NoTrace::Queued),
             Activity::Complete => without(TaskState::Finished, NoTrace::Retained),
@@ -388,7 +395,9 @@ fn notes(
         notes.push(format!("{gigabytes} GiB of memory were not searched for tasks"));
     }
     if !list.tasks.is_empty() && wakers.functions.is_empty() {
-        notes.push("no waker of a task is stored anywhere, so no place was found at which tasks wait".to_owned());
+        notes.push(
+            "no waker of a task is stored anywhere, so no place was found at which tasks wait".to_owned(),
+        );
     }
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for record in records {

@@ -16,7 +16,10 @@ pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
     let function = frame.frames.last()?.function.as_ref()?;
     // One mangling has the arguments in the path, the other leaves them to the debug information.
     let path = function.generic.as_deref().unwrap_or(&function.path);
-    let (_, arguments) = path.split_once("::raw::poll::<").filter(|_| function.generic.is_none()).or(path.split_once("poll<"))?;
+    let (_, arguments) = path
+        .split_once("::raw::poll::<")
+        .filter(|_| function.generic.is_none())
+        .or(path.split_once("poll<"))?;
     Some(readable_type(first_argument(arguments)))
 }
 

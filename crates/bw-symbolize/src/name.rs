@@ -188,13 +188,15 @@ mod tests {
             ("app::bar::{async_fn_env#0}", "async fn app::bar"),
             ("app::main::{async_fn#0}::{async_block_env#2}", "async block in async fn app::main"),
             ("app::run::{closure_env#1}<u32>", "closure in app::run"),
-            ("core::pin::Pin<alloc::boxed::Box<(dyn core::future::future::Future)>>", "core::pin::Pin<alloc::boxed::Box<(dyn core::future::future::Future)>>"),
+            (
+                "core::pin::Pin<alloc::boxed::Box<(dyn core::future::future::Future)>>",
+                "core::pin::Pin<alloc::boxed::Box<(dyn core::future::future::Future)>>",
+            ),
             ("tokio::time::sleep::Sleep", "tokio::time::sleep::Sleep"),
         ] {
             assert_eq!(readable_type(name), readable, "{name}");
         }
     }
-
 
     fn named(path: &str, scopes: &[&str]) -> String {
         readable(path, &scopes.iter().map(|&scope| scope.to_owned()).collect::<Vec<_>>())

@@ -63,7 +63,8 @@ impl ProcessMemory {
 
 /// Says why memory cannot be read, and what to do.
 fn failure(error: &OpenError) -> Failure {
-    let failure = if error.is_end() { Failure::ended(error.to_string()) } else { Failure::new(error.to_string()) };
+    let failure =
+        if error.is_end() { Failure::ended(error.to_string()) } else { Failure::new(error.to_string()) };
     match error.help() {
         Some(help) => failure.with_help(help),
         None => failure,

@@ -18,8 +18,8 @@ use crate::options::target::Target;
 use crate::output::failure::Failure;
 use crate::output::snapshot::Snapshot;
 use agent::Agent;
-use memory::ProcessMemory;
 use agent::process::{Process, without_deleted};
+use memory::ProcessMemory;
 
 /// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
 /// has the same modules.

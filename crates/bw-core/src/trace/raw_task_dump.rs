@@ -86,6 +86,16 @@ impl RawTaskDump {
         self
     }
 
+    /// The same dump without some tasks, as if they had never been registered. Traces that only they have stay. Linear in the number of
+    /// tasks.
+    #[must_use]
+    pub fn without(mut self, mut is_left_out: impl FnMut(&TaskRecord) -> bool) -> Self {
+        let before = self.tasks.len();
+        self.tasks.retain(|task| !is_left_out(task));
+        self.registered = self.registered.saturating_sub(before - self.tasks.len());
+        self
+    }
+
     /// The same dump, with sentences about what is missing in it.
     #[must_use]
     pub fn with_notes(mut self, notes: Vec<String>) -> Self {

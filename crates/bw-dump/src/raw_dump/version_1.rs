@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bw_core::{
-    DumpSource, NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags, TaskId, TaskRecord,
-    TaskState, TaskStatus,
+    DumpSource, NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags, TaskId,
+    TaskRecord, TaskState, TaskStatus,
 };
 use serde::Deserialize;
 

@@ -194,7 +194,10 @@ impl<'m> PollEmulator<'m> {
                 format!("the emulator does not know the instruction {mnemonic} at {}", self.place(*at))
             }
             Stop::Unreadable { at, address } => {
-                format!("the instruction at {} uses memory at {address:#x}, which cannot be read", self.place(*at))
+                format!(
+                    "the instruction at {} uses memory at {address:#x}, which cannot be read",
+                    self.place(*at)
+                )
             }
             Stop::OutOfBudget => {
                 format!("the emulated poll did not end within {} instructions", self.limits.poll_instructions)
@@ -211,7 +214,7 @@ impl<'m> PollEmulator<'m> {
     fn place(&self, at: u64) -> String {
         let Some(module) = self.rules.modules().find(at) else { return format!("{at:#x}") };
         let module = module.module();
-        let name = module.path().file_name().map(Path::new).unwrap_or(module.path());
+        let name = module.path().file_name().map_or(module.path(), Path::new);
         format!("{}+{:#x}", name.display(), at.wrapping_sub(module.bias()))
     }
 

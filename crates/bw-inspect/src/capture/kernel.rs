@@ -83,9 +83,21 @@ const MOST_RANDOM: usize = 256;
 const SYSCALL_BYTES: u64 = 2;
 
 impl Kernel {
-    pub(crate) fn new(memory: &dyn Memory, modules: &LoadedModules, space: &FreeSpace, clocks: Clocks) -> Self {
+    pub(crate) fn new(
+        memory: &dyn Memory,
+        modules: &LoadedModules,
+        space: &FreeSpace,
+        clocks: Clocks,
+    ) -> Self {
         let functions = kernel_functions(memory, modules).unwrap_or_default();
-        Self { clocks, functions, heap: space.heap, heap_end: space.heap + HEAP_BYTES, next: space.heap, said: Vec::new() }
+        Self {
+            clocks,
+            functions,
+            heap: space.heap,
+            heap_end: space.heap + HEAP_BYTES,
+            next: space.heap,
+            said: Vec::new(),
+        }
     }
 
     /// Begins a poll: forgets what the one before it asked for.
@@ -166,7 +178,8 @@ impl Kernel {
     }
 
     fn listen(&mut self, machine: &mut Machine<'_>, from: u64, bytes: u64) {
-        let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(MOST_SAID.saturating_sub(self.said.len()));
+        let length =
+            usize::try_from(bytes).unwrap_or(usize::MAX).min(MOST_SAID.saturating_sub(self.said.len()));
         let mut text = vec![0; length];
         if machine.memory.read(from, &mut text).is_ok() {
             self.said.extend(text);
@@ -177,9 +190,10 @@ impl Kernel {
     fn listen_to_parts(&mut self, machine: &mut Machine<'_>, file: u64, parts: u64, count: u64) -> u64 {
         let mut all = 0_u64;
         for place in (parts..).step_by(16).take(usize::try_from(count.min(1024)).unwrap_or(0)) {
-            let part = machine.memory.read_u64(place).and_then(|from| {
-                machine.memory.read_u64(place.wrapping_add(8)).map(|bytes| (from, bytes))
-            });
+            let part = machine
+                .memory
+                .read_u64(place)
+                .and_then(|from| machine.memory.read_u64(place.wrapping_add(8)).map(|bytes| (from, bytes)));
             let Ok((from, bytes)) = part else { break };
             all = all.saturating_add(bytes);
             if file == STDERR {

@@ -138,7 +138,10 @@ impl Section {
             return None;
         }
         let mut context = UnwindContext::new();
-        frame_rule(fde.initial_address(), fde.unwind_info_for_address(&eh_frame, &bases, &mut context, address).ok()?)
+        frame_rule(
+            fde.initial_address(),
+            fde.unwind_info_for_address(&eh_frame, &bases, &mut context, address).ok()?,
+        )
     }
 }
 

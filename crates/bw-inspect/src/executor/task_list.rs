@@ -54,7 +54,12 @@ pub(crate) struct TaskList {
 
 impl TaskList {
     /// Scans. Takes about as long as copying the memory takes.
-    pub(crate) fn scan(target: &dyn Target, data: &DataScan, tables: &TaskVtables, threads: &[Thread]) -> Self {
+    pub(crate) fn scan(
+        target: &dyn Target,
+        data: &DataScan,
+        tables: &TaskVtables,
+        threads: &[Thread],
+    ) -> Self {
         let mut candidates = Vec::new();
         let mut control_blocks = Vec::new();
         let extent = tables.extent();
@@ -124,7 +129,9 @@ fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> H
     for &block in blocks {
         // Shorter at the end of a mapping.
         let lengths = [CONTROL_BLOCK_BYTES, CONTROL_BLOCK_BYTES * 3 / 4, 64];
-        let Some(bytes) = lengths.iter().find_map(|&length| bytes_at(memory, block, length).ok()) else { continue };
+        let Some(bytes) = lengths.iter().find_map(|&length| bytes_at(memory, block, length).ok()) else {
+            continue;
+        };
         let numbers = bytes.as_chunks::<4>().0.iter().map(|number| u64::from(u32::from_le_bytes(*number)));
         // The first words are addresses.
         let mut numbers = numbers.skip(8);

@@ -52,7 +52,7 @@ impl TaskWord {
         /// Somebody may join it.
         const JOIN_INTEREST: u64 = 1 << 3;
 
-        self.0 == 3 * REFERENCE | JOIN_INTEREST | NOTIFIED
+        self.0 == (3 * REFERENCE) | JOIN_INTEREST | NOTIFIED
     }
 
     /// Returns the word as a scheduler sets it before it polls the task: notified, and with a reference for the queue. A task that was
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_initial_state_is_notified_with_three_references() {
-        let word = TaskWord::of_living(3 * REFERENCE | 0b1100).unwrap();
+        let word = TaskWord::of_living((3 * REFERENCE) | 0b1100).unwrap();
         assert_eq!(word.activity(), Activity::Notified);
         assert!(word.is_initial());
     }
@@ -84,9 +84,9 @@ mod tests {
 
     #[test]
     fn an_idle_task_is_scheduled_without_a_reference_for_the_queue() {
-        let idle = TaskWord::of_living(2 * REFERENCE | CANCELLED).unwrap();
+        let idle = TaskWord::of_living((2 * REFERENCE) | CANCELLED).unwrap();
         assert_eq!(idle.activity(), Activity::Idle);
-        assert_eq!(idle.scheduled(), 3 * REFERENCE | NOTIFIED);
+        assert_eq!(idle.scheduled(), (3 * REFERENCE) | NOTIFIED);
         assert_eq!(TaskWord::of_living(REFERENCE | RUNNING).unwrap().activity(), Activity::Running);
         assert_eq!(TaskWord::of_living(REFERENCE | COMPLETE).unwrap().activity(), Activity::Complete);
     }

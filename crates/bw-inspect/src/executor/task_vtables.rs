@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::target::memory::Memory;
-use crate::target::modules::LoadedModules;
+use crate::target::modules::{LoadedModule, LoadedModules};
 use crate::target::words::words_of;
 
 /// Functions in a table.
@@ -55,7 +55,7 @@ impl TaskVtables {
         let mut left = MOST_CONSTANT_BYTES;
         // One more word than a table has at least: the spawn location.
         let overlap = (FUNCTIONS + 4) * 8;
-        for range in modules.all().iter().flat_map(|module| module.constants()) {
+        for range in modules.all().iter().flat_map(LoadedModule::constants) {
             let mut at = range.start.next_multiple_of(8);
             while at < range.end && left > 0 && found.len() < MOST_TABLES {
                 let length = usize::try_from(range.end - at).unwrap_or(STEP).min(STEP);
@@ -97,7 +97,9 @@ fn search(bytes: &[u8], start: u64, modules: &LoadedModules, found: &mut BTreeMa
     let words: Vec<u64> = words_of(bytes).collect();
     let is_code = |word: u64| modules.find(word).is_some_and(|module| module.has_code_at(word));
     for (at, window) in words.windows(FUNCTIONS + 3).enumerate() {
-        let Some((functions, &[trailer, scheduler, id])) = window.split_first_chunk::<FUNCTIONS>() else { continue };
+        let Some((functions, &[trailer, scheduler, id])) = window.split_first_chunk::<FUNCTIONS>() else {
+            continue;
+        };
         // Cheap first: most windows fail here.
         if !is_shape(trailer, scheduler, id) || !functions.iter().all(|&function| is_code(function)) {
             continue;
@@ -134,7 +136,9 @@ mod tests {
             assert!(is_shape(trailer, scheduler, id), "{trailer} {scheduler} {id}");
         }
         // Size and alignment of a trait object's table; an address; an id behind the trailer.
-        for (trailer, scheduler, id) in [(24, 8, 0), (0, 0, 1), (0x55d0_0000_0000, 32, 40), (40, 32, 48), (100, 32, 40)] {
+        for (trailer, scheduler, id) in
+            [(24, 8, 0), (0, 0, 1), (0x55d0_0000_0000, 32, 40), (40, 32, 48), (100, 32, 40)]
+        {
             assert!(!is_shape(trailer, scheduler, id), "{trailer} {scheduler} {id}");
         }
     }

@@ -58,7 +58,11 @@ impl WakerIndex {
             let word = |at: usize| words.get(at).map(|word| u64::from_le_bytes(*word));
             for at in 0..count {
                 let Some(header) = word(at) else { break };
-                if header % HEADER_ALIGNMENT != 0 || header < first || header > last || !headers.contains(&header) {
+                if header % HEADER_ALIGNMENT != 0
+                    || header < first
+                    || header > last
+                    || !headers.contains(&header)
+                {
                     continue;
                 }
                 let address = start + (at * 8) as u64;
@@ -77,7 +81,8 @@ impl WakerIndex {
                     }
                 }
             }
-            previous = (start + (count.saturating_sub(1) * 8) as u64, word(count.saturating_sub(1)).unwrap_or(0));
+            previous =
+                (start + (count.saturating_sub(1) * 8) as u64, word(count.saturating_sub(1)).unwrap_or(0));
         });
         let [behind, in_front] = sides;
         let found = if behind.len() >= in_front.len() { behind } else { in_front };
@@ -85,7 +90,8 @@ impl WakerIndex {
         used.sort_unstable();
         used.dedup();
         let functions = used.into_iter().filter_map(|table| tables.functions(table)).collect();
-        let mut stored: Vec<(u64, u64)> = found.into_iter().map(|(header, place, _)| (header, place)).collect();
+        let mut stored: Vec<(u64, u64)> =
+            found.into_iter().map(|(header, place, _)| (header, place)).collect();
         stored.sort_unstable();
         Self { functions, stored }
     }
@@ -107,7 +113,7 @@ struct KnownTables<'a> {
 
 impl KnownTables<'_> {
     fn functions(&mut self, table: u64) -> Option<WakerFunctions> {
-        let module = self.modules.find(table).filter(|_| table % 8 == 0)?;
+        let module = self.modules.find(table).filter(|_| table.is_multiple_of(8))?;
         if !module.constants().iter().any(|range| range.contains(&table)) {
             return None;
         }

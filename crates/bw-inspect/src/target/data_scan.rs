@@ -54,7 +54,8 @@ impl DataScan {
             let mut at = range.start;
             while at < range.end {
                 let length = usize::try_from((range.end - at).min(PIECE)).unwrap_or(0);
-                let margin = usize::try_from(range.end - at).map_or(MARGIN, |left| (left - length).min(MARGIN));
+                let margin =
+                    usize::try_from(range.end - at).map_or(MARGIN, |left| (left - length).min(MARGIN));
                 bytes.resize(length + margin, 0);
                 if read_most(target, at, &mut bytes) {
                     look(at, bytes.as_chunks::<8>().0, length / 8);

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::{Clocks, Target};
+use super::PAGE_BYTES;
 use super::mappings::Mapping;
 use super::memory::{Memory, Unreadable};
 use super::open_error::OpenError;
 use super::threads::Thread;
-use super::PAGE_BYTES;
+use super::{Clocks, Target};
 
 /// Bytes that are copied at once.
 const STEP: u64 = 1 << 20;
@@ -63,7 +63,8 @@ impl FrozenCopy {
     }
 
     fn run_at(&self, address: u64) -> Option<&[u8]> {
-        let (start, run) = self.runs.get(self.runs.partition_point(|(start, _)| *start <= address).checked_sub(1)?)?;
+        let (start, run) =
+            self.runs.get(self.runs.partition_point(|(start, _)| *start <= address).checked_sub(1)?)?;
         run.get(usize::try_from(address - start).ok()?..).filter(|rest| !rest.is_empty())
     }
 }
@@ -103,12 +104,14 @@ impl Target for FrozenCopy {
 
     fn filled(&self, mapping: &Mapping) -> Vec<Range<u64>> {
         let inside = self.runs.iter().filter(|(start, _)| mapping.range.contains(start));
-        inside.map(|(start, run)| *start..start.saturating_add(run.len() as u64).min(mapping.range.end)).collect()
+        inside
+            .map(|(start, run)| *start..start.saturating_add(run.len() as u64).min(mapping.range.end))
+            .collect()
     }
 
     fn read_pages(&self, pages: &[u64], into: &mut [u8]) -> bool {
-        let each = pages.iter().zip(into.as_chunks_mut::<PAGE_BYTES>().0);
-        each.map(|(&page, into)| self.read(page, into).is_ok()).fold(true, |all, one| all && one)
+        let mut each = pages.iter().zip(into.as_chunks_mut::<PAGE_BYTES>().0);
+        each.all(|(&page, into)| self.read(page, into).is_ok())
     }
 
     fn clocks(&self) -> Clocks {

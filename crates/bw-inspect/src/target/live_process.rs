@@ -115,7 +115,8 @@ impl LiveProcess {
         let mut bytes = vec![0; STEP * 8];
         let mut at = range.start;
         while at < range.end {
-            let pages = usize::try_from((range.end - at).div_ceil(PAGE)).map_or(STEP, |pages| pages.min(STEP));
+            let pages =
+                usize::try_from((range.end - at).div_ceil(PAGE)).map_or(STEP, |pages| pages.min(STEP));
             file.read_exact_at(bytes.get_mut(..pages * 8)?, at / PAGE * 8).ok()?;
             for word in super::words::words_of(bytes.get(..pages * 8)?) {
                 if word & PRESENT != 0 {
@@ -168,14 +169,19 @@ impl Target for LiveProcess {
 
     fn read_pages(&self, pages: &[u64], into: &mut [u8]) -> bool {
         let Access::SystemCall(pid) = self.access else {
-            return into.chunks_mut(super::PAGE_BYTES).zip(pages).all(|(into, &page)| self.read(page, into).is_ok());
+            return into
+                .chunks_mut(super::PAGE_BYTES)
+                .zip(pages)
+                .all(|(into, &page)| self.read(page, into).is_ok());
         };
         let all = pages.chunks(MOST_RANGES).zip(into.chunks_mut(MOST_RANGES * super::PAGE_BYTES));
         let mut is_whole = true;
         for (pages, into) in all {
             let remote: Vec<RemoteIoVec> = pages
                 .iter()
-                .filter_map(|&page| Some(RemoteIoVec { base: usize::try_from(page).ok()?, len: super::PAGE_BYTES }))
+                .filter_map(|&page| {
+                    Some(RemoteIoVec { base: usize::try_from(page).ok()?, len: super::PAGE_BYTES })
+                })
                 .collect();
             let length = into.len();
             let read = process_vm_readv(pid, &mut [IoSliceMut::new(into)], &remote);
@@ -206,7 +212,8 @@ impl Access {
             Self::File(file) => {
                 // Offsets of files are signed.
                 i64::try_from(address).map_err(|_| Errno::EFAULT)?;
-                file.read_at(into, address).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+                file.read_at(into, address)
+                    .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
             }
         }
     }

@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn lines_that_are_none_are_left_out() {
-        for text in [&b""[..], b"\n\n", b"x-y rw-p 0 0:0 0", b"8-7 rw-p 0 0:0 0", b"7-8 rw 0 0:0 0", b"7-8", b"\xff"] {
+        for text in
+            [&b""[..], b"\n\n", b"x-y rw-p 0 0:0 0", b"8-7 rw-p 0 0:0 0", b"7-8 rw 0 0:0 0", b"7-8", b"\xff"]
+        {
             assert_eq!(parse(text), [], "{}", String::from_utf8_lossy(text));
         }
     }

@@ -10,8 +10,7 @@ use bw_core::ReturnAddress;
 use bw_dump::loaded::build_id_in_notes;
 use bw_dump::{BuildId, CodeSegment, Module, ModuleMap};
 use object::elf::{
-    ET_EXEC, FileHeader64, PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_GNU_RELRO, PT_LOAD, PT_NOTE,
-    ProgramHeader64,
+    ET_EXEC, FileHeader64, PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_GNU_RELRO, PT_LOAD, PT_NOTE, ProgramHeader64,
 };
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{LittleEndian, pod};
@@ -163,11 +162,7 @@ fn read(memory: &dyn Memory, first: &Mapping, end: u64) -> Option<LoadedModule> 
     let module = Module::new(path_of(first), range.clone(), bias)?;
     let module = module.with_code(code.collect());
     let notes = of_kind(PT_NOTE).find_map(|header| build_id(memory, extent(header), header.p_align(endian)));
-    Some(LoadedModule {
-        module: module.with_build_id(notes),
-        constants,
-        unwind,
-    })
+    Some(LoadedModule { module: module.with_build_id(notes), constants, unwind })
 }
 
 fn build_id(memory: &dyn Memory, notes: Range<u64>, align: u64) -> Option<BuildId> {

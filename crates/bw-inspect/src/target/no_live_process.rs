@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
-use super::{Clocks, Target};
 use super::mappings::Mapping;
 use super::memory::{Memory, Unreadable};
 use super::open_error::OpenError;
 use super::threads::Thread;
+use super::{Clocks, Target};
 
 /// A process of this machine that runs. This system has none that can be read.
 #[derive(Debug)]

@@ -42,7 +42,10 @@ impl<'t> PageCache<'t> {
 
     fn is_constant(&self, page: u64) -> bool {
         let after = self.constant_ranges.partition_point(|range| range.start <= page);
-        after.checked_sub(1).and_then(|at| self.constant_ranges.get(at)).is_some_and(|range| range.contains(&page))
+        after
+            .checked_sub(1)
+            .and_then(|at| self.constant_ranges.get(at))
+            .is_some_and(|range| range.contains(&page))
     }
 
     /// Reads the pages of these ranges again, and says for each set of ranges whether a byte of it differs from what was read first. A

@@ -30,7 +30,8 @@ fn lines(symbolizer: &Symbolizer, trace: &RawTrace) -> BTreeSet<Vec<u32>> {
 }
 
 fn line_of(label: &str) -> u32 {
-    let found = PROGRAM.lines().position(|line| line.split_once("// @").is_some_and(|(_, it)| it.trim() == label));
+    let found =
+        PROGRAM.lines().position(|line| line.split_once("// @").is_some_and(|(_, it)| it.trim() == label));
     u32::try_from(found.unwrap_or_else(|| panic!("no line is labelled {label}")) + 1).unwrap()
 }
 

@@ -34,7 +34,7 @@ async fn nap_twice() {
 fn boxed(depth: u32) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         match depth {
-            0 => nap().await,              // @boxed_end
+            0 => nap().await,            // @boxed_end
             _ => boxed(depth - 1).await, // @boxed
         }
     })
@@ -87,7 +87,8 @@ fn dump_when_told() {
     let mut path = String::new();
     if std::io::stdin().read_line(&mut path).is_ok_and(|read| read > 0) {
         let dump = bw_core::Registry::global().dump().blocking();
-        let written = std::fs::File::create(path.trim()).and_then(|file| RawDumpFile::of_this_process(&dump).write(file));
+        let written = std::fs::File::create(path.trim())
+            .and_then(|file| RawDumpFile::of_this_process(&dump).write(file));
         println!("{written:?}");
     }
 }
@@ -121,7 +122,11 @@ pub(crate) async fn run() -> std::io::Result<()> {
     spawn("boxed", &[&["boxed", "boxed", "boxed", "boxed_end", "nap"]], boxed(3));
     spawn("by_hand", &[&["by_hand", "clone_by_hand"]], by_hand());
     spawn("selects", &[&[], &[], &["nap"]], selects(notify.clone(), selected));
-    spawn("joins", &[&[], &["joined_lock"], &["joined_nap", "nap_twice", "nap"]], joins(notify.clone(), mutex.clone()));
+    spawn(
+        "joins",
+        &[&[], &["joined_lock"], &["joined_nap", "nap_twice", "nap"]],
+        joins(notify.clone(), mutex.clone()),
+    );
     spawn("pending", &[], pending::<()>());
     let locks = async move {
         *mutex.lock().await += 1; // @lock

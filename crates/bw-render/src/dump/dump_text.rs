@@ -244,7 +244,8 @@ fn incomplete<'a>(
     tasks: impl IntoIterator<Item = &'a TaskRecord>,
 ) -> fmt::Result {
     let mut known = HashSet::new();
-    for reason in tasks.into_iter().filter_map(TaskRecord::incomplete).filter(|reason| known.insert(*reason)) {
+    for reason in tasks.into_iter().filter_map(TaskRecord::incomplete).filter(|reason| known.insert(*reason))
+    {
         out.write_char('\n')?;
         let reason = Shortened { text: reason, most: NAME_BYTES, ellipsis: "…" };
         out.styled(SpanStyle::Note, format_args!("(incomplete: {reason})"))?;
@@ -280,7 +281,10 @@ fn warn(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
     if dump.source() == DumpSource::Memory {
         for note in dump.notes() {
             out.write_char('\n')?;
-            out.styled(SpanStyle::Note, format_args!("{}", Shortened { text: note, most: 2 * NAME_BYTES, ellipsis: "…" }))?;
+            out.styled(
+                SpanStyle::Note,
+                format_args!("{}", Shortened { text: note, most: 2 * NAME_BYTES, ellipsis: "…" }),
+            )?;
         }
         return Ok(());
     }
@@ -381,19 +385,25 @@ impl fmt::Display for Grouped<'_> {
         let (settings, groups) = (self.settings, &self.groups);
         let out = &mut settings.text.painter(f);
         DumpText::summary(out, groups.trees.dump())?;
-        settings.paragraphs(out, &groups.grouping, |out, group| {
-            let first = groups.first(group);
-            out.write_char(' ')?;
-            settings.state(out, &first.status().state, group.len(), group.youngest(), group.oldest())?;
-            out.write_str(": ")?;
-            settings.samples_of(out, groups.tasks(group))?;
-            settings.spawned_at(out, "\n", first.spawned_at())?;
-            let others = groups.tasks(group).filter(|task| task.spawned_at() != first.spawned_at()).count();
-            if others > 0 {
-                write!(out, ", and {} elsewhere", Count(others))?;
-            }
-            Ok(&first.status().state)
-        }, |out, group| incomplete(out, groups.tasks(group)))
+        settings.paragraphs(
+            out,
+            &groups.grouping,
+            |out, group| {
+                let first = groups.first(group);
+                out.write_char(' ')?;
+                settings.state(out, &first.status().state, group.len(), group.youngest(), group.oldest())?;
+                out.write_str(": ")?;
+                settings.samples_of(out, groups.tasks(group))?;
+                settings.spawned_at(out, "\n", first.spawned_at())?;
+                let others =
+                    groups.tasks(group).filter(|task| task.spawned_at() != first.spawned_at()).count();
+                if others > 0 {
+                    write!(out, ", and {} elsewhere", Count(others))?;
+                }
+                Ok(&first.status().state)
+            },
+            |out, group| incomplete(out, groups.tasks(group)),
+        )
     }
 }
 

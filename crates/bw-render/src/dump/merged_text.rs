@@ -44,10 +44,15 @@ impl fmt::Display for Merged<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let out = &mut self.settings.text().painter(f);
         self.summary(out)?;
-        self.settings.paragraphs(out, &self.grouping, |out, group| {
-            self.heading(out, group)?;
-            Ok(self.trees.state(group))
-        }, |_, _| Ok(()))
+        self.settings.paragraphs(
+            out,
+            &self.grouping,
+            |out, group| {
+                self.heading(out, group)?;
+                Ok(self.trees.state(group))
+            },
+            |_, _| Ok(()),
+        )
     }
 }
 

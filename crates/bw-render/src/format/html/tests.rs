@@ -114,8 +114,23 @@ fn a_live_page_has_no_dump() {
 
 #[test]
 fn the_page_says_why_there_is_no_trace_as_the_text_does() {
-    use NoTrace::{AsksItself, Incomplete, Moved, NeverPolled, NoTimer, NotAsked, NotPolled, Over, Queued, Retained, Running};
-    for reason in [NeverPolled, NotPolled, NotAsked, Over, AsksItself, NoTimer, Running, Queued, Retained, Moved, Incomplete] {
+    use NoTrace::{
+        AsksItself, Incomplete, Moved, NeverPolled, NoTimer, NotAsked, NotPolled, Over, Queued, Retained,
+        Running,
+    };
+    for reason in [
+        NeverPolled,
+        NotPolled,
+        NotAsked,
+        Over,
+        AsksItself,
+        NoTimer,
+        Running,
+        Queued,
+        Retained,
+        Moved,
+        Incomplete,
+    ] {
         let line = format!("  {}: '{reason}',", reason.name());
         assert!(SCRIPT.lines().any(|known| known == line), "in html/text.js, write {line}");
     }
