@@ -270,6 +270,11 @@ fn moves_and_masks_lose_bits() {
         .0;
     assert!((0..16).all(|n| number(&bytes(&spread.zmm[17]), n, 4) == cpu.zmm[2][0] & 0xffff_ffff));
 
+    let low = run(&Instruction::with2(Code::EVEX_Vmovq_xmm_rm64, Register::XMM22, Register::RSI).unwrap()).0;
+    assert_eq!(low.zmm[22], [cpu.gpr[6], 0, 0, 0, 0, 0, 0, 0]);
+    let low = run(&Instruction::with2(Code::EVEX_Vmovd_rm32_xmm, Register::ESI, Register::XMM22).unwrap()).0;
+    assert_eq!(low.gpr[6], cpu.zmm[22][0] & 0xffff_ffff);
+
     // zmm1 = zmm18 ? zmm19 : zmm1, and the or of three.
     for (table, operation) in
         [(0xca, (|a, b, c| a & b | !a & c) as fn(u64, u64, u64) -> u64), (0xfe, |a, b, c| a | b | c)]
