@@ -8,13 +8,13 @@ use iced_x86::Mnemonic;
 use super::form::Handler;
 
 mod access;
-mod arithmetic;
 mod bitwise;
 mod compare;
 mod convert;
 mod element;
 mod float;
 mod fused;
+mod integers;
 mod lane;
 mod mask;
 mod pack;
@@ -30,7 +30,7 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
     let families: [fn(Mnemonic) -> Option<Handler>; 15] = [
         transfer::handler,
         bitwise::handler,
-        arithmetic::handler,
+        integers::handler,
         compare::handler,
         mask::handler,
         shuffle::handler,
