@@ -32,7 +32,7 @@ impl Memory for Pages {
 /// Executes one instruction. Gives the registers and the data after it.
 fn execute(instruction: &Instruction, cpu: &Cpu, data: &[u8]) -> (Cpu, Vec<u8>) {
     let mut encoder = Encoder::new(64);
-    encoder.encode(instruction, CODE).unwrap();
+    encoder.encode(instruction, CODE).expect("it has an encoding");
     let mut code = encoder.take_buffer();
     let end = CODE + code.len() as u64;
     code.resize(4096, 0x90);
@@ -43,7 +43,7 @@ fn execute(instruction: &Instruction, cpu: &Cpu, data: &[u8]) -> (Cpu, Vec<u8>) 
     let stop = machine.run(&mut CodeCache::new(), &HashSet::from([end]), 10);
     assert_eq!(stop, Stop::Trap(end), "{:?}", instruction.code());
     let mut after = vec![0; data.len()];
-    machine.memory.read(DATA, &mut after).unwrap();
+    machine.memory.read(DATA, &mut after).expect("the data is readable");
     (machine.cpu, after)
 }
 
@@ -85,7 +85,7 @@ fn number(bytes: &[u8], n: usize, width: usize) -> u64 {
 }
 
 fn signed(value: u64, width: usize) -> i64 {
-    let unused = 64 - 8 * u32::try_from(width).unwrap();
+    let unused = 64 - 8 * width;
     (value << unused).cast_signed() >> unused
 }
 
@@ -123,7 +123,7 @@ fn registers(code: Code, first: usize) -> ([Register; 3], usize) {
         () if name.contains("_ymm") => (Register::YMM0, 32),
         () => (Register::XMM0, 16),
     };
-    ([0, 1, 2].map(|n| Register::values().nth(start as usize + first + n).unwrap()), len)
+    ([0, 1, 2].map(|n| Register::values().nth(start as usize + first + n).expect("32 registers")), len)
 }
 
 #[test]
@@ -263,12 +263,17 @@ fn moves_and_masks_lose_bits() {
     )
     .unwrap())
     .0;
-    assert_eq!(bytes(&spread.zmm[17])[..32], [cpu.gpr[6] as u8; 32]);
+    assert_eq!(bytes(&spread.zmm[17])[..32], [cpu.gpr[6].to_le_bytes()[0]; 32]);
     let spread =
         run(&Instruction::with2(Code::EVEX_Vpbroadcastd_zmm_k1z_xmmm32, Register::ZMM17, Register::XMM2)
             .unwrap())
         .0;
     assert!((0..16).all(|n| number(&bytes(&spread.zmm[17]), n, 4) == cpu.zmm[2][0] & 0xffff_ffff));
+
+    let low = run(&Instruction::with2(Code::EVEX_Vmovq_xmm_rm64, Register::XMM22, Register::RSI).unwrap()).0;
+    assert_eq!(low.zmm[22], [cpu.gpr[6], 0, 0, 0, 0, 0, 0, 0]);
+    let low = run(&Instruction::with2(Code::EVEX_Vmovd_rm32_xmm, Register::ESI, Register::XMM22).unwrap()).0;
+    assert_eq!(low.gpr[6], cpu.zmm[22][0] & 0xffff_ffff);
 
     // zmm1 = zmm18 ? zmm19 : zmm1, and the or of three.
     for (table, operation) in

@@ -5,7 +5,7 @@ use core::ops::Range;
 use std::collections::HashMap;
 
 use super::fault::Fault;
-use super::page::{GRANULE, OFFSET, PAGE, Page, has, offset_of};
+use super::page::{GRANULE, OFFSET, PAGE, Page, granules, offset_of};
 use crate::target::Memory;
 
 /// How many recently used pages are found without a hash table.
@@ -86,7 +86,7 @@ impl<'m> Overlay<'m> {
         pages.sort_unstable_by_key(|page| page.number);
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for page in pages {
-            for granule in (0..PAGE / GRANULE).filter(|granule| has(&page.used, *granule)) {
+            for granule in granules(&page.used) {
                 let address = page.address().wrapping_add((granule * GRANULE) as u64);
                 match ranges.last_mut() {
                     Some((start, len)) if start.wrapping_add(*len) == address => *len += GRANULE as u64,
@@ -246,14 +246,11 @@ impl<'m> Overlay<'m> {
             return Err(Fault::PageLimit);
         }
         let fresh = self.areas.iter().any(|area| area.contains(&number));
-        let mut page = match self.spare.pop() {
-            Some(mut page) => {
-                *page = Page::zeroed(number, fresh);
-                page
-            }
-            None => Box::new(Page::zeroed(number, fresh)),
-        };
-        if !fresh {
+        let mut page = self.spare.pop().unwrap_or_else(|| Box::new(Page::new()));
+        page.reset(number, fresh);
+        if fresh {
+            page.bytes.fill(0);
+        } else {
             let address = page.address();
             if let Err(unreadable) = self.original.read(address, &mut page.bytes) {
                 load_parts(self.original, &mut page);

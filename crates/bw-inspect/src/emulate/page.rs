@@ -12,6 +12,8 @@ const WORDS: usize = PAGE / GRANULE / 64;
 /// One bit for each granule of a page.
 pub(super) type Granules = [u64; WORDS];
 
+const NONE: Granules = [0; WORDS];
+
 /// One page of an overlay: its content, and what happened to it.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -29,9 +31,22 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) const fn zeroed(number: u64, fresh: bool) -> Self {
-        const NONE: Granules = [0; WORDS];
-        Self { number, bytes: [0; PAGE], fresh, partial: false, missing: NONE, used: NONE, written: NONE }
+    pub(super) const fn new() -> Self {
+        Self {
+            number: 0,
+            bytes: [0; PAGE],
+            fresh: true,
+            partial: false,
+            missing: NONE,
+            used: NONE,
+            written: NONE,
+        }
+    }
+
+    /// Forgets what happened to the page, for use at another place. Its bytes stay.
+    pub(super) const fn reset(&mut self, number: u64, fresh: bool) {
+        (self.number, self.fresh, self.partial) = (number, fresh, false);
+        (self.missing, self.used, self.written) = (NONE, NONE, NONE);
     }
 
     /// The address of its first byte.
@@ -64,8 +79,20 @@ impl Page {
     }
 }
 
+/// The granules of a set.
+pub(super) fn granules(set: &Granules) -> impl Iterator<Item = usize> {
+    set.iter().enumerate().flat_map(|(n, word)| {
+        let mut left = *word;
+        core::iter::from_fn(move || {
+            let bit = (left != 0).then_some(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(n * 64 + bit)
+        })
+    })
+}
+
 /// Whether a set has this granule.
-pub(super) const fn has(set: &Granules, granule: usize) -> bool {
+const fn has(set: &Granules, granule: usize) -> bool {
     set[granule / 64] >> (granule % 64) & 1 == 1
 }
 

@@ -8,6 +8,7 @@
     reason = "the functions are there for the instructions of all conversions"
 )]
 
+mod coverage;
 mod frozen;
 mod functions;
 

@@ -287,6 +287,10 @@ fn an_instruction_that_ends_a_run_is_executed() {
     assert_eq!(stop(&[0xf4]), Stop::Halted { at: AT });
     assert_eq!(stop(&[0xd9, 0xe8]), Stop::Unknown { at: AT, mnemonic: "fld1".into() });
     assert_eq!(stop(&[0x06]), Stop::Unknown { at: AT, mnemonic: "invalid".into() });
+    // lodsq from fs:[rsi]; lodsq from [esi]; loop that counts in ecx
+    assert_eq!(stop(&[0x64, 0x48, 0xad]), Stop::Unknown { at: AT, mnemonic: "lodsq".into() });
+    assert_eq!(stop(&[0x67, 0x48, 0xad]), Stop::Unknown { at: AT, mnemonic: "lodsq".into() });
+    assert_eq!(stop(&[0x67, 0xe2, 0xfd]), Stop::Unknown { at: AT, mnemonic: "loop".into() });
     // mov rax, [0]
     assert_eq!(stop(&[0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0]), Stop::Unreadable { at: AT, address: 0 });
     // jmp $

@@ -88,8 +88,10 @@ const NO_ADDRESS: Address = Address {
 fn operands(instruction: &Instruction) -> Option<[Operand; 4]> {
     let mut operands = [Operand::None; 4];
     if instruction.is_string_instruction() {
-        // Their registers are implied.
-        return Some(operands);
+        // Their registers are implied. Addresses of 32 bits and other segments are not covered.
+        let is_plain = |kind| matches!(kind, OpKind::MemorySegRSI | OpKind::MemoryESRDI | OpKind::Register);
+        let has_base = matches!(instruction.segment_prefix(), Register::FS | Register::GS);
+        return (instruction.op_kinds().all(is_plain) && !has_base).then_some(operands);
     }
     for n in 0..instruction.op_count() {
         *operands.get_mut(n as usize)? = match instruction.op_kind(n) {

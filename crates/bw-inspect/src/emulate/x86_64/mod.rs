@@ -4,7 +4,8 @@
 //!
 //! * Integer instructions of the baseline, including `lock` prefixes, `cmpxchg16b`, string instructions with `rep`, BMI1, BMI2,
 //!   `popcnt`, `lzcnt`, `tzcnt`, `movbe`, ADX.
-//! * SSE to SSE4.2 as far as compilers emit them, AVX, AVX2 and FMA, except gathers and the string comparisons `pcmpistri` and its like.
+//! * SSE to SSE4.2 as far as compilers emit them, AVX, AVX2 and FMA, except gathers. `xsave` and `xrstor`, with which the dynamic
+//!   loader keeps vector registers.
 //! * Of AVX-512, the moves, comparisons and bitwise operations that `memcpy`, `strlen` and their like of the C library use, with
 //!   masks. `cpuid` does not announce them.
 //! * `cpuid`, `rdtsc` and `xgetbv` with fixed answers.

@@ -6,7 +6,7 @@ use super::masked::Wide;
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 use crate::emulate::x86_64::cpu::Cpu;
-use crate::emulate::x86_64::form::{Form, Handler, Operand};
+use crate::emulate::x86_64::form::{Form, Handler, Operand, Width};
 
 pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
     use Mnemonic as M;
@@ -24,11 +24,28 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
         | M::Vmovntpd => transfer::<8>,
         M::Vpbroadcastb => broadcast::<1>,
         M::Vpbroadcastw => broadcast::<2>,
-        M::Vpbroadcastd => broadcast::<4>,
-        M::Vpbroadcastq => broadcast::<8>,
+        M::Vpbroadcastd | M::Vbroadcastss => broadcast::<4>,
+        M::Vpbroadcastq | M::Vbroadcastsd => broadcast::<8>,
+        M::Vmovd => |cpu, memory, form| move_low(cpu, memory, form, Width::Double),
+        M::Vmovq => |cpu, memory, form| move_low(cpu, memory, form, Width::Quad),
         _ => return None,
     };
     Some(handler)
+}
+
+/// `vmovd` and `vmovq`: into a vector register, whose rest is cleared, or out of one. They have no mask.
+fn move_low(cpu: &mut Cpu, memory: &mut Overlay<'_>, form: &Form, width: Width) -> Result<(), Fault> {
+    let value = match form.operands[1] {
+        Operand::Vector(number) => cpu.ymm(number)[0] & width.mask(),
+        _ => form.load(cpu, memory, 1)?,
+    };
+    match form.operands[0] {
+        Operand::Vector(number) => {
+            cpu.zmm[usize::from(number & 31)] = [value, 0, 0, 0, 0, 0, 0, 0];
+            Ok(())
+        }
+        _ => form.store(cpu, memory, 0, value),
+    }
 }
 
 fn transfer<const ELEMENT: usize>(cpu: &mut Cpu, memory: &mut Overlay<'_>, form: &Form) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ use iced_x86::Mnemonic;
 
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
-use crate::emulate::x86_64::cpu::{Cpu, RCX};
+use crate::emulate::x86_64::cpu::{Cpu, RAX, RCX};
 use crate::emulate::x86_64::flags::Flags;
 use crate::emulate::x86_64::form::{Form, Handler, Width};
 
@@ -36,6 +36,11 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
         M::Loop => |cpu, memory, form| count_down(cpu, memory, form, true),
         M::Loope => |cpu, memory, form| count_down(cpu, memory, form, cpu.flags.has(Flags::ZERO)),
         M::Loopne => |cpu, memory, form| count_down(cpu, memory, form, !cpu.flags.has(Flags::ZERO)),
+        // A transaction that ends before it begins, for no reason that a repetition would help against.
+        M::Xbegin => |cpu, _, form| {
+            cpu.set_low(RAX, Width::Double, 0);
+            jump_if(cpu, form, true)
+        },
         _ => return None,
     };
     Some(handler)

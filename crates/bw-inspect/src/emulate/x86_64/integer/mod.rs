@@ -1,6 +1,6 @@
 //! Instructions on general-purpose registers, a file for each family.
 
-use iced_x86::{Instruction, Mnemonic};
+use iced_x86::{Code, Instruction, Mnemonic};
 
 use super::form::Handler;
 
@@ -21,6 +21,13 @@ pub(super) fn handler(instruction: &Instruction) -> Option<Handler> {
     if instruction.is_string_instruction() {
         // `movsd` and `cmpsd` are also names of vector instructions.
         return string::handler(mnemonic);
+    }
+    // The prefix for addresses of 32 bits makes these count in `ecx`, which no compiler asks for.
+    if matches!(
+        instruction.code(),
+        Code::Loop_rel8_64_ECX | Code::Loope_rel8_64_ECX | Code::Loopne_rel8_64_ECX
+    ) {
+        return None;
     }
     let families: [fn(Mnemonic) -> Option<Handler>; 9] = [
         movement::handler,

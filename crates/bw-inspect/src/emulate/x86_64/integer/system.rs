@@ -80,9 +80,9 @@ fn read_clock(cpu: &mut Cpu) -> Result<(), Fault> {
 
 /// `cpuid`: a processor with what the interpreter covers, for code that chooses by it.
 fn cpuid(cpu: &mut Cpu, _: &mut Overlay<'_>, _: &Form) -> Result<(), Fault> {
-    /// SSE3, PCLMULQDQ off, SSSE3, FMA, CMPXCHG16B, SSE4.1, MOVBE, POPCNT, XSAVE, OSXSAVE, AVX.
+    /// SSE3, PCLMULQDQ off, SSSE3, FMA, CMPXCHG16B, SSE4.1, SSE4.2, MOVBE, POPCNT, XSAVE, OSXSAVE, AVX.
     const LEAF_1_ECX: u64 =
-        1 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 19 | 1 << 22 | 1 << 23 | 1 << 26 | 1 << 27 | 1 << 28;
+        1 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 22 | 1 << 23 | 1 << 26 | 1 << 27 | 1 << 28;
     /// FPU, TSC, CX8, CMOV, FXSR, SSE, SSE2.
     const LEAF_1_EDX: u64 = 1 | 1 << 4 | 1 << 8 | 1 << 15 | 1 << 24 | 1 << 25 | 1 << 26;
     /// BMI1, AVX2, BMI2, ERMS, ADX.

@@ -4,7 +4,7 @@
 
 use iced_x86::Mnemonic;
 
-use super::arithmetic::pairs;
+use super::integers::pairs;
 use super::lane::{Lane, collect, halves, lane, map, zip};
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;

@@ -8,13 +8,13 @@ use iced_x86::Mnemonic;
 use super::form::Handler;
 
 mod access;
-mod arithmetic;
 mod bitwise;
 mod compare;
 mod convert;
 mod element;
 mod float;
 mod fused;
+mod integers;
 mod lane;
 mod mask;
 mod pack;
@@ -22,14 +22,15 @@ mod permute;
 mod saved_state;
 mod shifts;
 mod shuffle;
+mod string_compare;
 mod transfer;
 
 /// The handler of an instruction of one of the families.
 pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
-    let families: [fn(Mnemonic) -> Option<Handler>; 14] = [
+    let families: [fn(Mnemonic) -> Option<Handler>; 15] = [
         transfer::handler,
         bitwise::handler,
-        arithmetic::handler,
+        integers::handler,
         compare::handler,
         mask::handler,
         shuffle::handler,
@@ -41,6 +42,7 @@ pub(super) fn handler(mnemonic: Mnemonic) -> Option<Handler> {
         permute::handler,
         fused::handler,
         saved_state::handler,
+        string_compare::handler,
     ];
     families.iter().find_map(|family| family(mnemonic))
 }
