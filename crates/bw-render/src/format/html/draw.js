@@ -69,7 +69,7 @@ class Drawing {
 
   where(task) {
     if (this.dump.tasks.trace[task] === null) return `(${this.dump.noTrace(task)})`;
-    const { text, at } = this.dump.where(trace[task]);
+    const { text, at } = this.dump.where(this.dump.tasks.trace[task]);
     return at === '' ? text : `${text} at ${at}`;
   }
 
