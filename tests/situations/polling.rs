@@ -22,6 +22,7 @@ fn requested_before_the_first_poll() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn suspended() {
     let (task, handle) = traced(Gate::default());
     let mut task = pin!(task);

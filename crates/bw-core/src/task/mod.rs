@@ -2,6 +2,7 @@
 
 pub(crate) mod capture_future;
 pub(crate) mod distinct_traces;
+pub(crate) mod every_poll;
 pub(crate) mod generation;
 pub(crate) mod handle;
 pub(crate) mod inbox;

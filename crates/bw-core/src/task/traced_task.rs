@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use crate::hook::recorded::Outcome;
 use crate::hook::recording_waker::Hook;
 use crate::hook::slot_pool;
+use crate::task::every_poll::EVERY_POLL;
 use crate::task::handle::TraceHandle;
 use crate::task::poll_record::{PollGuard, PollRecord};
 use crate::task::registry::Registry;
@@ -98,7 +99,7 @@ impl<F: Future> Future for TracedTask<F> {
         };
         // A branch of its own. As one condition with the other, the slot's address would depend on what is loaded from the task,
         // and the processor would not load the next task before this one is there: twice the time at 100,000 tasks.
-        if !this.record.is_idle(cx.waker()) {
+        if EVERY_POLL || !this.record.is_idle(cx.waker()) {
             return poll_attended(this.future, cx, this.record);
         }
         let (watch, depth) = PollGuard::begin(this.record, thread);
@@ -118,7 +119,8 @@ fn poll_attended<F: Future>(
 ) -> Poll<F::Output> {
     let batch = record.as_mut().attend(cx.waker());
     let thread = thread_slot::current_or_register();
-    let tracing = (!batch.is_empty())
+    let is_asked = !batch.is_empty();
+    let tracing = (is_asked || EVERY_POLL)
         .then(|| (slot_pool::take(batch.slot_words, thread.number()), Answers(Some(batch))));
     let (watch, depth) = PollGuard::begin(record, thread);
     let poll = {
@@ -143,7 +145,7 @@ fn poll_attended<F: Future>(
         }
         Outcome::Waits(recorded)
     };
-    let poll = watch.end(thread, depth, true, poll);
+    let poll = watch.end(thread, depth, is_asked, poll);
     answers.give(&outcome);
     slot_pool::put(slot, thread.number());
     poll
