@@ -64,6 +64,11 @@ pin_project! {
     /// read-modify-write, no allocation, no clock. With one, that single poll of the task runs with a waker that records; it
     /// is the task's own scheduled poll, with all its effects.
     ///
+    /// A request wakes the task through a clone of the waker of its last poll. A poll whose waker has the same data pointer and vtable as the last one does
+    /// not clone it again. So a request can wake the wrong executor, and time out, on one condition: two executors poll the task with wakers that have the same data
+    /// pointer and vtable, and whose clones have that data pointer too but another vtable. No executor is known whose wakers do that. A waker whose
+    /// clones have another data pointer, such as a waker on the stack, is cloned at each poll: that takes a lock, and whatever the clone costs.
+    ///
     /// Never `Unpin`, since others read, next to the future, how often it was polled: pin it with [`Box::pin`] or
     /// [`pin!`](std::pin::pin) where a combinator wants that.
     #[repr(C)]
