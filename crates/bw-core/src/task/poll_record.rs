@@ -171,12 +171,13 @@ mod tests {
     use core::time::Duration;
     use std::future::{Future, pending};
     use std::pin::pin;
-    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
+    use parking_lot::Mutex;
+
     use super::*;
-    use crate::traced;
+    use crate::task::traced_task::traced;
 
     #[derive(Default)]
     struct Bell(AtomicUsize);
@@ -197,7 +198,7 @@ mod tests {
                 |data| {
                     // SAFETY: the data of every waker with this vtable is a `Place` that its waker borrows.
                     let place = unsafe { &*data.cast::<Place>() };
-                    let bell = Arc::clone(&place.0.lock().unwrap());
+                    let bell = Arc::clone(&place.0.lock());
                     let waker = ManuallyDrop::new(Waker::from(bell));
                     RawWaker::new(waker.data(), waker.vtable())
                 },
@@ -218,7 +219,7 @@ mod tests {
         let (task, handle) = traced(pending::<()>());
         let mut task = pin!(task);
         for (now, before) in [(&first, &second), (&second, &first)] {
-            *place.0.lock().unwrap() = Arc::clone(now);
+            *place.0.lock() = Arc::clone(now);
             assert!(task.as_mut().poll(&mut Context::from_waker(&place.waker())).is_pending());
             let rings = before.0.load(Ordering::SeqCst);
             assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_timeout());
