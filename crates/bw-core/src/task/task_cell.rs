@@ -41,6 +41,7 @@ use std::time::{Duration, Instant};
 use crate::hook::recorded::Outcome;
 use crate::hook::slot::Slot;
 use crate::sync::Mutex;
+use crate::task::every_poll::EVERY_POLL;
 use crate::task::generation;
 use crate::task::inbox::Inbox;
 use crate::task::registry::{PlaceInShard, Registry};
@@ -249,7 +250,9 @@ impl TaskCell {
     pub(crate) fn wake(&self, Loan { waker, number }: Loan) {
         let mut woken_for_itself = false;
         loop {
-            wake::wake_by_ref(&waker);
+            if !EVERY_POLL {
+                wake::wake_by_ref(&waker);
+            }
             let mut shared = self.shared.lock();
             match &mut shared.waker {
                 WakerSlot::Lent { loan, note, .. } if *loan == number => {
