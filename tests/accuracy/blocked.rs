@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use bw_core::{NoTrace, RawTaskDump, Registry, TaskRecord, TaskState};
+use bw_core::{NoTrace, RawTaskDump, RawTrace, Registry, TaskRecord, TaskState, TraceHandle};
 use bw_render::{Detail, Tree};
 
 use crate::harness::{HOUR, expected_name, symbolize_blocked};
@@ -75,6 +75,7 @@ fn runtime() -> tokio::runtime::Runtime {
 fn assert_blocks(block: impl FnOnce() + Send + 'static) {
     let (registry, lines) = (Registry::new(), Lines::default());
     let task = registry.tracer().trace(outer(lines.clone(), block));
+    let handle = task.handle();
     thread::spawn(move || {
         runtime().block_on(task);
     });
@@ -86,6 +87,8 @@ fn assert_blocks(block: impl FnOnce() + Send + 'static) {
     let text = tree.to_string();
     assert!(text.contains("(blocks its thread)"), "{text}");
 
+    assert_single_capture_is(trace, &handle);
+
     let own: Vec<_> = tree.nodes().iter().map(bw_render::Node::frame).collect();
     let names = ["async fn self::outer", "async fn self::middle", "async fn self::leaf", "self::wait"];
     let lines = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,6 +99,23 @@ fn assert_blocks(block: impl FnOnce() + Send + 'static) {
         assert!(at.file.ends_with(file!()), "{text}");
         assert_eq!(at.line, Some(*line), "{text}");
     }
+}
+
+/// Asked alone, the task has the stack that the dump has; and the facade prints that.
+#[track_caller]
+fn assert_single_capture_is(trace: &RawTrace, handle: &TraceHandle) {
+    const SOON: Duration = Duration::from_millis(20);
+    // The thread may run for a moment, for nothing, and then there is no stack of it.
+    let until_seen = |capture: &dyn Fn() -> Option<RawTrace>| (0..1_000).find_map(|_| capture());
+    let blocking = until_seen(&|| handle.capture_blocking(SOON).ok());
+    assert_eq!(blocking.as_ref(), Some(trace));
+    let awaited = until_seen(&|| futures::executor::block_on(handle.capture().timeout(SOON)).ok());
+    assert_eq!(awaited.as_ref(), Some(trace));
+
+    let facade = backtrace_waker::TraceHandle::from(handle.clone());
+    let printed =
+        (0..1_000).find_map(|_| facade.backtrace_blocking(SOON).ok()).expect("it blocks").to_string();
+    assert!(printed.contains("async fn") && printed.contains("(blocks its thread)"), "{printed}");
 }
 
 #[test]

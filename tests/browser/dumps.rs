@@ -131,6 +131,23 @@ pub(crate) fn small() -> (RawTaskDump, Vec<Tree>) {
     (dump, trees)
 }
 
+/// As small as that; the dump's own poll, or an earlier request's, was the first for long.
+pub(crate) fn polled_late() -> (RawTaskDump, Vec<Tree>) {
+    let late = |number, state, millis, since_request, trace| {
+        let mut status = status(state, millis);
+        status.since_request = Some(Duration::from_millis(since_request));
+        task(number, 20, status, trace)
+    };
+    let (small, trees) = small();
+    let tasks = vec![
+        late(1, TaskState::Suspended, 3_700, 0, Ok(0)).with_name("cured"),
+        late(2, TaskState::Suspended, 5_700, 2_000, Ok(1)).with_name("asked before"),
+        late(3, TaskState::Finished, 3_700, 0, Err(NoTrace::Over)).with_name("evict"),
+        late(4, TaskState::Finished, 9_000, 0, Err(NoTrace::Over)).with_name("evict"),
+    ];
+    (dump(tasks, small.traces().len()), trees)
+}
+
 /// The same a while later: the task that blocked is gone, and the one that could not be polled.
 pub(crate) fn later(dump: &RawTaskDump) -> RawTaskDump {
     let is_left = |task: &&TaskRecord| ![3, 4].contains(&task.id().get());

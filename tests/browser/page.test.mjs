@@ -26,6 +26,18 @@ test('groups are there at once, with counts, states, times, names and trees', ()
     assert.ok((await rowsOf(page))[0].startsWith('8 tasks'));
   }));
 
+test('ages say what the poll of a dump did', () =>
+  withPage('late.html', { viewport: { width: 1280, height: 1600 } }, async (page) => {
+    const rows = await rowsOf(page);
+    assert.ok(some(rows, '1 task', 'suspended', 'for 3.7 s until this dump polled it', '"cured"'), rows.join('\n'));
+    assert.ok(some(rows, '1 task', 'for 5.7 s; a request polled it 2.0 s ago', '"asked before"'), rows.join('\n'));
+    assert.ok(some(rows, '2 tasks', 'finished', 'when this dump polled them, 3.7 s to 9.0 s after their last polls'), rows.join('\n'));
+    assert.ok(some(rows, '(woken at that moment, or its wake had been lost)'), rows.join('\n'));
+    await page.keyboard.press('3');
+    const list = await rowsOf(page);
+    assert.ok(some(list, 'evict', 'woken at that moment'), list.join('\n'));
+  }));
+
 test('a partial dump says so loudly, and how many are traced', () =>
   withPage('small.html', {}, async (page) => {
     assert.match(await page.locator('#notes .loud').textContent(), /^PARTIAL: the deadline passed before 1 task answered/);

@@ -21,6 +21,8 @@ fn main() {
     write(&folder, "small", &small, &trees);
     let later = dumps::later(&small);
     write(&folder, "later", &later, &trees);
+    let (late, late_trees) = dumps::polled_late();
+    write(&folder, "late", &late, &late_trees);
     let (hostile, trees) = dumps::hostile();
     write(&folder, "hostile", &hostile, &trees);
     let (none, trees) = dumps::none();

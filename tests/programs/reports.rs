@@ -1,8 +1,11 @@
 //! A program with an agent whose triggers a test pulls. The first argument says what it does; says `ready` when it does. Ends when it is
 //! killed, or after a minute. The file that may use `unsafe`.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::mpsc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use backtrace_waker::{TaskState, TracedExt};
@@ -11,6 +14,19 @@ use tokio::runtime::Runtime;
 
 /// Seconds until it is killed if nobody does it before.
 const PATIENCE: u32 = 60;
+
+/// Drops its waker: the event comes, and nothing wakes the task.
+struct LosesItsWake {
+    was_polled: bool,
+}
+
+impl Future for LosesItsWake {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.was_polled, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
 
 fn main() -> ExitCode {
     // SAFETY: has no preconditions.
@@ -113,6 +129,11 @@ fn main() -> ExitCode {
             spawn_waiting(&runtime, "idle");
             start(agent.watch_stalls(watch));
             wedge(&runtime);
+        }
+        "lost wake" => {
+            let watch = StallWatch::new(Duration::from_millis(1_100)).look_every(Duration::from_millis(100));
+            runtime.spawn(LosesItsWake { was_polled: false }.traced_as("lost"));
+            start(agent.watch_stalls(watch));
         }
         "stopped" => {
             let agent = agent.dump_on_signal(DumpSignal::Usr1).dump_on_panic(OnPanic::new());

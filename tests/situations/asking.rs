@@ -20,6 +20,7 @@ fn requester_dropped_before_it_asked() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn requester_dropped_half_way() {
     let gate = Gate::default();
     let (task, handle) = traced(gate.clone());
@@ -84,6 +85,7 @@ fn handle_dropped() {
 type Waiting = (Pin<Box<CaptureFuture>>, Arc<Bell>);
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_thousand_requests_at_once_share_one_poll() {
     let polls = Arc::new(Mutex::new(0));
     let (task, handle) = traced({
@@ -126,6 +128,7 @@ fn a_thousand_requests_at_once_share_one_poll() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_thousand_blocking_requests_from_eight_threads_while_the_task_runs() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let (task, handle) = traced(Gate::default());
@@ -165,6 +168,7 @@ fn a_deadline_of_nothing_and_one_of_everything() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn asked_from_inside_the_task() {
     let (sender, receiver) = std::sync::mpsc::channel::<TraceHandle>();
     let (task, handle) = traced(async move {

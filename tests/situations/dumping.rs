@@ -40,6 +40,7 @@ fn why(dump: &RawTaskDump) -> Vec<Option<NoTrace>> {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn an_older_task_is_never_shown_younger_than_a_newer_one_that_did_not_answer() {
     let registry = Registry::new();
     let older = Inline::new(registry.tracer().named("older").trace(Gate::default()));
@@ -82,6 +83,7 @@ fn every_task_answers_and_equal_traces_are_kept_once() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn no_more_than_so_many_are_asked_at_once() {
     let registry = Registry::new();
     let bells: Vec<_> = (0..20).map(|_| Bell::new()).collect();
@@ -168,6 +170,7 @@ fn who_does_not_answer_by_the_deadline_is_there_with_its_state() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_dump_ends_by_its_deadline_however_fast_its_tasks_answer() {
     let registry = Registry::new();
     let tasks: Vec<_> = (0..20).map(|_| Inline::new(registry.tracer().trace(Gate::default()))).collect();
@@ -331,6 +334,7 @@ fn asked_from_inside_a_traced_task_by_a_thread_that_blocks() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn asked_from_inside_a_traced_task_that_awaits_it() {
     let registry = Registry::new();
     let _others = suspended(&registry, 1);

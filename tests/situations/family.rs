@@ -18,6 +18,7 @@ fn parent(registry: &Registry, child: &Shared) -> TracedTask<impl Future<Output 
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs polls that do not record")]
 fn a_child_that_moves_is_the_child_of_who_polled_it_when_it_was_asked() {
     let registry = Registry::new();
     let child = registry.tracer().trace(Gate::default());

@@ -78,18 +78,18 @@ pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Po
 }
 
 /// An executor that polls in its wake, on the thread of whoever wakes.
-pub(crate) struct Inline {
-    pub(crate) task: Mutex<Option<Pin<Box<TracedTask<Gate>>>>>,
+pub(crate) struct Inline<F = Gate> {
+    pub(crate) task: Mutex<Option<Pin<Box<TracedTask<F>>>>>,
     pub(crate) polls: Mutex<usize>,
 }
 
-impl Inline {
-    pub(crate) fn new(task: TracedTask<Gate>) -> Arc<Self> {
+impl<F> Inline<F> {
+    pub(crate) fn new(task: TracedTask<F>) -> Arc<Self> {
         Arc::new(Self { task: Mutex::new(Some(Box::pin(task))), polls: Mutex::new(0) })
     }
 }
 
-impl Wake for Inline {
+impl<F: Future<Output = ()> + Send + 'static> Wake for Inline<F> {
     fn wake(self: Arc<Self>) {
         let Ok(mut task) = self.task.try_lock() else { return };
         if let Some(running) = task.as_mut() {

@@ -90,6 +90,7 @@ fn among_others(registry: &Registry, waker: &Waker) -> (Task, Gate, [Task; 2]) {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_task_waker_that_panics_when_cloned_does_not_panic_a_future_that_never_clones_it() {
     let (panics, waker) = Panics::new(In::Clone);
     panics.arm(true);
@@ -110,6 +111,7 @@ fn a_task_waker_that_panics_when_cloned_does_not_panic_a_future_that_never_clone
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_task_waker_that_panics_when_woken_does_not_harm_the_dump() {
     let registry = Registry::new();
     let (panics, waker) = Panics::new(In::Wake);
@@ -132,6 +134,7 @@ fn a_task_waker_that_panics_when_woken_does_not_harm_the_dump() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_task_waker_that_panics_when_woken_is_not_woken_for_ever_by_a_panic_hook_that_asks() {
     let registry = Registry::new();
     let (panics, waker) = Panics::new(In::Wake);
@@ -316,6 +319,7 @@ fn call_everything(registry: &Registry, handle: &TraceHandle) {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_waker_that_calls_us_back_when_it_is_woken_and_dropped() {
     let registry = Registry::new();
     let task = Arc::new(Mutex::new(Some(Box::pin(registry.tracer().trace(Gate::default())))));
@@ -363,6 +367,7 @@ impl Wake for Dumps {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn wakers_that_take_a_dump_whenever_they_are_woken_are_not_woken_for_ever() {
     let registry = Registry::new();
     let wakers = [(); 2].map(|()| Arc::new(Dumps { registry: registry.clone(), wakes: AtomicUsize::new(0) }));
@@ -382,6 +387,7 @@ fn wakers_that_take_a_dump_whenever_they_are_woken_are_not_woken_for_ever() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_waker_that_drops_the_last_task_when_it_is_woken() {
     let registry = Registry::new();
     let task = Arc::new(Mutex::new(Some(Box::pin(registry.tracer().trace(Gate::default())))));

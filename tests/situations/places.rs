@@ -52,6 +52,7 @@ fn a_blocked_executor_does_not_make_the_dump_hang() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn while_the_runtime_shuts_down() {
     let registry = Registry::new();
     // Begun before, ended by it.
@@ -100,6 +101,7 @@ fn while_the_runtime_shuts_down() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn two_from_two_threads_at_once() {
     let (registry, runtime) = (Registry::new(), runtime(2));
     for _ in 0..500 {
@@ -121,6 +123,7 @@ fn two_from_two_threads_at_once() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn asked_inside_a_traced_task_on_a_runtime_of_one_thread() {
     let registry = Registry::new();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,12 +1,14 @@
 //! What a task says of itself without being asked for a trace.
 
+use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bw_core::{TaskState, TaskStatus, TraceHandle, TracedTask, traced};
+use bw_core::{NoTrace, Registry, TaskFilter, TaskState, TaskStatus, TraceHandle, TracedTask, traced};
 
-use crate::harness::{Bell, FOREVER, Gate, ask, poll};
+use crate::harness::{Bell, FOREVER, Gate, Inline, ask, poll};
 
 /// Waits until the clock has moved on so far that this holds.
 fn wait_until(handle: &TraceHandle, holds: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
@@ -66,6 +68,71 @@ fn polls_are_counted_but_for_those_that_only_answer() {
     assert!(poll(task.as_mut(), &waker).is_ready());
     let finished = handle.status();
     assert_eq!((finished.state, finished.in_state, finished.polls), (TaskState::Finished, None, 6));
+}
+
+/// A leaf that drops its waker: nothing wakes the task when the event comes.
+struct LosesItsWake(Gate);
+
+impl Future for LosesItsWake {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        pin!(self.0.clone()).poll(&mut Context::from_waker(Waker::noop()))
+    }
+}
+
+#[test]
+fn a_lost_wake_that_the_dump_cures_does_not_give_its_age_to_the_place_after_it() {
+    let registry = Registry::new();
+    let (lost, next) = (Gate::default(), Gate::default());
+    let waits = |lost: Gate, next: Gate| async move {
+        LosesItsWake(lost).await;
+        next.await;
+    };
+    let cured = Inline::new(registry.tracer().trace(waits(lost.clone(), next.clone())));
+    Waker::from(Arc::clone(&cured)).wake();
+    let finishing = Inline::new(registry.tracer().trace(LosesItsWake(lost.clone())));
+    Waker::from(Arc::clone(&finishing)).wake();
+    lost.open();
+    // No poll comes, whatever the event.
+    let second = Duration::from_millis(1_100);
+    while registry.look(&TaskFilter::new()).tasks().iter().any(|task| task.status().in_state < Some(second)) {
+        std::thread::yield_now();
+    }
+    let dump = registry.dump().blocking();
+    let [cured, finished] = dump.tasks() else { panic!("{dump:?}") };
+    assert!(cured.trace().is_ok(), "{cured:?}");
+    assert_eq!(
+        (&cured.status().state, cured.status().since_request),
+        (&TaskState::Suspended, Some(Duration::ZERO))
+    );
+    assert_eq!(cured.status().polled_late(), Some(Duration::ZERO));
+    assert!(cured.status().in_state >= Some(second), "the age before the dump's poll: {cured:?}");
+    assert_eq!((&finished.status().state, finished.trace()), (&TaskState::Finished, Err(NoTrace::Over)));
+    assert!(
+        finished.status().in_state >= Some(second) && finished.status().polled_late().is_some(),
+        "{finished:?}"
+    );
+    // The next dump is not the first request since its own last poll, and says so, until the task is polled for itself.
+    let again = registry.dump().blocking();
+    let [again] = again.tasks() else { panic!("{again:?}") };
+    let since_request = again.status().since_request.unwrap();
+    assert!(since_request > Duration::ZERO && again.status().in_state > cured.status().in_state, "{again:?}");
+    next.open();
+    assert!(registry.look(&TaskFilter::new()).tasks().is_empty(), "its wake was not lost, so it is over");
+}
+
+#[test]
+fn a_poll_of_the_tasks_own_ends_what_a_request_left() {
+    let (task, handle) = traced(Gate::default());
+    let mut task = pin!(task);
+    let (_, waker) = Bell::new();
+    assert!(poll(task.as_mut(), &waker).is_pending());
+    assert_eq!(handle.status().since_request, None);
+    ask(&handle, task.as_mut()).1.unwrap();
+    assert!(handle.status().since_request.is_some());
+    assert!(poll(task.as_mut(), &waker).is_pending());
+    assert_eq!(handle.status().since_request, None);
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn cloned_on_another_thread_during_the_poll() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn waker_changes_at_every_poll() {
     let (task, handle) = traced(Gate::default());
     let mut task = pin!(task);
@@ -43,6 +44,7 @@ fn waker_changes_at_every_poll() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs polls that do not record")]
 fn a_leaf_that_caches_its_waker_with_will_wake() {
     let cached: Arc<Mutex<Option<Waker>>> = Arc::default();
     let clones = Arc::new(Mutex::new(0));
@@ -162,6 +164,7 @@ fn a_task_waker_that_panics_when_dropped_does_not_harm_the_task() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn an_executor_that_polls_in_its_wake() {
     let gate = Gate::default();
     let (task, handle) = traced(gate.clone());
@@ -176,6 +179,7 @@ fn an_executor_that_polls_in_its_wake() {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_wake_that_asks_again() {
     struct Asks {
         handle: Mutex<Option<TraceHandle>>,
@@ -217,6 +221,7 @@ impl Wake for Replaces {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn an_old_waker_does_not_come_back_when_its_replacement_is_lent_out() {
     let (task, handle) = traced(Gate::default());
     let (second_is_out, wait_second_is_out) = mpsc::channel();

@@ -11,13 +11,13 @@ use std::time::Duration;
 use bw_core::{CaptureFuture, NoTrace, RawTaskDump, TraceHandle};
 
 use crate::counts::{COUNTS, count};
-use crate::{PATIENCE, World};
+use crate::{World, dump_timeout, patience};
 
 /// Dumps on a thread of its own, in windows of many sizes.
 pub(crate) fn dump_blocking(world: &World) -> Result<(), String> {
     let mut at_once = [bw_core::DumpFuture::DEFAULT_AT_ONCE, 64, usize::MAX].into_iter().cycle();
-    while !world.is_over() {
-        let dump = world.registry.dump().at_once(at_once.next().unwrap_or(1)).timeout(PATIENCE);
+    while !world.is_empty() {
+        let dump = world.registry.dump().at_once(at_once.next().unwrap_or(1)).timeout(dump_timeout());
         check(&dump.blocking())?;
     }
     Ok(())
@@ -29,15 +29,15 @@ pub(crate) fn dump_inside_a_task(world: &World) -> Result<(), String> {
     let registry = world.registry.clone();
     let task = world.registry.tracer().named("dumps").trace(async move {
         loop {
-            let checked = check(&registry.dump().timeout(PATIENCE).await);
+            let checked = check(&registry.dump().timeout(dump_timeout()).await);
             if send.send(checked).is_err() {
                 return;
             }
         }
     });
     let task = world.runtimes[0].spawn(task);
-    while !world.is_over() {
-        match outcomes.recv_timeout(PATIENCE * 2) {
+    while !world.is_empty() {
+        match outcomes.recv_timeout(patience() * 2) {
             Ok(checked) => checked?,
             Err(_) => return Err("a dump did not end, not even by its deadline".into()),
         }
@@ -101,7 +101,7 @@ struct Asked {
 pub(crate) fn capture(tasks: &Receiver<TraceHandle>) -> Result<(), String> {
     let mut before: Vec<Arc<Bell>> = Vec::new();
     loop {
-        let first = match tasks.recv_timeout(PATIENCE * 2) {
+        let first = match tasks.recv_timeout(patience() * 2) {
             Ok(first) => first,
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => return Err("no tasks come any more".into()),
@@ -129,7 +129,7 @@ pub(crate) fn capture(tasks: &Receiver<TraceHandle>) -> Result<(), String> {
 fn ask(handle: &TraceHandle) -> Asked {
     count(&COUNTS.requests);
     let bell = Arc::new(Bell { rings: AtomicUsize::new(0), thread: thread::current() });
-    let capture = Box::pin(handle.capture().timeout(PATIENCE));
+    let capture = Box::pin(handle.capture().timeout(patience()));
     Asked { capture, bell, seen: usize::MAX, is_answered: false }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use crate::counts::{COUNTS, count};
 use crate::leg::Leg;
 use crate::task::{Ending, Report, Shape, Ticket, task};
-use crate::{PATIENCE, World};
+use crate::{World, patience};
 
 /// Tasks that are told to end before any of them is waited for.
 const BATCH: usize = 512;
@@ -58,7 +58,7 @@ pub(crate) fn drive(
         }
     };
     let wait = |slots: &[Slot]| -> Result<Report, String> {
-        let Ok(report) = ended.recv_timeout(PATIENCE) else { return Err(stranded(slots)) };
+        let Ok(report) = ended.recv_timeout(patience()) else { return Err(stranded(slots)) };
         let told = slots[report.slot].told;
         if told != Some(report.ending) {
             return Err(format!("a task was told {told:?}, and it {:?}", report.ending));
@@ -133,5 +133,5 @@ impl Slot {
 fn stranded(slots: &[Slot]) -> String {
     let mut stranded = slots.iter().filter(|slot| slot.told.is_some()).map(|slot| &slot.handle);
     let count = stranded.clone().count();
-    format!("stranded: {count} tasks did not end within {PATIENCE:?}, such as {:?}", stranded.next())
+    format!("stranded: {count} tasks did not end within {:?}, such as {:?}", patience(), stranded.next())
 }

@@ -28,18 +28,35 @@ use args::Args;
 use counts::COUNTS;
 
 /// What whoever waits longest waits for before it says that something is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+///
+/// Shorter where `ci/lost_wakes` breaks the hook on purpose, since something is broken then.
+fn patience() -> Duration {
+    let is_broken = std::env::var_os("BW_BROKEN_HOOK").is_some();
+    Duration::from_secs(if is_broken { 10 } else { 60 })
+}
+
+/// What a dump waits for. With `--cfg bw_every_poll` a dump wakes no task, so most tasks do not answer, and a dump need not wait for them.
+fn dump_timeout() -> Duration {
+    if cfg!(bw_every_poll) { Duration::from_millis(20) } else { patience() }
+}
 
 /// The two runtimes that tasks move between, and what all threads share.
 struct World {
     runtimes: [Runtime; 2],
     registry: Registry,
+    /// No more tasks are spawned, and those that live are told to end.
     over: AtomicBool,
+    /// They have ended. Until then there are dumps.
+    empty: AtomicBool,
 }
 
 impl World {
     fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.empty.load(Ordering::Relaxed)
     }
 }
 
@@ -77,6 +94,7 @@ fn run(args: &Args) -> Result<Vec<isize>, String> {
         runtimes: [runtime(4)?, runtime(2)?],
         registry: Registry::new(),
         over: AtomicBool::new(false),
+        empty: AtomicBool::new(false),
     };
     let samples = thread::scope(|scope| {
         let world = &world;
@@ -100,8 +118,10 @@ fn run(args: &Args) -> Result<Vec<isize>, String> {
         }
         world.over.store(true, Ordering::Relaxed);
         let died = |what: &str| format!("the thread that {what} panicked");
-        for driver in drivers {
-            driver.join().map_err(|_| died("spawns"))??;
+        let drove: Vec<_> = drivers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        world.empty.store(true, Ordering::Relaxed);
+        for driver in drove {
+            driver.map_err(|_| died("spawns"))??;
         }
         captures.join().map_err(|_| died("asks single tasks"))??;
         awaits.join().map_err(|_| died("awaits dumps"))??;

@@ -1,9 +1,11 @@
 //! The tasks: several shapes of waiting, and three ways to end.
 
+use std::future::poll_fn;
 use std::panic;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::task::Poll;
 use std::time::Duration;
 
 use bw_core::Registry;
@@ -154,8 +156,22 @@ async fn wait(
             let ending = order.await;
             for _ in 0..3 {
                 tokio::task::yield_now().await;
+                wake_itself().await;
             }
             ending
         }
     }
+}
+
+/// Yields as executors other than tokio do: tokio's own `yield_now` clones the waker.
+async fn wake_itself() {
+    let mut woken = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut woken, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

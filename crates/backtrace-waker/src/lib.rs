@@ -77,6 +77,9 @@
 //!
 //! # What it is not for
 //!
+//! * A request wakes the task that it asks, and the task's executor polls it. A task whose wake had been lost moves on in that poll, and
+//!   its trace shows the place after it. [`TaskStatus::polled_late`](bw_core::TaskStatus::polled_late) tells such tasks; every format
+//!   says so in words. [`Registry::look`] gives states and ages and asks no task.
 //! * A future that never touches its waker, such as `std::future::pending()`, leaves nothing to record. Its trace says so.
 //! * A sub-executor (`FuturesUnordered`) polls only children that were woken, each with its own waker. The trace ends there; wrap the
 //!   children to see them. After all its children were asked, a `FuturesUnordered` polls them all and wakes itself; the trace marks

@@ -36,7 +36,7 @@
 //! 2 tasks: 2 suspended; taken at 2026-11-25T18:28:36Z in 0 ms
 //! traced 2 of 2 tasks alive
 //!
-//! 2 tasks suspended for 4.2 s: 1 "seller", 2 "seller"
+//! 2 tasks suspended for 4.2 s until this dump polled them: 1 "seller", 2 "seller"
 //! spawned at src/main.rs:15:47
 //! ╼ async fn shop::sell at src/main.rs:21:19
 //!  └╼ async fn tokio::sync::mutex::Mutex<T>::lock at tokio-1.54.1/src/sync/mutex.rs:455:33
@@ -46,6 +46,13 @@
 //!
 //! Start it inside of the runtime, as here, and dumps say how many of its tasks are traced. [`builder`] moves the socket, adds TCP,
 //! changes timeouts and bounds. An app of axum that has a port for such things mounts [`router`] there instead, or as well.
+//!
+//! # Asking wakes the tasks
+//!
+//! Each dump, and each report on stuck tasks, wakes the tasks that it asks, and their executors poll them. A task whose wake had been lost
+//! moves on in that poll: the dump cures it and shows the place after it. Where no other poll had come for a second, the dump says
+//! `suspended for 3.7 s until this dump polled it`, or `finished when this dump polled it, 3.7 s after its last poll`. The list of tasks
+//! (`/debug/async/tasks`) and the stall watch's own looks ask no task.
 //!
 //! # Features
 //!

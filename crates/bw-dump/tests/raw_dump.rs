@@ -107,6 +107,19 @@ fn assert_same(a: &RawDumpFile<'_>, b: &RawDumpFile<'_>) {
 }
 
 #[test]
+fn how_long_ago_a_request_polled_a_task_is_written_and_read() {
+    let mut status = TaskStatus::new(TaskState::Suspended);
+    (status.in_state, status.since_request) = (Some(Duration::from_secs(7)), Some(Duration::new(2, 3)));
+    let task =
+        TaskRecord::new(id(1), SpawnedAt::new("src/net.rs", 1, 2), status).with_trace(Err(NoTrace::NotAsked));
+    let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, vec![task], Vec::new());
+    let file = RawDumpFile::new(Process::new(1), ModuleMap::new(Vec::new()), Cow::Owned(dump));
+    let read = RawDumpFile::read(&written(&file)[..]).unwrap();
+    assert_same(&file, &read);
+    assert_eq!(read.dump().tasks()[0].status().since_request, Some(Duration::new(2, 3)));
+}
+
+#[test]
 fn what_is_written_is_read() {
     let file = everything();
     let bytes = written(&file);

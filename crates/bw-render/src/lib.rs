@@ -71,6 +71,7 @@ pub use text::brief::Brief;
 pub use text::count::Count;
 pub use text::elapsed::Elapsed;
 pub use text::escape::Escaped;
+pub use text::late_polls::LatePolls;
 pub use text::palette::Palette;
 pub use text::paths::Paths;
 pub use text::styled::{SpanStyle, StyledLine, StyledSpan, StyledText};

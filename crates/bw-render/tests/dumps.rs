@@ -492,9 +492,59 @@ fn polls_that_hold_a_thread_come_first_and_a_blocked_one_shows_where() {
 fn a_task_that_is_over_is_not_printed_as_if_it_were_stuck() {
     let (dump, trees) = (all(), trees());
     let printed = text().grouped(TaskTrees::new(&dump, &trees)).to_string();
-    let over = printed.find("1 task finished for ").unwrap();
+    let over = printed.find("1 task finished: ").unwrap();
     assert!(printed[over..].contains("\n(finished while the dump was taken, "), "{printed}");
     assert!(!printed.contains("it is over") && !printed[over..].contains(" suspended"), "{printed}");
+}
+
+/// As the dump's own poll left them: cured, finished, and polled by an earlier request.
+fn polled_late() -> RawTaskDump {
+    let late = |number, of: TaskState, millis, since_request, trace| {
+        let record = state(number, of, millis, trace);
+        let mut status = record.status().clone();
+        status.since_request = Some(Duration::from_millis(since_request));
+        TaskRecord::new(record.id(), record.spawned_at().clone(), status).with_trace(trace)
+    };
+    dump(vec![
+        late(1, TaskState::Suspended, 3_700, 0, Ok(0)).with_name("cured"),
+        late(2, TaskState::Finished, 3_700, 0, Err(NoTrace::Over)).with_name("evict"),
+        late(5, TaskState::Finished, 9_000, 0, Err(NoTrace::Over)).with_name("evict"),
+        late(8, TaskState::Finished, 300, 0, Err(NoTrace::Over)).with_name("busy"),
+        late(3, TaskState::Suspended, 5_700, 2_000, Ok(2)).with_name("asked before"),
+        late(4, TaskState::Panicked, 2_000, 0, Err(NoTrace::Over)),
+        task(6, 4_000_000, Ok(2)),
+    ])
+}
+
+#[test]
+fn the_age_of_a_task_that_the_dump_polled_is_not_the_age_of_its_place() {
+    let (dump, trees) = (polled_late(), trees());
+    let trees = TaskTrees::new(&dump, &trees);
+    assert_snapshot!(text().grouped(trees).to_string());
+    let full = text().full(trees).to_string();
+    assert!(full.contains("\"cured\": suspended for 3.7 s until this dump polled it, polled"), "{full}");
+    assert!(
+        full.contains("\"asked before\": suspended for 5.7 s; a request polled it 2.0 s ago, polled"),
+        "{full}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&trees.to_json(false)).unwrap();
+    let since: Vec<_> =
+        json["tasks"].as_array().unwrap().iter().map(|task| task["since_request_s"].as_f64()).collect();
+    assert_eq!(since[..3], [Some(0.0), Some(0.0), Some(2.0)]);
+}
+
+#[test]
+fn tasks_that_finished_in_the_dumps_poll_are_listed_below_what_is_stuck() {
+    let (dump, trees) = (polled_late(), trees());
+    let printed = text().grouped(TaskTrees::new(&dump, &trees)).to_string();
+    let at = |words: &str| printed.find(words).unwrap_or_else(|| panic!("{words:?} is not in\n{printed}"));
+    let late = at(
+        "2 tasks finished when this dump polled them, 3.7 s to 9.0 s after their last polls: 2 \"evict\", 5 \"evict\"",
+    );
+    assert!(printed[late..].contains("\n(woken at that moment, or its wake had been lost)"), "{printed}");
+    assert!(late > at("1 task suspended for 3.7 s until this dump polled it: 1 \"cured\""), "{printed}");
+    assert!(at("1 task finished: 8 \"busy\"") > late, "{printed}");
+    at("1 task panicked when this dump polled it, 2.0 s after its last poll: 4");
 }
 
 #[test]

@@ -25,10 +25,14 @@ impl TraceHandle {
     /// until the [`Trace`] is printed. The timeout is [`CaptureFuture::DEFAULT_TIMEOUT`] unless
     /// [`BacktraceFuture::timeout`] sets another. Cost: three small allocations, and one for the trace.
     ///
+    /// A task whose poll blocks its thread does not answer. When the timeout has passed, the trace is the place where that poll
+    /// blocks its thread, and prints `(blocks its thread)` there, as in a [dump](crate::TaskDump). This works on Linux (x86-64), for a thread that waits in
+    /// the kernel. If traced tasks are polled inside one another, the innermost task has the trace.
+    ///
     /// # Errors
     ///
     /// * The task finished, was dropped or panicked, before or during that poll.
-    /// * The timeout passed. The error says what the task was doing.
+    /// * The timeout passed, and the place where the poll blocks could not be read. The error says what the task was doing.
     /// * The thread that keeps timeouts could not be started.
     ///
     /// The future needs its own executor to poll it, even to report a timeout. If the task may block every thread of this

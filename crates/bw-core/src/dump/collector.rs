@@ -128,6 +128,7 @@ impl Collector {
             match answer {
                 Ok(trace) => {
                     record.trace = Ok(trace);
+                    record.polled_by_dump();
                     // Who polls it is who did so just now.
                     (record.parent, record.nested) = cell.parent();
                 }

@@ -1,5 +1,7 @@
 //! The waker whose clone records, and where the stacks of one poll go.
 
+#[cfg(bw_broken_hook)]
+mod broken_hook;
 pub(crate) mod recorded;
 #[allow(unsafe_code)]
 pub(crate) mod recording_waker;

@@ -14,6 +14,8 @@ use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
+#[cfg(bw_broken_hook)]
+use crate::hook::broken_hook::{self, Broken};
 use crate::hook::slot::Slot;
 use crate::thread::os_thread;
 use crate::trace::raw_trace::header;
@@ -41,6 +43,8 @@ impl<'a> Hook<'a> {
     pub(crate) fn new(inner: &'a Waker, slot: &'a Slot, root: usize, stack: Range<usize>) -> Self {
         let backend = Backend::current();
         unwind::prepare(backend);
+        #[cfg(bw_broken_hook)]
+        broken_hook::prepare();
         Self { inner, slot, root, thread: os_thread::number(), backend, stack }
     }
 
@@ -132,6 +136,10 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: see `Hook::waker`: a live hook, borrowed by the waker that is being cloned.
     let hook = unsafe { &*data.cast::<Hook<'_>>() };
     hook.record(stack_pointer::current(), 0);
+    #[cfg(bw_broken_hook)]
+    if broken_hook::is(Broken::Clone) {
+        return RawWaker::new(Waker::noop().data(), Waker::noop().vtable());
+    }
     let inner = ManuallyDrop::new(hook.inner.clone());
     RawWaker::new(inner.data(), inner.vtable())
 }
@@ -141,6 +149,10 @@ unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: see `Hook::waker`: a live hook, borrowed by the waker that is being used.
     let hook = unsafe { &*data.cast::<Hook<'_>>() };
     hook.record(stack_pointer::current(), header::YIELD);
+    #[cfg(bw_broken_hook)]
+    if broken_hook::is(Broken::WakeByRef) {
+        return;
+    }
     hook.inner.wake_by_ref();
 }
 

@@ -8,13 +8,17 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::task::blocked_poll;
 use crate::task::request::Request;
 use crate::task::task_cell::TaskCell;
 use crate::time::timer::{self, TimerKey};
 use crate::trace::error::{Answer, CaptureError};
 use crate::trace::raw_trace::RawTrace;
+use crate::trace::state::TaskState;
 
 /// The future of one trace; made by [`TraceHandle::capture`](crate::TraceHandle::capture).
+///
+/// If the task's poll blocks its thread, the future returns the stack of that thread once the timeout has passed.
 ///
 /// Does nothing until it is polled. Dropping it withdraws the request; the task may still be polled once for it.
 #[must_use = "a future does nothing unless it is polled"]
@@ -64,7 +68,18 @@ pub(crate) fn block(cell: &TaskCell, timeout: Duration) -> Answer {
     }
     // An answer that comes at this very moment is the one given.
     cell.expire(&request, timeout);
-    request.wait(None).unwrap_or_else(|| Err(CaptureError::timeout(timeout, cell.status())))
+    let answer = request.wait(None).unwrap_or_else(|| Err(CaptureError::timeout(timeout, cell.status())));
+    or_blocked(cell, answer)
+}
+
+/// The answer, or where the task's poll blocks if the timeout passed for that. Read on the requester's thread, and not by the timer,
+/// which keeps the timeouts of others.
+fn or_blocked(cell: &TaskCell, answer: Answer) -> Answer {
+    answer.or_else(|error| {
+        let is_in_poll = error.is_timeout() && matches!(error.state(), Some(TaskState::Polling(_)));
+        let trace = is_in_poll.then(|| blocked_poll::trace(cell)).flatten();
+        trace.ok_or(error)
+    })
 }
 
 impl Future for CaptureFuture {
@@ -100,7 +115,7 @@ impl Future for CaptureFuture {
         {
             timer::cancel(key);
         }
-        poll
+        poll.map(|answer| or_blocked(&this.cell, answer))
     }
 }
 

@@ -1,7 +1,9 @@
 //! One traced task: the wrapper and its two ways to poll, the requests for a trace, and the registry that lists all tasks.
 
+pub(crate) mod blocked_poll;
 pub(crate) mod capture_future;
 pub(crate) mod distinct_traces;
+pub(crate) mod every_poll;
 pub(crate) mod generation;
 pub(crate) mod handle;
 pub(crate) mod inbox;

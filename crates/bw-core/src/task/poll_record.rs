@@ -75,8 +75,10 @@ impl PollRecord {
         // Cloned here, outside the cell's lock: it is the executor's code.
         let is_other = self.other_waker(waker) != 0;
         let fresh = if is_other { wake::clone(waker) } else { None };
-        // A waker that could not be cloned is not in the cell: the next poll tries again.
-        let is_in_cell = !is_other || fresh.is_some();
+        // The next poll may compare its waker with this one only if this one cannot go away meanwhile. It cannot if its clone, which the
+        // cell keeps, has the same data: then who clones it counts it, or nobody needs to. A waker whose clone has other data may lie on a stack,
+        // and a waker of another executor may come to lie there: the next poll clones again. So it does if the clone panicked.
+        let may_compare = fresh.as_ref().map_or(!is_other, |fresh| fresh.data() == waker.data());
         let this = self.project();
         let stamp = this.stamp.into_ref();
         // SAFETY: the cell gives the pointer up in `end(Stage::Dropped)`, under the lock under which it reads through it,
@@ -85,7 +87,7 @@ impl PollRecord {
         let Some(batch) = this.cell.attend(fresh, stamp) else { return Batch::default() };
         *this.generation = generation;
         *this.waker_data = waker.data().addr();
-        *this.waker_vtable = if is_in_cell { core::ptr::from_ref(waker.vtable()).addr() } else { 0 };
+        *this.waker_vtable = if may_compare { core::ptr::from_ref(waker.vtable()).addr() } else { 0 };
         batch
     }
 
@@ -159,5 +161,108 @@ impl Drop for PollGuard<'_> {
         }
         thread_slot::leave_current();
         self.record.as_mut().end(Stage::Panicked);
+    }
+}
+
+#[cfg(all(test, not(bw_loom)))]
+mod tests {
+    use core::mem::ManuallyDrop;
+    use core::task::{Context, RawWaker, RawWakerVTable};
+    use core::time::Duration;
+    use std::future::{Future, pending};
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::task::traced_task::traced;
+
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// What lies at one address: of one executor first, then of another.
+    struct Place(Mutex<Arc<Bell>>);
+
+    impl Place {
+        /// A waker that borrows the place, and whose clones do not. It cannot be owned itself: only lent.
+        fn waker(&self) -> ManuallyDrop<Waker> {
+            static VTABLE: RawWakerVTable = RawWakerVTable::new(
+                |data| {
+                    // SAFETY: the data of every waker with this vtable is a `Place` that its waker borrows.
+                    let place = unsafe { &*data.cast::<Place>() };
+                    let bell = Arc::clone(&place.0.lock());
+                    let waker = ManuallyDrop::new(Waker::from(bell));
+                    RawWaker::new(waker.data(), waker.vtable())
+                },
+                |_| {},
+                |_| {},
+                |_| {},
+            );
+            // SAFETY: the functions of the vtable do what wakers must, with a place that lives for as long as the tests below use the
+            // waker. They may be called from any thread, as a `Place` is `Sync`.
+            ManuallyDrop::new(unsafe { Waker::new(core::ptr::from_ref(self).cast(), &VTABLE) })
+        }
+    }
+
+    #[test]
+    fn a_request_wakes_the_executor_that_has_its_waker_at_the_address_of_anothers() {
+        let [first, second] = [(); 2].map(|()| Arc::new(Bell::default()));
+        let place = Place(Mutex::new(Arc::clone(&first)));
+        let (task, handle) = traced(pending::<()>());
+        let mut task = pin!(task);
+        for (now, before) in [(&first, &second), (&second, &first)] {
+            *place.0.lock() = Arc::clone(now);
+            assert!(task.as_mut().poll(&mut Context::from_waker(&place.waker())).is_pending());
+            let rings = before.0.load(Ordering::SeqCst);
+            assert!(handle.capture_blocking(Duration::ZERO).unwrap_err().is_timeout());
+            assert_eq!(now.0.load(Ordering::SeqCst), 1, "the executor of the last poll is woken");
+            assert_eq!(before.0.load(Ordering::SeqCst), rings, "and no other");
+        }
+        assert_eq!(Arc::strong_count(&first), 1, "the old waker is let go");
+    }
+
+    /// Wakes a bell for each of two vtables. All their wakers have the same data: none.
+    static BELLS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+    static OWNED: [RawWakerVTable; 2] = [
+        RawWakerVTable::new(|_| RawWaker::new(core::ptr::null(), &OWNED[0]), ring::<0>, ring::<0>, |_| {}),
+        RawWakerVTable::new(|_| RawWaker::new(core::ptr::null(), &OWNED[1]), ring::<1>, ring::<1>, |_| {}),
+    ];
+
+    fn ring<const BELL: usize>(_: *const ()) {
+        BELLS[BELL].fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Its clones have the vtable of whichever executor runs at the moment.
+    static BORROWED: RawWakerVTable = RawWakerVTable::new(
+        |_| RawWaker::new(core::ptr::null(), &OWNED[RUNS.load(Ordering::SeqCst)]),
+        |_| {},
+        |_| {},
+        |_| {},
+    );
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    /// The limit that [`TracedTask`](crate::TracedTask) documents. The future itself is not concerned: it clones the waker it is given.
+    #[test]
+    fn a_request_wakes_the_old_executor_if_only_the_vtable_of_a_wakers_clones_changes() {
+        // SAFETY: the functions of the vtable use no data, and what they touch is static.
+        let waker = unsafe { Waker::new(core::ptr::null(), &BORROWED) };
+        let (task, handle) = traced(pending::<()>());
+        let mut task = pin!(task);
+        for runs in [0, 1] {
+            RUNS.store(runs, Ordering::SeqCst);
+            assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let error = handle.capture_blocking(Duration::ZERO).unwrap_err();
+            assert!(error.is_timeout(), "the request ends all the same");
+        }
+        assert_eq!(BELLS.each_ref().map(|bell| bell.load(Ordering::SeqCst)), [2, 0]);
     }
 }

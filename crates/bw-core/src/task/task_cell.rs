@@ -41,6 +41,7 @@ use std::time::{Duration, Instant};
 use crate::hook::recorded::Outcome;
 use crate::hook::slot::Slot;
 use crate::sync::Mutex;
+use crate::task::every_poll::EVERY_POLL;
 use crate::task::generation;
 use crate::task::inbox::Inbox;
 use crate::task::registry::{PlaceInShard, Registry};
@@ -94,6 +95,8 @@ struct Shared {
     woken: Tick,
     /// From the first poll until the task is dropped.
     stamp: Option<StampRef>,
+    /// When a request first polled it, and the count of the stamp at that time: a poll of the task's own has another count.
+    requested: (Tick, u32),
     /// What the stamp cannot tell: polls before it started over, and all of them once it is gone.
     polls: u64,
 }
@@ -110,6 +113,13 @@ enum Note {
     /// The one that has the waker left it itself, from inside the wake.
     OfItself,
     Left,
+}
+
+impl Shared {
+    /// When a request first polled the task since the poll of that count; the default if none has.
+    fn requested_since(&self, polls: u32) -> Tick {
+        if self.requested.1 == polls { self.requested.0 } else { Tick::default() }
+    }
 }
 
 impl WakerSlot {
@@ -179,6 +189,7 @@ impl TaskCell {
                 slot_words: Slot::WORDS,
                 woken: Tick::default(),
                 stamp: None,
+                requested: (Tick::default(), 0),
                 polls: 0,
             }),
         }
@@ -239,7 +250,9 @@ impl TaskCell {
     pub(crate) fn wake(&self, Loan { waker, number }: Loan) {
         let mut woken_for_itself = false;
         loop {
-            wake::wake_by_ref(&waker);
+            if !EVERY_POLL {
+                wake::wake_by_ref(&waker);
+            }
             let mut shared = self.shared.lock();
             match &mut shared.waker {
                 WakerSlot::Lent { loan, note, .. } if *loan == number => {
@@ -302,7 +315,10 @@ impl TaskCell {
                 return None;
             }
         }
-        shared.stamp.get_or_insert_with(stamp);
+        let polls = shared.stamp.get_or_insert_with(stamp).read().polls;
+        if !shared.requesters.is_empty() && shared.requested_since(polls) == Tick::default() {
+            shared.requested = (clock::now(), polls);
+        }
         // Again each time: it may have moved to another parent, or away from one.
         shared.polled_in = thread_slot::innermost();
         shared.woken = Tick::default();
@@ -380,6 +396,7 @@ impl TaskCell {
         let (stage, woken, polled_in) = (shared.stage, shared.woken, shared.polled_in);
         let stamped = shared.stamp.as_ref().map(StampRef::read).unwrap_or_default();
         let polls = shared.polls + u64::from(stamped.polls);
+        let requested = shared.requested_since(stamped.polls);
         drop(shared);
         let (state, since) = match stage {
             Stage::Finished => (TaskState::Finished, Tick::default()),
@@ -392,9 +409,10 @@ impl TaskCell {
                 None => (TaskState::Suspended, stamped.tick),
             },
         };
+        let since_request = requested.elapsed_at(now).filter(|_| state == TaskState::Suspended);
         let (parent, nested) = self.parent_of(polled_in);
-        let status =
-            TaskStatus { state, in_state: since.elapsed_at(now), age: self.born.elapsed_at(now), polls };
+        let (in_state, age) = (since.elapsed_at(now), self.born.elapsed_at(now));
+        let status = TaskStatus { state, in_state, since_request, age, polls };
         Observation { status, parent, nested }
     }
 }

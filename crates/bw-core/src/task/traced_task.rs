@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use crate::hook::recorded::Outcome;
 use crate::hook::recording_waker::Hook;
 use crate::hook::slot_pool;
+use crate::task::every_poll::EVERY_POLL;
 use crate::task::handle::TraceHandle;
 use crate::task::poll_record::{PollGuard, PollRecord};
 use crate::task::registry::Registry;
@@ -63,6 +64,11 @@ pin_project! {
     /// read-modify-write, no allocation, no clock. With one, that single poll of the task runs with a waker that records; it
     /// is the task's own scheduled poll, with all its effects.
     ///
+    /// A request wakes the task through a clone of the waker of its last poll. A poll whose waker has the same data pointer and vtable as the last one does
+    /// not clone it again. So a request can wake the wrong executor, and time out, on one condition: two executors poll the task with wakers that have the same data
+    /// pointer and vtable, and whose clones have that data pointer too but another vtable. No executor is known whose wakers do that. A waker whose
+    /// clones have another data pointer, such as a waker on the stack, is cloned at each poll: that takes a lock, and whatever the clone costs.
+    ///
     /// Never `Unpin`, since others read, next to the future, how often it was polled: pin it with [`Box::pin`] or
     /// [`pin!`](std::pin::pin) where a combinator wants that.
     #[repr(C)]
@@ -98,7 +104,7 @@ impl<F: Future> Future for TracedTask<F> {
         };
         // A branch of its own. As one condition with the other, the slot's address would depend on what is loaded from the task,
         // and the processor would not load the next task before this one is there: twice the time at 100,000 tasks.
-        if !this.record.is_idle(cx.waker()) {
+        if EVERY_POLL || !this.record.is_idle(cx.waker()) {
             return poll_attended(this.future, cx, this.record);
         }
         let (watch, depth) = PollGuard::begin(this.record, thread);
@@ -118,7 +124,8 @@ fn poll_attended<F: Future>(
 ) -> Poll<F::Output> {
     let batch = record.as_mut().attend(cx.waker());
     let thread = thread_slot::current_or_register();
-    let tracing = (!batch.is_empty())
+    let is_asked = !batch.is_empty();
+    let tracing = (is_asked || EVERY_POLL)
         .then(|| (slot_pool::take(batch.slot_words, thread.number()), Answers(Some(batch))));
     let (watch, depth) = PollGuard::begin(record, thread);
     let poll = {
@@ -143,7 +150,7 @@ fn poll_attended<F: Future>(
         }
         Outcome::Waits(recorded)
     };
-    let poll = watch.end(thread, depth, true, poll);
+    let poll = watch.end(thread, depth, is_asked, poll);
     answers.give(&outcome);
     slot_pool::put(slot, thread.number());
     poll

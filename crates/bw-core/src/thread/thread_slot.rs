@@ -2,7 +2,13 @@
 //!
 //! The slot names the tasks whose polls are on that thread's stack, outermost first. Only its thread writes it, with
 //! plain stores that stay in that core's cache; whoever wants to know who polls a task reads the few slots. So the
-//! idle path touches no line that belongs to the task.
+//! idle path touches no line that belongs to the task. [`PollStack`] has the protocol between the two, as a table.
+//!
+//! | slot | meaning | left by |
+//! |---|---|---|
+//! | not in the list | a thread that is being torn down uses [`NOWHERE`], which nobody reads | |
+//! | in the list, vacant | its thread has ended | `register`, of a new thread, under the list's lock: owned |
+//! | in the list, owned | `CURRENT` of its thread | the thread's end, by `Owner`: vacant |
 //!
 //! A slot outlives its thread: it is leaked, and the next new thread takes it over, so there are at most as many as
 //! ever polled at the same time, and a reader can never reach freed memory.
@@ -15,36 +21,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::thread::os_thread;
+use crate::thread::poll_stack::{DEPTH, Entry, PollStack};
 use crate::time::clock::{self, Tick};
 use crate::trace::id::TaskId;
 use crate::trace::state::PollingThread;
-
-/// Traced polls inside one another that are tracked; a task nested deeper is reported as suspended while it is polled.
-const DEPTH: usize = 32;
 
 /// The tasks on one thread's stack.
 pub(crate) struct ThreadSlot {
     /// From 0, in the order they were made.
     number: usize,
-    /// How many traced polls are on the stack; may exceed [`DEPTH`].
-    depth: AtomicUsize,
-    /// Outermost first; only the first `depth` mean anything.
-    entries: [Entry; DEPTH],
-    /// `None` while no thread owns the slot.
-    thread: Mutex<Option<PollingThread>>,
+    polls: PollStack,
     /// Where its owner's stack starts and ends; 0 where that is not known. Only the owner looks.
     stack: [AtomicUsize; 2],
-}
-
-/// One poll.
-struct Entry {
-    task: AtomicUsize,
-    since: AtomicU32,
-}
-
-impl Entry {
-    #[allow(clippy::declare_interior_mutable_const)] // To fill arrays with.
-    const VACANT: Self = Self { task: AtomicUsize::new(0), since: AtomicU32::new(0) };
 }
 
 /// A task that is being polled.
@@ -74,9 +62,7 @@ struct Owner;
 impl Drop for Owner {
     fn drop(&mut self) {
         if let Some(slot) = CURRENT.take() {
-            // Ordering: Relaxed; the lock orders it before the next owner.
-            slot.depth.store(0, Ordering::Relaxed);
-            *slot.thread.lock() = None;
+            slot.polls.give_back();
         }
     }
 }
@@ -101,13 +87,13 @@ fn register() -> Option<&'static ThreadSlot> {
     let name = current.name().map(Arc::from);
     let thread = PollingThread { id: Some(current.id()), os_id: os_thread::id(), name };
     let mut slots = SLOTS.lock();
-    let vacant = slots.iter().copied().find(|slot| slot.thread.lock().is_none());
+    let vacant = slots.iter().copied().find(|slot| slot.polls.take_over(&thread));
     let slot = vacant.unwrap_or_else(|| {
         let slot = Box::leak(Box::new(ThreadSlot::new(slots.len())));
+        slot.polls.take_over(&thread);
         slots.push(slot);
         slot
     });
-    *slot.thread.lock() = Some(thread);
     let stack = os_thread::stack().unwrap_or_default();
     // Ordering: Relaxed; this thread reads them.
     for (bound, address) in slot.stack.iter().zip([stack.start, stack.end]) {
@@ -120,31 +106,45 @@ fn register() -> Option<&'static ThreadSlot> {
 /// Notes that a poll on this thread unwinds.
 #[cold]
 pub(crate) fn leave_current() {
-    let slot = current().unwrap_or(&NOWHERE);
-    slot.leave(slot.depth.load(Ordering::Relaxed).wrapping_sub(1));
+    current().unwrap_or(&NOWHERE).polls.leave_innermost();
 }
 
 /// The innermost traced task this thread is polling.
 pub(crate) fn innermost() -> Option<TaskId> {
-    let slot = current()?;
-    // Ordering: Relaxed; this thread wrote both.
-    let depth = slot.depth.load(Ordering::Relaxed);
-    TaskId::from_word(slot.entries.get(depth.checked_sub(1)?)?.task.load(Ordering::Relaxed))
+    current()?.polls.innermost()
 }
 
 /// Every traced task this thread is polling, outermost first.
 pub(crate) fn polled_here() -> Vec<TaskId> {
-    current().map(|slot| slot.polls().map(|poll| poll.0).collect()).unwrap_or_default()
+    let mut here = Vec::new();
+    if let Some(slot) = current() {
+        slot.polls.each(|task, _, _, _| here.push(task));
+    }
+    here
 }
 
 /// The poll of a task at this moment. Locks the list of slots; linear in the number of polling threads.
 pub(crate) fn polling(task: TaskId) -> Option<Polling> {
-    SLOTS.lock().iter().find_map(|slot| slot.all().find(|polling| polling.task == task))
+    let mut found = None;
+    for slot in SLOTS.lock().iter() {
+        slot.polls.each(|polled, since, thread, innermost| {
+            if polled == task && found.is_none() {
+                found = Some(Polling { task, since, thread: thread.clone(), innermost });
+            }
+        });
+    }
+    found
 }
 
 /// Every traced poll at this moment. Locks the list of slots; linear in the number of polling threads.
 pub(crate) fn all_polling() -> Vec<Polling> {
-    SLOTS.lock().iter().flat_map(|slot| slot.all()).collect()
+    let mut all = Vec::new();
+    for slot in SLOTS.lock().iter() {
+        slot.polls.each(|task, since, thread, innermost| {
+            all.push(Polling { task, since, thread: thread.clone(), innermost });
+        });
+    }
+    all
 }
 
 impl TaskId {
@@ -169,11 +169,10 @@ impl TaskId {
 
 impl ThreadSlot {
     const fn new(number: usize) -> Self {
+        let entries = [const { Entry::new(AtomicUsize::new(0), AtomicU32::new(0)) }; DEPTH];
         Self {
             number,
-            depth: AtomicUsize::new(0),
-            entries: [const { Entry::VACANT }; DEPTH],
-            thread: Mutex::new(None),
+            polls: PollStack::new(AtomicUsize::new(0), entries, Mutex::new(None)),
             stack: [const { AtomicUsize::new(0) }; 2],
         }
     }
@@ -189,48 +188,16 @@ impl ThreadSlot {
         self.number
     }
 
-    /// Notes that this thread, whose slot this is, begins to poll a task. A few plain loads and stores.
-    ///
-    /// Gives the depth for [`leave`](Self::leave). That could be read again, but then every poll would have to wait for what
-    /// the one before it wrote twice.
+    /// Notes that this thread, whose slot this is, begins to poll a task; gives the depth for [`leave`](Self::leave).
     #[inline(always)]
     pub(crate) fn enter(&self, task: TaskId) -> usize {
-        // Ordering: Relaxed; only this thread writes the depth.
-        let depth = self.depth.load(Ordering::Relaxed);
-        if let Some(entry) = self.entries.get(depth) {
-            entry.task.store(task.word(), Ordering::Relaxed);
-            entry.since.store(clock::now().get(), Ordering::Relaxed);
-        }
-        // Wrapping, here and in `leave_current`: a poll that is begun on one thread and ended on another (a stackful coroutine may) can make the count
-        // wrong, and must do no more.
-        // Ordering: Release pairs with the Acquire load in `polls`: who counts the entry sees it.
-        self.depth.store(depth.wrapping_add(1), Ordering::Release);
-        depth
+        self.polls.enter(task, clock::now())
     }
 
     /// Notes that the poll is over which began at that depth.
     #[inline(always)]
     pub(crate) fn leave(&self, depth: usize) {
-        // Ordering: Release pairs with the Acquire load in `polls`: who sees the end of the poll sees what it did.
-        self.depth.store(depth, Ordering::Release);
-    }
-
-    fn polls(&self) -> impl Iterator<Item = (TaskId, Tick)> {
-        // Ordering: Acquire pairs with the Release stores in `enter` and `leave`.
-        let depth = self.depth.load(Ordering::Acquire).min(DEPTH);
-        self.entries.iter().take(depth).filter_map(|entry| {
-            let task = TaskId::from_word(entry.task.load(Ordering::Relaxed))?;
-            Some((task, Tick::new(entry.since.load(Ordering::Relaxed))))
-        })
-    }
-
-    fn all(&self) -> impl Iterator<Item = Polling> {
-        let mut polls = self.polls().peekable();
-        std::iter::from_fn(move || {
-            let (task, since) = polls.next()?;
-            let innermost = polls.peek().is_none();
-            Some(Polling { task, since, thread: self.thread.lock().clone()?, innermost })
-        })
+        self.polls.leave(depth);
     }
 }
 

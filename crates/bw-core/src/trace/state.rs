@@ -76,9 +76,13 @@ impl fmt::Display for TaskState {
 pub struct TaskStatus {
     /// What it is doing.
     pub state: TaskState,
-    /// For how long: since the last poll returned that nobody asked for, since the poll that runs now began, since it was woken or, for a task that
-    /// was never polled, since it was wrapped. `None` for a task that is over.
+    /// For how long: since the last poll returned that no request caused, since the poll that runs now began, since it was woken or, for a task that
+    /// was never polled, since it was wrapped. Of a task that was suspended and ended in the poll that a dump caused: how long it had been
+    /// suspended then. `None` for every other task that is over.
     pub in_state: Option<Duration>,
+    /// How long ago a request first polled it since [`in_state`](Self::in_state) began; zero if the dump that has this status did. `None`
+    /// if no request has. See [`polled_late`](Self::polled_late).
+    pub since_request: Option<Duration>,
     /// How long ago it was wrapped.
     pub age: Option<Duration>,
     /// How many polls of it have returned or panicked, without those that were made to answer somebody and found it waiting.
@@ -89,7 +93,19 @@ impl TaskStatus {
     /// Of a task that was wrapped long ago or far away: times unknown, no polls. Set what is known.
     #[must_use]
     pub fn new(state: TaskState) -> Self {
-        Self { state, in_state: None, age: None, polls: 0 }
+        Self { state, in_state: None, since_request: None, age: None, polls: 0 }
+    }
+
+    /// Returns how long ago a request polled it (zero: the dump that has this status), if by then no other poll had come for a second
+    /// or longer.
+    ///
+    /// A request wakes the task that it asks. A task whose wake had been lost moves on in that poll, and its trace shows the place
+    /// after it, while `in_state` is the time at the place before.
+    #[must_use]
+    pub fn polled_late(&self) -> Option<Duration> {
+        let since_request = self.since_request?;
+        let before = self.in_state?.saturating_sub(since_request);
+        (before >= Duration::from_secs(1)).then_some(since_request)
     }
 }
 
@@ -97,8 +113,14 @@ impl fmt::Display for TaskStatus {
     /// A predicate for a sentence about the task, such as `is suspended (for 3.2s)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.in_state {
-            Some(in_state) => write!(f, "{} (for {in_state:.1?})", self.state),
-            None => self.state.fmt(f),
+            Some(in_state) if !self.state.is_over() => {
+                write!(f, "{} (for {in_state:.1?}", self.state)?;
+                if let Some(since_request) = self.polled_late() {
+                    write!(f, "; a request polled it {since_request:.1?} ago")?;
+                }
+                f.write_str(")")
+            }
+            _ => self.state.fmt(f),
         }
     }
 }

@@ -218,15 +218,34 @@ impl TaskRecord {
 
     /// So much time has passed since the record was made.
     pub(crate) fn age_by(&mut self, passed: Duration) {
-        for time in [&mut self.status.in_state, &mut self.status.age].into_iter().flatten() {
+        let status = &mut self.status;
+        // Zero stands for the dump's own poll.
+        let since_request = status.since_request.as_mut().filter(|since| !since.is_zero());
+        // Of a task that has ended, how long it had waited before.
+        let in_state = status.in_state.as_mut().filter(|_| !status.state.is_over());
+        for time in [in_state, since_request, status.age.as_mut()].into_iter().flatten() {
             *time = time.saturating_add(passed);
+        }
+    }
+
+    /// The dump that makes the record has polled the task, which waits on.
+    pub(crate) fn polled_by_dump(&mut self) {
+        if self.status.state == TaskState::Suspended {
+            self.status.since_request.get_or_insert(Duration::ZERO);
         }
     }
 
     /// The task ended so since the record was made.
     pub(crate) fn end(&mut self, state: TaskState) {
-        self.status.state = state;
-        self.status.in_state = None;
+        let status = &mut self.status;
+        // Dropped is no poll's outcome.
+        if status.state == TaskState::Suspended && matches!(state, TaskState::Finished | TaskState::Panicked)
+        {
+            status.since_request.get_or_insert(Duration::ZERO);
+        } else {
+            (status.in_state, status.since_request) = (None, None);
+        }
+        status.state = state;
     }
 
     /// The task's id.

@@ -13,7 +13,8 @@ pub enum Backend {
     /// On Linux, x86-64 and AArch64. A stack that cannot be walked so is walked by the other backend, and
     /// [counted](crate::Counters::fallbacks).
     Rules,
-    /// By the `backtrace` crate, which asks the platform's unwinder: 100 to 600 ns a frame. Works everywhere.
+    /// By the `backtrace` crate, which asks the platform's unwinder: 100 to 600 ns a frame. Works everywhere but on Windows of 32 bits,
+    /// where no walk is possible without a lock, and every stack is recorded without addresses.
     Backtrace,
 }
 

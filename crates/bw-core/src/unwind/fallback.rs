@@ -1,6 +1,23 @@
 //! The portable walk: the `backtrace` crate's. One of the files that may use `unsafe`.
 //!
 //! It asks the platform's unwinder for each frame anew, 100 to 600 ns a frame on x86-64 Linux.
+//!
+//! # Locks
+//!
+//! The walk runs in the hook, inside other crates' critical sections. So it must not take a lock that somebody may hold who is
+//! waiting for such a section. The `backtrace` crate has a lock of its own, which `backtrace::trace` takes and symbolizing holds for long: it is
+//! never taken here. What is left are the locks of the platform's unwinder:
+//!
+//! | platform | walk | its locks |
+//! |---|---|---|
+//! | Linux, glibc from 2.35 | `_Unwind_Backtrace`, `_dl_find_object` | none |
+//! | other Unixes | `_Unwind_Backtrace` | of the C library, around its list of modules (`dl_iterate_phdr` or its like) |
+//! | Windows of 64 bits | `RtlLookupFunctionEntry`, `RtlVirtualUnwind` | of ntdll, around its tables of functions |
+//! | Windows of 32 bits | none: dbghelp would need the crate's lock | none; each trace is empty and truncated |
+//!
+//! The C library and ntdll hold theirs while they look at their own tables, or add a module to them. They call no code of
+//! the program meanwhile, so whoever holds one goes on and lets go. Each panic and each exception takes the same locks. One case is
+//! not covered: a program that calls `dl_iterate_phdr` itself, and in its callback waits for a thread that is in a waker's clone.
 
 use super::{Bounds, End, Frames};
 
@@ -38,18 +55,19 @@ pub(super) fn walk(bounds: Bounds, frames: &mut Frames) -> End {
 }
 
 /// Calls `f` for each frame from here outwards, until it returns `false`.
-#[cfg(not(windows))]
+#[cfg(not(all(
+    windows,
+    not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm64ec"))
+)))]
 #[inline(always)]
 fn each_frame(f: impl FnMut(&backtrace::Frame) -> bool) {
-    // SAFETY: unsynchronized use is a hazard only where unwinding goes through a library that is not thread-safe,
-    // which is Windows' dbghelp. Elsewhere this is `_Unwind_Backtrace`, which any thread may call at any time:
-    // unwinding of concurrent panics depends on it. `f` does not panic.
+    // SAFETY: unsynchronized use is a hazard only where the walk is done by Windows' dbghelp, which is not thread-safe: on Windows
+    // of 32 bits, where this is not compiled. On Windows of 64 bits it is `RtlVirtualUnwind`, elsewhere
+    // `_Unwind_Backtrace`. Any thread may call them at any time: exceptions and panics of several threads depend on it. `f` does
+    // not panic.
     unsafe { backtrace::trace_unsynchronized(f) }
 }
 
-/// Calls `f` for each frame from here outwards, until it returns `false`. Takes `backtrace`'s process-wide lock.
-#[cfg(windows)]
-#[inline(always)]
-fn each_frame(f: impl FnMut(&backtrace::Frame) -> bool) {
-    backtrace::trace(f);
-}
+/// Calls nobody: no walk of this platform is without a lock of this process.
+#[cfg(all(windows, not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm64ec"))))]
+fn each_frame(_: impl FnMut(&backtrace::Frame) -> bool) {}

@@ -1,8 +1,8 @@
 //! Recovering return addresses: the contract. `backend` chooses the walk.
 //!
-//! A backend is a walk that runs inside the clone hook: no allocation, no lock it can avoid, no panic, no code of
-//! anybody else. It pushes the return addresses of the frames from the vtable function (whose stack pointer is
-//! [`Bounds::leaf`]) up to and with the frame that contains [`Bounds::root`]. Both ends are found by stack position, never
+//! A backend is a walk that runs inside the clone hook: no allocation, no lock of this process, no panic, no code of
+//! anybody else. `fallback` says which locks the platforms themselves take. A backend pushes the return addresses of the frames from the
+//! vtable function (whose stack pointer is [`Bounds::leaf`]) up to and with the frame that contains [`Bounds::root`]. Both ends are found by stack position, never
 //! by comparing function addresses: inlining, tail calls and identical-code folding break that.
 //!
 //! | platform | walk | state |
@@ -10,6 +10,7 @@
 //! | Linux, x86-64 | `rules`, and for a stack it cannot do, `fallback` | tested |
 //! | Linux, AArch64 | the same | tested under emulation |
 //! | every other | `fallback` | untested, except on Linux by `--cfg bw_portable` |
+//! | Windows of 32 bits, ARM | none | every stack is empty and truncated |
 //!
 //! Models (`--cfg bw_loom`) take the fallback too: they must do the same in every execution, and a rule is evaluated only once.
 //!

@@ -32,6 +32,8 @@ pub(super) struct GroupTotals {
     pub(super) youngest: Option<Duration>,
     /// How long all of them have been where they are, together.
     pub(super) together: Duration,
+    /// How many of them a request polled late; see [`TaskStatus::polled_late`](bw_core::TaskStatus::polled_late).
+    pub(super) polled_late: usize,
     pub(super) spawned_at: BTreeSet<SpawnedAt>,
     /// Whether there are more places.
     pub(super) elsewhere: bool,
@@ -48,6 +50,7 @@ impl GroupTotals {
             self.place(task.spawned_at());
             let in_state = task.status().in_state;
             self.sample(of, task, in_state);
+            self.polled_late += usize::from(task.status().polled_late().is_some());
             let Some(in_state) = in_state else { continue };
             self.oldest = Some(self.oldest.map_or(in_state, |oldest| oldest.max(in_state)));
             self.youngest = Some(self.youngest.map_or(in_state, |youngest| youngest.min(in_state)));

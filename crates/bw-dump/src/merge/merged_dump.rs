@@ -209,6 +209,12 @@ impl MergedGroup {
         self.totals.youngest
     }
 
+    /// How many of them a request polled late; see [`TaskStatus::polled_late`](bw_core::TaskStatus::polled_late).
+    #[must_use]
+    pub fn polled_late(&self) -> usize {
+        self.totals.polled_late
+    }
+
     /// For how long all of them have been where they are, together.
     #[must_use]
     pub fn together(&self) -> Duration {

@@ -36,6 +36,9 @@ impl TaskWriter {
         if let Some(in_state) = status.in_state {
             self.number(",\"in_state_ns\":", whole_nanoseconds(in_state));
         }
+        if let Some(since_request) = status.since_request {
+            self.number(",\"since_request_ns\":", whole_nanoseconds(since_request));
+        }
         if let TaskState::Polling(thread) = &status.state {
             self.raw(",\"thread\":{");
             if let Some(name) = thread.name() {

@@ -102,6 +102,7 @@ struct Task {
     age_ns: Option<u64>,
     state: State,
     in_state_ns: Option<u64>,
+    since_request_ns: Option<u64>,
     thread: Option<Thread>,
     trace: Option<u32>,
     no_trace: Option<Reason>,
@@ -337,6 +338,7 @@ impl Task {
         };
         let mut status = TaskStatus::new(self.state.with(self.thread));
         status.in_state = self.in_state_ns.map(Duration::from_nanos);
+        status.since_request = self.since_request_ns.map(Duration::from_nanos);
         status.age = self.age_ns.map(Duration::from_nanos);
         status.polls = self.polls;
         let mut record = TaskRecord::new(id(self.id)?, spawned_at.clone(), status).with_trace(trace);

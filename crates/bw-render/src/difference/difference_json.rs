@@ -4,6 +4,7 @@ use bw_dump::rfc3339;
 use serde::Serialize;
 
 use super::{Difference, Grown};
+use crate::dump::times_in_state::TimesInState;
 use crate::format::json::task_fields::{SpawnedAt, TaskFields, seconds};
 use crate::format::json::trace_json::Trace;
 use crate::format::json::{VERSION, written};
@@ -85,7 +86,7 @@ impl Difference {
             unpolled: states
                 .iter()
                 .map(|of_state| {
-                    let (youngest, oldest) = of_state.times();
+                    let TimesInState { youngest, oldest, .. } = of_state.times();
                     State {
                         state: of_state.state().name(),
                         count: of_state.tasks.len(),

@@ -41,10 +41,9 @@ impl Difference {
             if at >= MOST_UNPOLLED && !is_idle {
                 continue;
             }
-            let (youngest, oldest) = of_state.times();
             f.write_str(if at == 0 && is_idle { ": " } else { "\n  " })?;
             write!(f, "{} ", Count(of_state.tasks.len()))?;
-            self.settings.state(f, of_state.state(), of_state.tasks.len(), youngest, oldest)?;
+            self.settings.state(f, of_state.state(), of_state.tasks.len(), of_state.times())?;
             if !is_idle {
                 f.write_str(": ")?;
                 self.settings.samples_of(f, of_state.tasks.iter().copied())?;
@@ -61,7 +60,7 @@ impl Difference {
         let (before, after) = (Count(group.before), Plural(group.after, "task"));
         f.styled(SpanStyle::Heading, format_args!("from {before} to {after}"))?;
         f.write_str(", ")?;
-        self.settings.state(f, &group.state, group.after, group.youngest, group.oldest)?;
+        self.settings.state(f, &group.state, group.after, group.times)?;
         f.write_str("; new there: ")?;
         self.settings.samples_of(f, group.joined.iter())?;
         f.write_str("\n")?;

@@ -13,6 +13,7 @@ use bw_core::{NoTrace, SpawnedAt, TaskId, TaskRecord, TaskState};
 use crate::dump::dump_text::DumpText;
 use crate::dump::groups::{Group, Groups};
 use crate::dump::task_trees::TaskTrees;
+use crate::dump::times_in_state::TimesInState;
 use crate::text::Text;
 use crate::text::shown_node::ShownTree;
 use crate::text::styled::StyledText;
@@ -50,8 +51,7 @@ pub struct Grown {
     /// How many of its tasks were not wrapped at the first of those.
     elsewhere: usize,
     state: TaskState,
-    youngest: Option<Duration>,
-    oldest: Option<Duration>,
+    times: TimesInState,
     tree: Option<Tree>,
     /// The id of the first of them.
     first: TaskId,
@@ -167,10 +167,9 @@ impl Unpolled<'_> {
         &self.tasks[0].status().state
     }
 
-    /// For how long they have been in that state: the shortest and the longest.
-    pub(crate) fn times(&self) -> (Option<Duration>, Option<Duration>) {
-        let times = || self.tasks.iter().filter_map(|task| task.status().in_state);
-        (times().min(), times().max())
+    /// For how long they have been in that state.
+    pub(crate) fn times(&self) -> TimesInState {
+        self.tasks.iter().map(|task| task.status()).collect()
     }
 }
 
@@ -218,7 +217,6 @@ impl Grown {
                 spawned_at.push(task.spawned_at().clone());
             }
         }
-        let times = || tasks.iter().filter_map(|task| task.status().in_state);
         Some(Self {
             before: before.len(),
             after: tasks.len(),
@@ -227,8 +225,7 @@ impl Grown {
             spawned_at,
             elsewhere: tasks.iter().filter(|task| task.spawned_at() != first.spawned_at()).count(),
             state: first.status().state.clone(),
-            youngest: times().min(),
-            oldest: times().max(),
+            times: tasks.iter().map(|task| task.status()).collect(),
             tree: all.trees.tree_of(first).cloned(),
             first: first.id(),
         })
@@ -249,13 +246,13 @@ impl Grown {
     /// For how long the first of them has been where it is.
     #[must_use]
     pub fn oldest(&self) -> Option<Duration> {
-        self.oldest
+        self.times.oldest
     }
 
     /// For how long the last of them has been where it is.
     #[must_use]
     pub fn youngest(&self) -> Option<Duration> {
-        self.youngest
+        self.times.youngest
     }
 }
 

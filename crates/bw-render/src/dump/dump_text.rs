@@ -9,6 +9,7 @@ use bw_core::{DumpSource, NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, T
 use crate::dump::groups::{Group, Grouping, Groups};
 use crate::dump::shown_trees::ShownTrees;
 use crate::dump::task_trees::TaskTrees;
+use crate::dump::times_in_state::TimesInState;
 use crate::text::Text;
 use crate::text::brief::Brief;
 use crate::text::count::{Count, Plural};
@@ -82,7 +83,10 @@ impl DumpText {
     pub fn brief(&self, groups: &Groups<'_>, group: &Group) -> Brief {
         match groups.tree_of(group) {
             Ok(tree) => self.text.brief_of_filtered(tree),
-            Err(reason) => Brief::reason(no_trace_reason(reason, &groups.first(group).status().state)),
+            Err(reason) => {
+                let state = &groups.first(group).status().state;
+                Brief::reason(no_trace_reason(reason, state, group.times.late_polls.any()))
+            }
         }
     }
 
@@ -178,11 +182,16 @@ impl DumpText {
         f: &mut impl fmt::Write,
         state: &TaskState,
         tasks: usize,
-        youngest: Option<Duration>,
-        oldest: Option<Duration>,
+        times: TimesInState,
     ) -> fmt::Result {
-        self.time_in_state(f, words(state), youngest, oldest)?;
+        if state.is_over() {
+            f.write_str(words(state))?;
+            let Some(before) = Self::times(times.youngest, times.oldest) else { return Ok(()) };
+            return f.write_str(&times.late_polls.ended(before));
+        }
+        self.time_in_state(f, words(state), times)?;
         match state {
+            TaskState::Suspended => write!(f, "{}", times.late_polls),
             TaskState::Polling(_) if tasks > 1 => write!(f, " on {} threads", Count(tasks)),
             TaskState::Polling(thread) => {
                 write!(f, " on {}", self.short(&thread.to_string()))
@@ -196,19 +205,19 @@ impl DumpText {
         &self,
         f: &mut impl fmt::Write,
         state: &str,
-        youngest: Option<Duration>,
-        oldest: Option<Duration>,
+        times: TimesInState,
     ) -> fmt::Result {
         f.write_str(state)?;
-        if let (Some(youngest), Some(oldest)) = (youngest, oldest) {
-            let (youngest, oldest) = (Elapsed(youngest).to_string(), Elapsed(oldest).to_string());
-            if youngest == oldest {
-                write!(f, " for {oldest}")?;
-            } else {
-                write!(f, " for {youngest} to {oldest}")?;
-            }
+        match Self::times(times.youngest, times.oldest) {
+            Some(times) => write!(f, " for {times}"),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// `0.3 s to 2 h 5 min`.
+    pub(crate) fn times(youngest: Option<Duration>, oldest: Option<Duration>) -> Option<String> {
+        let (youngest, oldest) = (Elapsed(youngest?).to_string(), Elapsed(oldest?).to_string());
+        Some(if youngest == oldest { oldest } else { format!("{youngest} to {oldest}") })
     }
 
     /// All about one task but its tree.
@@ -216,7 +225,7 @@ impl DumpText {
         let status = task.status();
         f.styled(SpanStyle::Heading, format_args!("task {}", self.title(task.id(), task.name())))?;
         f.write_str(": ")?;
-        self.state(f, &status.state, 1, status.in_state, status.in_state)?;
+        self.state(f, &status.state, 1, status.into())?;
         // Nothing outside of a process counts the polls of a task that nothing was wrapped around.
         if status.polls > 0 || task.spawned_at().is_known() {
             write!(f, ", {}", Polls(status.polls))?;
@@ -233,9 +242,14 @@ impl DumpText {
 }
 
 /// Writes why a task has no trace.
-pub(crate) fn no_trace(out: &mut impl StyledWrite, reason: NoTrace, state: &TaskState) -> fmt::Result {
+pub(crate) fn no_trace(
+    out: &mut impl StyledWrite,
+    reason: NoTrace,
+    state: &TaskState,
+    polled_late: bool,
+) -> fmt::Result {
     let before = if reason == NoTrace::Over { "" } else { "no trace: " };
-    out.styled(SpanStyle::Note, format_args!("({before}{})", no_trace_reason(reason, state)))
+    out.styled(SpanStyle::Note, format_args!("({before}{})", no_trace_reason(reason, state, polled_late)))
 }
 
 /// Writes why the traces of tasks may lack something, each reason once.
@@ -253,9 +267,10 @@ fn incomplete<'a>(
     Ok(())
 }
 
-/// Why a task has no trace, which may depend on what it is doing.
-fn no_trace_reason(reason: NoTrace, state: &TaskState) -> String {
+/// Why a task has no trace, which may depend on what it is doing, and on whether a request polled it late.
+fn no_trace_reason(reason: NoTrace, state: &TaskState, polled_late: bool) -> String {
     match (reason, state) {
+        (NoTrace::Over, _) if polled_late => "woken at that moment, or its wake had been lost".to_owned(),
         (NoTrace::NotPolled, TaskState::Polling(_)) => {
             "this poll has not returned, so the task blocks or computes on that \
             thread; a debugger shows where"
@@ -391,7 +406,7 @@ impl fmt::Display for Grouped<'_> {
             |out, group| {
                 let first = groups.first(group);
                 out.write_char(' ')?;
-                settings.state(out, &first.status().state, group.len(), group.youngest(), group.oldest())?;
+                settings.state(out, &first.status().state, group.len(), group.times)?;
                 out.write_str(": ")?;
                 settings.samples_of(out, groups.tasks(group))?;
                 settings.spawned_at(out, "\n", first.spawned_at())?;
@@ -441,7 +456,7 @@ impl DumpText {
                 self.text.with_traced_children(true).write_filtered(out, tree)
             }
             Ok(tree) => self.text.write_filtered(out, tree),
-            Err(reason) => no_trace(out, reason, state),
+            Err(reason) => no_trace(out, reason, state, group.times.late_polls.any()),
         }
     }
 }
@@ -471,7 +486,10 @@ impl fmt::Display for Full<'_> {
             out.write_char('\n')?;
             match self.shown.number(task.trace()) {
                 Ok(number) => out.write_str(&texts[number])?,
-                Err(reason) => no_trace(out, reason, &task.status().state)?,
+                Err(reason) => {
+                    let status = task.status();
+                    no_trace(out, reason, &status.state, status.polled_late().is_some())?;
+                }
             }
             incomplete(out, [task])?;
         }
@@ -510,7 +528,10 @@ impl fmt::Display for One<'_> {
                 incomplete(out, [task])?;
                 shown.footer(out)
             }
-            (None, trace) => no_trace(out, trace.err().unwrap_or(NoTrace::NotAsked), &task.status().state),
+            (None, trace) => {
+                let (reason, status) = (trace.err().unwrap_or(NoTrace::NotAsked), task.status());
+                no_trace(out, reason, &status.state, status.polled_late().is_some())
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use bw_dump::MergedGroup;
 
 use crate::dump::shown_trees::ShownTrees;
 use crate::dump::task_trees::TaskTrees;
+use crate::dump::times_in_state::TimesInState;
 use crate::text::Text;
 use crate::tree::Tree;
 
@@ -33,8 +34,7 @@ pub struct Group {
     /// The indices of its task sets, ascending; at least one.
     sets: Vec<usize>,
     tasks: usize,
-    oldest: Option<Duration>,
-    youngest: Option<Duration>,
+    pub(crate) times: TimesInState,
     /// The number of their tree among those that are shown, or why they have none.
     tree: Result<usize, NoTrace>,
     /// See [`TaskSet::is_polled`].
@@ -54,9 +54,7 @@ pub(crate) struct TaskSet<'a> {
     pub(crate) trace: Result<usize, NoTrace>,
     /// The first place by name where they were spawned.
     spawned_at: Option<&'a SpawnedAt>,
-    /// For how long the first and the last of them have been in their state.
-    oldest: Option<Duration>,
-    youngest: Option<Duration>,
+    times: TimesInState,
     /// The number of the program of tasks of many processes.
     program: Option<usize>,
 }
@@ -64,8 +62,7 @@ pub(crate) struct TaskSet<'a> {
 impl<'a> From<&'a TaskRecord> for TaskSet<'a> {
     fn from(task: &'a TaskRecord) -> Self {
         let (status, trace, spawned_at) = (task.status(), task.trace(), Some(task.spawned_at()));
-        let (oldest, youngest) = (status.in_state, status.in_state);
-        Self { tasks: 1, state: &status.state, trace, spawned_at, oldest, youngest, program: None }
+        Self { tasks: 1, state: &status.state, trace, spawned_at, times: status.into(), program: None }
     }
 }
 
@@ -76,8 +73,11 @@ impl<'a> From<&'a MergedGroup> for TaskSet<'a> {
             state: group.state(),
             trace: group.trace(),
             spawned_at: group.spawned_at().next(),
-            oldest: group.oldest(),
-            youngest: group.youngest(),
+            times: TimesInState {
+                oldest: group.oldest(),
+                youngest: group.youngest(),
+                ..TimesInState::default()
+            },
             program: Some(group.program()),
         }
     }
@@ -103,6 +103,8 @@ struct Key<'a> {
     kind: Kind,
     reason: NoTrace,
     spawned_at: Option<&'a SpawnedAt>,
+    /// Whether they ended when a request polled them, late.
+    ended_late: bool,
     /// The index of a task that is a group of its own.
     alone: Option<usize>,
 }
@@ -130,8 +132,7 @@ impl Grouping {
                 groups.push(Group {
                     sets: Vec::new(),
                     tasks: 0,
-                    oldest: None,
-                    youngest: None,
+                    times: TimesInState::default(),
                     tree,
                     is_polled: set.is_polled(),
                     is_of_many: set.program.is_some(),
@@ -151,7 +152,8 @@ impl Grouping {
                 },
                 Err(reason) => {
                     let (spawned_at, alone) = (set.spawned_at, set.is_polled().then_some(at));
-                    *others.entry(Key { kind, reason, spawned_at, alone }).or_insert_with(new)
+                    let ended_late = set.state.is_over() && set.times.late_polls.any();
+                    *others.entry(Key { kind, reason, spawned_at, ended_late, alone }).or_insert_with(new)
                 }
             };
             groups[group].add(at, &set);
@@ -162,7 +164,7 @@ impl Grouping {
             (
                 Reverse(group.holds_thread()),
                 group.is_over,
-                Reverse(group.oldest),
+                Reverse(group.times.oldest),
                 Reverse(size),
                 group.sets[0],
             )
@@ -231,13 +233,12 @@ impl Group {
     fn add(&mut self, at: usize, set: &TaskSet<'_>) {
         self.sets.push(at);
         self.tasks += set.tasks;
-        self.oldest = self.oldest.max(set.oldest);
-        self.youngest = [self.youngest, set.youngest].into_iter().flatten().min();
+        self.times = self.times.and(set.times);
     }
 
     /// Only a poll that blocks has a trace while it lasts.
     fn holds_thread(&self) -> bool {
-        self.is_polled && (self.tree.is_ok() || self.oldest >= Some(LONG_POLL))
+        self.is_polled && (self.tree.is_ok() || self.times.oldest >= Some(LONG_POLL))
     }
 
     /// How many tasks it has.
@@ -250,13 +251,13 @@ impl Group {
     /// For how long the first of them has been where it is.
     #[must_use]
     pub fn oldest(&self) -> Option<Duration> {
-        self.oldest
+        self.times.oldest
     }
 
     /// For how long the last of them has been where it is.
     #[must_use]
     pub fn youngest(&self) -> Option<Duration> {
-        self.youngest
+        self.times.youngest
     }
 
     /// Why they have no trace, if they have none.

@@ -118,7 +118,16 @@ impl Merged<'_> {
         let processes = trees.processes(group);
         let noun = if processes == 1 { "process" } else { "processes" };
         write!(out, " in {} {noun} ", Count(processes))?;
-        settings.time_in_state(out, words(trees.state(group)), group.youngest(), group.oldest())?;
+        let (state, late) = (trees.state(group), trees.polled_late(group));
+        if state.is_over() {
+            out.write_str(words(state))?;
+            if let Some(times) = DumpText::times(group.youngest(), group.oldest()).filter(|_| late > 0) {
+                write!(out, " when their dumps polled them, {times} after their last polls")?;
+            }
+        } else {
+            settings.time_in_state(out, words(state), group.times)?;
+            out.write_str(if late > 0 { " until their dumps polled them" } else { "" })?;
+        }
         let samples = trees.samples(group, settings.most_samples());
         for (at, task) in samples.iter().enumerate() {
             write!(out, "{}{}", if at == 0 { ": " } else { ", " }, settings.title(task.id(), task.name()))?;

@@ -62,6 +62,11 @@ impl<'a> MergedTrees<'a> {
         self.dump.processes_of(group.indices().iter().copied())
     }
 
+    /// How many tasks of a group a request polled late.
+    pub(crate) fn polled_late(&self, group: &Group) -> usize {
+        self.sets(group).map(MergedGroup::polled_late).sum()
+    }
+
     /// What the tasks of a group do.
     pub(crate) fn state(&self, group: &Group) -> &'a TaskState {
         self.dump.groups()[group.indices()[0]].state()

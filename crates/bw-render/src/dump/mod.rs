@@ -9,3 +9,4 @@ pub(crate) mod shown_trees;
 pub(crate) mod task_hierarchy;
 pub(crate) mod task_list;
 pub(crate) mod task_trees;
+pub(crate) mod times_in_state;

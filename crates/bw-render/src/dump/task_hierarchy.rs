@@ -178,10 +178,10 @@ impl TaskHierarchy<'_> {
         if let &[only] = tasks {
             return self.settings.heading(f, &all[only]);
         }
-        let ages = || tasks.iter().filter_map(|&at| all[at].status().in_state);
         f.styled(SpanStyle::Heading, format_args!("{}", Plural(tasks.len(), "task")))?;
         f.write_char(' ')?;
-        self.settings.state(f, &all[tasks[0]].status().state, tasks.len(), ages().min(), ages().max())?;
+        let times = tasks.iter().map(|&at| all[at].status()).collect();
+        self.settings.state(f, &all[tasks[0]].status().state, tasks.len(), times)?;
         f.write_str(": ")?;
         self.settings.samples_of(f, tasks.iter().map(|&at| &all[at]))?;
         self.settings.spawned_at(f, ", ", all[tasks[0]].spawned_at())

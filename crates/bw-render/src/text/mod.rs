@@ -5,6 +5,7 @@ pub(crate) mod count;
 pub(crate) mod debug_info;
 pub(crate) mod elapsed;
 pub(crate) mod escape;
+pub(crate) mod late_polls;
 pub(crate) mod palette;
 pub(crate) mod paths;
 pub(crate) mod short_name;

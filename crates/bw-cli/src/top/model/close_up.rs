@@ -1,8 +1,9 @@
 //! One group or task, with all that is known of it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use bw_render::{Count, Detail, Elapsed};
+use bw_render::{Count, Detail, Elapsed, LatePolls};
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
@@ -106,11 +107,9 @@ impl CloseUp {
 fn of_group(summary: &DumpSummary, group: &Group, detail: Detail) -> Vec<Line<'static>> {
     let count = group.tasks.len();
     let mut title = format!(" {}", group.state.words());
-    if let (Some(youngest), Some(oldest)) = (group.youngest, group.oldest) {
-        let (youngest, oldest) = (Elapsed(youngest).to_string(), Elapsed(oldest).to_string());
-        let from = if youngest == oldest { String::new() } else { format!("{youngest} to ") };
-        let _ = write!(title, " for {from}{oldest}");
-    }
+    let late_polls = group.tasks.iter().map(|&at| summary.tasks[at as usize].late_polls);
+    let late_polls = late_polls.fold(LatePolls::default(), LatePolls::and);
+    title += &time_in_state(group.state, group.youngest, group.oldest, late_polls);
     match group.change {
         Some(change @ 1..) => _ = write!(title, ", {change} more than before"),
         Some(change @ ..=-1) => _ = write!(title, ", {} fewer than before", change.unsigned_abs()),
@@ -143,12 +142,27 @@ fn of_group(summary: &DumpSummary, group: &Group, detail: Detail) -> Vec<Line<'s
     lines
 }
 
+/// For how long tasks have been in their state, and what requests have to do with it.
+fn time_in_state(
+    state: State,
+    youngest: Option<Duration>,
+    oldest: Option<Duration>,
+    late_polls: LatePolls,
+) -> String {
+    let (Some(youngest), Some(oldest)) = (youngest, oldest) else { return String::new() };
+    let (youngest, oldest) = (Elapsed(youngest).to_string(), Elapsed(oldest).to_string());
+    let times = if youngest == oldest { oldest } else { format!("{youngest} to {oldest}") };
+    match state {
+        State::Suspended => format!(" for {times}{late_polls}"),
+        State::Finished | State::Dropped | State::Panicked => late_polls.ended(times),
+        _ => format!(" for {times}"),
+    }
+}
+
 fn of_task(summary: &DumpSummary, at: usize, detail: Detail) -> Vec<Line<'static>> {
     let task = &summary.tasks[at];
     let mut title = format!(": {}", task.state.words());
-    if let Some(time) = task.in_state {
-        let _ = write!(title, " for {}", Elapsed(time));
-    }
+    title += &time_in_state(task.state, task.in_state, task.in_state, task.late_polls);
     if let Some(thread) = &task.thread {
         let _ = write!(title, " on {thread}");
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bw_core::{TaskId, TaskState};
-use bw_render::{Brief, Detail, DumpText, Paths, SpanStyle, StyledLine, StyledText, Text};
+use bw_render::{Brief, Detail, DumpText, LatePolls, Paths, SpanStyle, StyledLine, StyledText, Text};
 use ratatui::text::Line;
 
 use super::stuck::{Stuck, is_stuck, stuck};
@@ -54,6 +54,8 @@ pub(crate) struct Task {
     /// Who polls it.
     pub(crate) thread: Option<Box<str>>,
     pub(crate) in_state: Option<Duration>,
+    /// Whether only a request polled it, since that long.
+    pub(crate) late_polls: LatePolls,
     pub(crate) age: Option<Duration>,
     pub(crate) polls: u64,
     /// Polls in a second, since the summary before this.
@@ -171,6 +173,7 @@ impl DumpSummary {
                 name: task.name().map(|name| shown(name).into()),
                 thread: thread.map(Into::into),
                 in_state: status.in_state,
+                late_polls: LatePolls::of(status),
                 age: status.age,
                 polls: status.polls,
                 rate: None,

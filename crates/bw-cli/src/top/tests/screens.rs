@@ -147,3 +147,22 @@ fn without_colours_all_is_said_all_the_same() {
     press(&mut model, KeyCode::Esc);
     assert_eq!((colours(&model), screen(&model)), (0, with));
 }
+
+#[test]
+fn a_close_up_says_what_the_dumps_own_poll_did() {
+    let close_up = |task: serde_json::Value| {
+        let mut model = view_of(&Dump::new(vec![task]), 110, 12);
+        type_text(&mut model, "3");
+        press(&mut model, KeyCode::Enter);
+        screen(&model)
+    };
+    let cured = close_up(task(7, "suspended", 3.7, json!({"trace": 0, "since_request_ns": 0})));
+    assert!(cured.contains("task 7: suspended for 3.7 s until this dump polled it"), "{cured}");
+    let more = json!({"no_trace": "over", "since_request_ns": 0});
+    let finished = close_up(task(7, "finished", 3.7, more));
+    assert!(
+        finished.contains("task 7: finished when this dump polled it, 3.7 s after its last poll"),
+        "{finished}"
+    );
+    assert!(finished.contains("(woken at that moment, or its wake had been lost)"), "{finished}");
+}

@@ -8,10 +8,24 @@
 //! It need not be noticed *when* a module goes away. Rules are only ever kept for the address of a live frame, so no
 //! thread keeps any of a module that is gone; and another module is recognized, and the rules are forgotten, before any rule is looked up
 //! for its addresses.
+//!
+//! | an entry's print | meaning | left by |
+//! |---|---|---|
+//! | 0 | free; its addresses mean nothing | `recognizes`, of a module that has no entry: known |
+//! | a fingerprint | no rule is kept for its addresses but the module's own | `recognizes`, of a module that overlaps it: it is gone, so free · of any, when no entry is free: free |
+//!
+//! | `busy` | meaning | left by |
+//! |---|---|---|
+//! | false | nobody writes | `recognizes`, of a module whose print it did not find: true |
+//! | true | one thread frees entries, forgets rules, and then stores the print | that thread: false. Others that do not find their print give up meanwhile |
+//!
+//! Rules are forgotten before the print is stored, so a thread that finds the print finds no rule of another module.
+//! `loom_models/known_modules_model.rs` compiles this very file with loom's atomics and checks that.
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::num::NonZeroUsize;
+use core::ops::Range;
 
-use super::module::{BuildId, Module};
+use super::primitives::{AtomicBool, AtomicUsize, Ordering};
 
 /// The modules that walks have passed through since the last time there were too many, other than home.
 ///
@@ -22,7 +36,8 @@ pub(super) struct KnownModules {
     entries: [Entry; Self::CAPACITY],
 }
 
-struct Entry {
+/// One module.
+pub(super) struct Entry {
     /// Of the module, or 0 while the entry is free.
     print: AtomicUsize,
     /// Where the module is. Only looked at by who is writing.
@@ -30,20 +45,30 @@ struct Entry {
     end: AtomicUsize,
 }
 
-impl KnownModules {
-    const CAPACITY: usize = 64;
+impl Entry {
+    /// A free entry, of three zeros.
+    pub(super) const fn new(print: AtomicUsize, start: AtomicUsize, end: AtomicUsize) -> Self {
+        Self { print, start, end }
+    }
+}
 
-    pub(super) const fn new() -> Self {
-        let entries = [const {
-            Entry { print: AtomicUsize::new(0), start: AtomicUsize::new(0), end: AtomicUsize::new(0) }
-        }; Self::CAPACITY];
-        Self { busy: AtomicBool::new(false), entries }
+impl KnownModules {
+    pub(super) const CAPACITY: usize = if cfg!(bw_loom) { 2 } else { 64 };
+
+    /// `busy` is false. It and the entries are passed in, since loom's atomics cannot be made in constants.
+    pub(super) const fn new(busy: AtomicBool, entries: [Entry; Self::CAPACITY]) -> Self {
+        Self { busy, entries }
     }
 
-    /// Notes a module that is loaded. `true` if the kept rules are right for its addresses, after calling `forget` if
-    /// need be.
-    pub(super) fn recognizes(&self, module: &Module, build_id: BuildId<'_>, forget: impl FnOnce()) -> bool {
-        let print = fingerprint(module, build_id);
+    /// Notes a module that is loaded: its [fingerprint](super::module::Module::fingerprint), and where it is. `true` if the kept
+    /// rules are right for its addresses, after calling `forget` if need be.
+    pub(super) fn recognizes(
+        &self,
+        print: NonZeroUsize,
+        addresses: &Range<usize>,
+        forget: impl FnOnce(),
+    ) -> bool {
+        let print = print.get();
         // Ordering: Acquire pairs with the Release store below: who finds the print finds the rules forgotten.
         if self.entries.iter().any(|entry| entry.print.load(Ordering::Acquire) == print) {
             return true;
@@ -58,7 +83,7 @@ impl KnownModules {
         // is being taken away is in a module that is still loaded, whose rules are right.
         for entry in &self.entries {
             let (start, end) = (entry.start.load(Ordering::Relaxed), entry.end.load(Ordering::Relaxed));
-            if start < module.end && module.start < end {
+            if start < addresses.end && addresses.start < end {
                 entry.print.store(0, Ordering::Relaxed);
             }
         }
@@ -70,8 +95,8 @@ impl KnownModules {
         }
         forget();
         if let Some(entry) = vacant() {
-            entry.start.store(module.start, Ordering::Relaxed);
-            entry.end.store(module.end, Ordering::Relaxed);
+            entry.start.store(addresses.start, Ordering::Relaxed);
+            entry.end.store(addresses.end, Ordering::Relaxed);
             // Ordering: Release pairs with the Acquire load above.
             entry.print.store(print, Ordering::Release);
         }
@@ -81,30 +106,20 @@ impl KnownModules {
     }
 }
 
-/// A hash of all that identifies a loaded module. Never 0. FNV-1a.
-fn fingerprint(module: &Module, build_id: BuildId<'_>) -> usize {
-    /// Build ids have 20 bytes or fewer, unless somebody chose theirs.
-    const LONGEST: usize = 64;
-    let addresses = [module.start, module.end, module.header, module.segment_end];
-    let bytes =
-        addresses.iter().flat_map(|word| word.to_ne_bytes()).chain(build_id.0.iter().copied().take(LONGEST));
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    #[allow(clippy::cast_possible_truncation)] // usize is 64 bits on these platforms.
-    {
-        hash as usize | 1
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(bw_loom)))]
 mod tests {
     use std::cell::Cell;
 
+    use super::super::module::{BuildId, Module};
     use super::*;
 
     const ONE: BuildId<'_> = BuildId(&[1; 20]);
     const OTHER: BuildId<'_> = BuildId(&[2; 20]);
+
+    fn new() -> KnownModules {
+        let entry = || Entry::new(AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        KnownModules::new(AtomicBool::new(false), std::array::from_fn(|_| entry()))
+    }
 
     fn at(start: usize) -> Module {
         Module {
@@ -116,16 +131,20 @@ mod tests {
         }
     }
 
+    fn recognizes(known: &KnownModules, module: &Module, id: BuildId<'_>, forget: impl FnOnce()) -> bool {
+        known.recognizes(module.fingerprint(id), &module.addresses(), forget)
+    }
+
     /// Whether rules were forgotten.
     fn forgets(known: &KnownModules, module: &Module, id: BuildId<'_>) -> bool {
         let forgot = Cell::new(false);
-        assert!(known.recognizes(module, id, || forgot.set(true)));
+        assert!(recognizes(known, module, id, || forgot.set(true)));
         forgot.get()
     }
 
     #[test]
     fn rules_are_forgotten_when_a_module_is_met_first_and_when_it_changed() {
-        let known = KnownModules::new();
+        let known = new();
         let here = at(0x10_000);
         assert_eq!(
             [ONE, ONE, OTHER, OTHER, ONE, ONE].map(|id| forgets(&known, &here, id)),
@@ -141,7 +160,7 @@ mod tests {
 
     #[test]
     fn more_modules_than_there_is_room_for_are_met_all_the_same() {
-        let known = KnownModules::new();
+        let known = new();
         for round in 0..3 {
             for n in 1..=KnownModules::CAPACITY + 10 {
                 let module = at(n * 0x1000);
@@ -153,11 +172,11 @@ mod tests {
 
     #[test]
     fn nobody_waits_while_another_writes() {
-        let known = KnownModules::new();
+        let known = new();
         let (here, there) = (at(0x10_000), at(0x20_000));
-        assert!(known.recognizes(&here, ONE, || {
-            assert!(!known.recognizes(&there, ONE, || unreachable!()));
-            assert!(!known.recognizes(&here, ONE, || unreachable!()));
+        assert!(recognizes(&known, &here, ONE, || {
+            assert!(!recognizes(&known, &there, ONE, || unreachable!()));
+            assert!(!recognizes(&known, &here, ONE, || unreachable!()));
         }));
         assert!(forgets(&known, &there, ONE));
     }

@@ -28,5 +28,10 @@ use self::x86_64 as architecture;
 pub(crate) use self::architecture::ThreadWalker;
 pub(super) use self::walk::{evaluate_postponed, prepare, walk};
 
+/// What [`known_modules`] is made of. Its model has loom's instead.
+mod primitives {
+    pub(super) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+}
+
 /// Whether this backend exists here.
 pub(super) const AVAILABLE: bool = true;

@@ -8,6 +8,8 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::size_of;
+use core::num::NonZeroUsize;
+use core::ops::Range;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::OnceLock;
 
@@ -33,6 +35,28 @@ impl Module {
     #[inline(always)]
     pub(super) fn contains(&self, address: usize) -> bool {
         address.wrapping_sub(self.start) < self.end - self.start
+    }
+
+    /// From its first address to the one after its last.
+    pub(super) fn addresses(&self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    /// A hash of all that identifies a loaded module. FNV-1a.
+    pub(super) fn fingerprint(&self, build_id: BuildId<'_>) -> NonZeroUsize {
+        /// Build ids have 20 bytes or fewer, unless somebody chose theirs.
+        const LONGEST: usize = 64;
+        let addresses = [self.start, self.end, self.header, self.segment_end];
+        let bytes = addresses
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .chain(build_id.0.iter().copied().take(LONGEST));
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        #[allow(clippy::cast_possible_truncation)] // usize is 64 bits on these platforms.
+        let hash = hash as usize;
+        NonZeroUsize::MIN | hash
     }
 
     /// The segment with the unwind sections.

@@ -4,10 +4,12 @@
 //! microsecond, and kept. When anything is not as it should be the walk gives up, and the caller takes the slow walk for
 //! this stack instead.
 
+use core::sync::atomic::{AtomicBool, AtomicUsize};
+
 use super::super::{Bounds, End, Frames};
 use super::architecture;
 use super::cfi;
-use super::known_modules::KnownModules;
+use super::known_modules::{Entry, KnownModules};
 use super::module::{self, Module};
 use super::postponed::Postponed;
 use super::registers::{self, Registers};
@@ -16,7 +18,11 @@ use super::table::RuleTable;
 
 static RULES: RuleTable = RuleTable::new();
 static POSTPONED: Postponed = Postponed::new();
-static KNOWN_MODULES: KnownModules = KnownModules::new();
+static KNOWN_MODULES: KnownModules = KnownModules::new(
+    AtomicBool::new(false),
+    [const { Entry::new(AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0)) };
+        KnownModules::CAPACITY],
+);
 
 /// Gets ready. Outside the hook, before a traced poll: may lock and allocate, the first time.
 pub(in super::super) fn prepare() {
@@ -124,7 +130,9 @@ impl Elsewhere {
             // SAFETY: `address` was read as a return address of a live frame of this thread, so its module stays loaded
             // for as long as this walk.
             let (module, build_id) = unsafe { module::find(address) }?;
-            if !KNOWN_MODULES.recognizes(&module, build_id?, || RULES.forget(module.start, module.end)) {
+            let addresses = module.addresses();
+            let forget = || RULES.forget(module.start, module.end);
+            if !KNOWN_MODULES.recognizes(module.fingerprint(build_id?), &addresses, forget) {
                 return None;
             }
             self.0 = Some(module);

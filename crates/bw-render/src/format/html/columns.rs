@@ -96,6 +96,8 @@ struct Tasks {
     trace: Vec<Option<usize>>,
     no_trace: Vec<Option<usize>>,
     group: Vec<usize>,
+    /// Of those that only a request polled for a second or longer: their index, and how long ago.
+    late: Vec<(usize, u64)>,
     /// Of those that are being polled: their index, the thread's name and its number.
     threads: Vec<(usize, Option<usize>, Option<u64>)>,
 }
@@ -172,6 +174,9 @@ impl Tasks {
         let Task { fields, .. } = task;
         if let Some(thread) = fields.thread {
             self.threads.push((self.id.len(), strings.maybe(thread.name), thread.id));
+        }
+        if let Some(time) = fields.polled_late_s {
+            self.late.push((self.id.len(), millis(time)));
         }
         self.id.push(fields.id);
         self.name.push(strings.maybe(fields.name));

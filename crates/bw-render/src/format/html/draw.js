@@ -68,9 +68,8 @@ class Drawing {
   }
 
   where(task) {
-    const { trace, no_trace: reason } = this.dump.tasks;
-    if (trace[task] === null) return `(${noTraceInWords(this.dump.text(reason[task]), this.dump.state(task))})`;
-    const { text, at } = this.dump.where(trace[task]);
+    if (this.dump.tasks.trace[task] === null) return `(${this.dump.noTrace(task)})`;
+    const { text, at } = this.dump.where(this.dump.tasks.trace[task]);
     return at === '' ? text : `${text} at ${at}`;
   }
 
@@ -89,7 +88,8 @@ class Drawing {
   group({ tasks, of, shortest, longest, open }) {
     const count = of === undefined || of === tasks.length ? plural(tasks.length, 'task') : `${grouped(tasks.length)} of ${plural(of, 'task')}`;
     const parts = [this.strong(count, 'amount'), this.badge(tasks[0])];
-    if (longest !== null) parts.push(element('span', { className: 'wait' }, `for ${spans(shortest, longest)}`));
+    const wait = this.dump.wait(tasks, shortest, longest);
+    if (wait) parts.push(element('span', { className: 'wait' }, wait));
     // Of several, each is on another.
     if (tasks.length === 1 && this.dump.threads.has(tasks[0])) parts.push(this.strong(`on ${this.dump.threadOf(tasks[0])}`));
     const names = this.names(tasks);
@@ -113,7 +113,7 @@ class Drawing {
 
   wait(task) {
     const wait = this.dump.tasks.in_state[task];
-    return element('span', { className: 'wait' }, wait === null ? '' : `for ${span(wait)}`);
+    return element('span', { className: 'wait' }, this.dump.wait([task], wait, wait));
   }
 
   task({ task, open }) {

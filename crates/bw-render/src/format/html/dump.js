@@ -9,6 +9,7 @@ class Dump {
     Object.assign(this, columns);
     this.size = this.tasks.id.length;
     this.lower = this.strings.map((text) => text.toLowerCase());
+    this.late = new Map(this.tasks.late);
     this.threads = new Map(this.tasks.threads.map(([at, name, id]) => [at, { name, id }]));
     this.byId = new Map(this.tasks.id.map((id, at) => [id, at]));
     this.members = listsOf(this.tasks.group, this.groups);
@@ -66,6 +67,32 @@ class Dump {
     const id = thread.id === null ? '' : `thread ${thread.id}`;
     if (thread.name === null) return id || 'a thread without a name';
     return `"${shortened(this.strings[thread.name], 120)}"${id && ` (${id})`}`;
+  }
+
+  /** What a request has to do with how long tasks have been in their state; '' if nothing. */
+  latePolls(tasks) {
+    const times = tasks.filter((task) => this.late.has(task)).map((task) => this.late.get(task));
+    if (times.length === 0) return '';
+    const all = times.length === tasks.length;
+    const them = tasks.length === 1 ? 'it' : all ? 'them' : `${grouped(times.length)} of them`;
+    const [shortest, longest] = times.reduce(([low, high], time) => [Math.min(low, time), Math.max(high, time)], [Infinity, 0]);
+    if (shortest === 0) return ` until this dump polled ${them}`;
+    const requests = span(shortest) === span(longest) ? 'a request' : 'requests';
+    return `; ${requests} polled ${them} ${spans(shortest, longest)} ago`;
+  }
+
+  /** Why a task has no trace. */
+  noTrace(task) {
+    return noTraceInWords(this.text(this.tasks.no_trace[task]), this.state(task), this.late.has(task));
+  }
+
+  /** For how long tasks have been in their state, or how long they had been when they ended; '' where that is not known. */
+  wait(tasks, shortest, longest) {
+    if (longest === null) return '';
+    if (!Object.hasOwn(ENDED, this.state(tasks[0]))) return `for ${spans(shortest, longest)}${this.latePolls(tasks)}`;
+    if (!tasks.some((task) => this.late.has(task))) return '';
+    const [them, polls] = tasks.length === 1 ? ['it', 'its last poll'] : ['them', 'their last polls'];
+    return `when this dump polled ${them}, ${spans(shortest, longest)} after ${polls}`;
   }
 
   /** Who is whose child. Whoever is not below a root after all, as data from elsewhere has circles, becomes one. */

@@ -106,7 +106,7 @@ class Rows {
     const { trace, no_trace: reason } = this.dump.tasks;
     if (trace[task] === null) {
       const why = this.dump.text(reason[task]);
-      const text = `${why === 'over' ? '' : 'no trace: '}${noTraceInWords(why, this.dump.state(task))}`;
+      const text = `${why === 'over' ? '' : 'no trace: '}${this.dump.noTrace(task)}`;
       this.rows.push({ kind: 'note', level, text });
       return;
     }

@@ -88,7 +88,7 @@ const ENDED = {
   dropped: 'dropped while the dump was taken',
 };
 
-function noTraceInWords(reason, state) {
+function noTraceInWords(reason, state, polledLate) {
   // A trace that nobody symbolized.
   if (reason === null) return 'its frames are not in this dump';
   if (reason === 'not_polled' && state === 'polling') {
@@ -97,6 +97,7 @@ function noTraceInWords(reason, state) {
   if (reason === 'not_polled' && state === 'woken') {
     return 'a dump woke it, and its executor has not polled it since; is every thread of it blocked, or does it not run?';
   }
+  if (reason === 'over' && polledLate) return 'woken at that moment, or its wake had been lost';
   if (reason === 'over' && Object.hasOwn(ENDED, state)) return ENDED[state];
   return Object.hasOwn(NO_TRACE, reason) ? NO_TRACE[reason] : shortened(reason);
 }

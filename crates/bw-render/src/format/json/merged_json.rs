@@ -46,6 +46,7 @@ struct GroupJson<'a> {
     state: &'static str,
     oldest_s: Option<f64>,
     youngest_s: Option<f64>,
+    polled_late: usize,
     programs: Vec<usize>,
     trace: Option<usize>,
     no_trace: Option<&'static str>,
@@ -75,6 +76,7 @@ impl MergedTrees<'_> {
     /// | `programs` | what was dumped, most dumps first: `path`, `build_id`, and how many `dumps` are of it |
     /// | `groups` | tasks that look alike, the oldest group first |
     /// | `groups[].count`, `.processes` | how many they are, and in how many processes |
+    /// | `groups[].polled_late` | how many of them only their dump had polled for a second or longer |
     /// | `groups[].state`, `.oldest_s`, `.youngest_s`, `.trace`, `.no_trace` | as of a dump |
     /// | `groups[].programs` | indices in `programs` |
     /// | `groups[].spawned_at` | the first ten places: `file`, `line`, `column` |
@@ -135,6 +137,7 @@ impl<'a> GroupJson<'a> {
             state: trees.state(group).name(),
             oldest_s: group.oldest().map(seconds),
             youngest_s: group.youngest().map(seconds),
+            polled_late: trees.polled_late(group),
             programs: trees.programs(group).into_iter().collect(),
             trace,
             no_trace: group.no_trace().map(NoTrace::name),

@@ -27,7 +27,8 @@
 //! | `tasks[].nested` | whether its parent polls it: then it is no task of the runtime's |
 //! | `tasks[].spawned_at` | `file`, `line`, `column`; where the place is not known, the file is empty and the numbers are 0 |
 //! | `tasks[].polls`, `.age_s` | polls that have returned; seconds since it was wrapped |
-//! | `tasks[].state`, `.in_state_s` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`, and for how long |
+//! | `tasks[].state`, `.in_state_s` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`, and for how long; of a task that ended in the poll that the dump caused, for how long it was suspended before |
+//! | `tasks[].since_request_s` | how long ago a request first polled it since then, 0 if this dump did; `null` if none has. Its trace may be newer than `in_state_s` |
 //! | `tasks[].thread` | who polls it: `name`, and `id` as the operating system numbers threads |
 //! | `tasks[].trace` | the index of its trace in `traces` |
 //! | `tasks[].no_trace` | why it has none: a [name](bw_core::NoTrace::name) |

@@ -16,6 +16,10 @@ pub(crate) struct TaskFields<'a> {
     pub(crate) age_s: Option<f64>,
     pub(crate) state: &'static str,
     pub(crate) in_state_s: Option<f64>,
+    pub(crate) since_request_s: Option<f64>,
+    /// See [`TaskStatus::polled_late`](bw_core::TaskStatus::polled_late). For the page, whose rule is then this one.
+    #[serde(skip)]
+    pub(crate) polled_late_s: Option<f64>,
     pub(crate) thread: Option<Thread<'a>>,
 }
 
@@ -50,6 +54,8 @@ impl<'a> TaskFields<'a> {
             age_s: status.age.map(seconds),
             state: status.state.name(),
             in_state_s: status.in_state.map(seconds),
+            since_request_s: status.since_request.map(seconds),
+            polled_late_s: status.polled_late().map(seconds),
             thread,
         }
     }

@@ -24,7 +24,7 @@ impl DumpText {
     /// | `tasks_alive` | how many tasks the runtime said are alive, traced or not |
     /// | `tasks_registered` | how many traced tasks there were, whether they passed the filter or not |
     /// | `tasks` | every task, by id |
-    /// | `tasks[].id`, `.name`, `.parent`, `.nested`, `.spawned_at`, `.polls`, `.age_s`, `.state`, `.in_state_s`, `.thread` | as of a [dump](crate::json) |
+    /// | `tasks[].id`, `.name`, `.parent`, `.nested`, `.spawned_at`, `.polls`, `.age_s`, `.state`, `.in_state_s`, `.since_request_s`, `.thread` | as of a [dump](crate::json) |
     #[must_use]
     pub fn list_json(&self, dump: &RawTaskDump) -> String {
         let task = |task| TaskFields::new(task, |path| self.text().path_of_task(path));

@@ -3,6 +3,12 @@
 //!
 //! They drive the real `traced`, `capture`, cell, request and slot. The walk is the real one too, but what it recovers
 //! does not matter here: loom's threads are coroutines of one thread.
+//!
+//! What lies in statics cannot be made of loom's atomics. Two such files are compiled a second time for their models:
+//! `poll_stack_model` and `known_modules_model`.
+
+mod known_modules_model;
+mod poll_stack_model;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
