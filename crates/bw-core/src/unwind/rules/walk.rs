@@ -37,7 +37,9 @@ pub(in super::super) fn prepare() {
 /// is not there is an error.
 ///
 /// Unwind information is trusted for one thing: that a return address which it finds, and which lies in a loaded module, is that of
-/// a live frame, whose module stays. Every panic that unwinds this stack relies on the same.
+/// a live frame, whose module stays. Every panic that unwinds this stack relies on the same, and so does the slow walk, which would take
+/// this stack otherwise: it reads the unwind information of the module that it finds for each return address. So giving up here would not
+/// make the hook safer. A rule is used only for the module that it was evaluated from: see `known_modules`.
 ///
 /// Counts the rules that had to be evaluated in `misses`. Where one has to be and `may_evaluate` is not given, the walk ends there, and
 /// the timer's thread evaluates it for the next time.
