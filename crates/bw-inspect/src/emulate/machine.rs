@@ -40,7 +40,7 @@ impl<'m, P: Processor> Machine<'m, P> {
     /// set the program counter before the next run. A repeated string instruction, such as `rep movsb`, counts as one instruction for
     /// each 64 repetitions.
     ///
-    /// Costs about 30 ns for an instruction in an optimized build, and a sort of `traps`.
+    /// Costs about 20 ns for an instruction in an optimized build, and a sort of `traps`.
     pub fn run(&mut self, code: &mut CodeCache<P>, traps: &HashSet<u64>, budget: u64) -> Stop {
         let mut traps: Vec<u64> = traps.iter().copied().collect();
         traps.sort_unstable();
