@@ -1,5 +1,6 @@
 //! Programs without an agent: their memory is read.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used)]
 
 mod run;
 

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bw_core::{
-    NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord, TaskState,
-    TaskStatus,
+    DumpSource, NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, StackFlags, TaskId, TaskRecord,
+    TaskState, TaskStatus,
 };
 use bw_dump::{CodeSegment, Module, ModuleMap, Process, RawDumpError, RawDumpFile, RawDumpReader};
 use proptest::prelude::*;
@@ -104,6 +104,29 @@ fn assert_same(a: &RawDumpFile<'_>, b: &RawDumpFile<'_>) {
         assert_eq!(one.trace().err(), other.trace().err());
         assert_eq!(one.clone().with_trace(Ok(0)), other.clone().with_trace(Ok(0)));
     }
+}
+
+#[test]
+fn a_dump_that_was_read_from_memory_loses_that_or_what_is_missing_in_it() {
+    let task = |number: u64, trace| {
+        let id = TaskId::from_u64(number).unwrap();
+        TaskRecord::new(id, SpawnedAt::unknown(), TaskStatus::new(TaskState::Suspended)).with_trace(trace)
+    };
+    let reasons = [NoTrace::Running, NoTrace::Queued, NoTrace::Retained, NoTrace::Moved, NoTrace::Incomplete];
+    let mut tasks: Vec<_> =
+        reasons.into_iter().zip(1..).map(|(reason, number)| task(number, Err(reason))).collect();
+    tasks.push(task(6, Ok(0)).with_incomplete("the emulator does not know \"x\""));
+    let trace = RawTrace::from_stacks([(vec![7], StackFlags::default())]);
+    let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, vec![trace])
+        .with_source(DumpSource::Memory)
+        .with_notes(vec!["1 GiB was not searched".to_owned()]);
+    let file = RawDumpFile::new(Process::new(1), ModuleMap::default(), Cow::Owned(dump));
+    let read = RawDumpFile::read(&*written(&file)).unwrap();
+    assert_same(&file, &read);
+    assert_eq!(read.dump().source(), DumpSource::Memory);
+    assert_eq!(read.dump().notes(), file.dump().notes());
+    assert_eq!(read.dump().tasks()[5].incomplete(), Some("the emulator does not know \"x\""));
+    assert!(read.dump().tasks().iter().all(|task| !task.spawned_at().is_known()));
 }
 
 #[test]

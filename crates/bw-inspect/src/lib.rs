@@ -19,7 +19,8 @@
 //!
 //! # What is found
 //!
-//! * Every task of tokio 1.35 or later: of any runtime, also one that nobody drives, of local sets, and of the blocking pool.
+//! * Every task of tokio: of any runtime, also one that nobody drives, of local sets, and of the blocking pool. Tables and headers of tasks
+//!   are expected as tokio has them since 1.35; tests are with 1.54.
 //! * Of an idle task, all places that it waits at: each branch of `select!` and `join!`, and timeouts.
 //! * Of a task that blocks its thread in the kernel, the stack of that thread.
 //!

@@ -118,7 +118,8 @@ impl SpawnedAt {
     /// The place of a task of which nothing says where it was wrapped: its file has no name.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { file: Name::Static(""), line: 0, column: 0 }
+        // As a reader of a raw dump makes it, so that the two are equal.
+        Self::new("", 0, 0)
     }
 
     /// Whether anything says where the task was wrapped.

@@ -83,14 +83,9 @@ impl TaskList {
                 }
             }
         });
-        let in_stack = |address: u64| {
-            let pointers = threads.iter().filter_map(|thread| Some(thread.waits_at.as_ref()?.stack_pointer));
-            // Where a stack ends is not known here; what is less than this above a stack pointer may be in it.
-            pointers.into_iter().any(|pointer| (pointer..pointer + (1 << 20)).contains(&address))
-        };
         let found = candidates.into_iter().filter_map(|(header, table)| {
             let task = read_task(target, header, table).ok()??;
-            let is_whole = task.owner != 0 || (!in_stack(header) && is_unowned(&task));
+            let is_whole = task.owner != 0 || is_unowned(&task);
             is_whole.then_some(task)
         });
         let mut tasks: Vec<FoundTask> = found.collect();

@@ -59,8 +59,11 @@ impl LiveProcess {
         let denied = |error: io::Error| explain(pid, &folder, error);
         let text = fs::read(folder.join("maps")).map_err(denied)?;
         let some = mappings::parse(&text).into_iter().find(|mapping| mapping.is_readable);
-        // A process without mappings is one that has just ended, or one of the kernel's own.
-        let address = some.ok_or(OpenError::Ended { pid })?.range.start;
+        let no_mappings = || match is_alive(&folder) {
+            true => OpenError::KernelThread { pid },
+            false => OpenError::Ended { pid },
+        };
+        let address = some.ok_or_else(no_mappings)?.range.start;
         check_architecture(pid, &folder)?;
         let call = Access::SystemCall(Pid::from_raw(raw));
         let mut byte = [0];
@@ -264,7 +267,7 @@ fn explain(pid: u32, folder: &Path, error: io::Error) -> OpenError {
     let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
     match scope.and_then(|scope| scope.trim().parse().ok()) {
         Some(scope @ 1..) => OpenError::Yama { pid, scope },
-        _ => OpenError::NotDumpable { pid },
+        _ => OpenError::Protected { pid, from_root: own == 0 },
     }
 }
 

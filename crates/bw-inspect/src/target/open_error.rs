@@ -32,8 +32,15 @@ pub enum OpenError {
         /// The value of `/proc/sys/kernel/yama/ptrace_scope`.
         scope: u32,
     },
-    /// The process is of this user, and yet the kernel lets only root read its memory.
-    NotDumpable {
+    /// The kernel protects the process, also from its own user.
+    Protected {
+        /// Its number.
+        pid: u32,
+        /// Whether not even root may read it, as in some containers.
+        from_root: bool,
+    },
+    /// It is no program, but a thread of the kernel.
+    KernelThread {
         /// Its number.
         pid: u32,
     },
@@ -67,8 +74,12 @@ impl OpenError {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::NoProcess { .. } => "`backtrace-waker ps` lists processes that can be read".to_owned(),
-            Self::OtherUser { pid, .. } | Self::NotDumpable { pid } => {
+            Self::OtherUser { pid, .. } | Self::Protected { pid, from_root: false } => {
                 format!("run the command as root: sudo backtrace-waker … {pid}")
+            }
+            Self::Protected { from_root: true, .. } => {
+                "run the command outside of the container, or give it the capability CAP_SYS_PTRACE"
+                    .to_owned()
             }
             Self::Yama { pid, scope: 3.. } => {
                 format!("no process may read process {pid} until the next boot; start an agent in it instead")
@@ -83,7 +94,7 @@ impl OpenError {
             Self::OtherArchitecture { .. } | Self::Unsupported => {
                 "start an agent in the program: `bw_agent::start()?;` in its main".to_owned()
             }
-            Self::Ended { .. } | Self::Io { .. } => return None,
+            Self::Ended { .. } | Self::KernelThread { .. } | Self::Io { .. } => return None,
         })
     }
 }
@@ -100,7 +111,13 @@ impl fmt::Display for OpenError {
                 f,
                 "cannot read the memory of process {pid}: the kernel forbids it (kernel.yama.ptrace_scope is {scope})"
             ),
-            Self::NotDumpable { pid } => write!(
+            Self::Protected { pid, from_root: true } => {
+                write!(f, "cannot read the memory of process {pid}: the kernel forbids it, also to root")
+            }
+            Self::KernelThread { pid } => {
+                write!(f, "process {pid} is a thread of the kernel, which has no tasks")
+            }
+            Self::Protected { pid, from_root: false } => write!(
                 f,
                 "cannot read the memory of process {pid}: the process is protected, because it changed its user or holds \
                  capabilities"

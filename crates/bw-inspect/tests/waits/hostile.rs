@@ -1,6 +1,6 @@
 //! Copies of the program whose memory was changed to do harm. A look at one must end, within its limits and without a panic.
 
-use bw_inspect::target::{FrozenCopy, Memory as _, Target as _};
+use bw_inspect::target::{FrozenCopy, Mapping, Memory as _, Target as _};
 use bw_inspect::{Inspection, Limits, inspect};
 
 use super::started::Started;
@@ -48,7 +48,7 @@ fn damaged_words_in_tasks_and_in_what_they_point_to_do_harm() {
     let whole = copy(&program);
     let before = traced(&inspect(&whole, &limits()).unwrap());
     assert!(before > 0);
-    let data: Vec<_> = whole.mappings().unwrap().into_iter().filter(|it| it.may_hold_tasks()).collect();
+    let data: Vec<_> = whole.mappings().unwrap().into_iter().filter(Mapping::may_hold_tasks).collect();
     let mut random = 7;
     let mut seldom_traced = 0;
     for round in 0..12 {

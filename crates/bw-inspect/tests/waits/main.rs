@@ -1,5 +1,6 @@
 //! What a look from outside shows of a program that nobody prepared: every wait at its line.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used)]
 
 mod equality;
 mod hostile;

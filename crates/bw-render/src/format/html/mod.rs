@@ -50,7 +50,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-uw8YbDlPSm/FCCH9k4WBrlU6f+rHhIUZ4Ps0D/qCebA='; ",
+            "script-src 'sha256-mbe9fQo9/sMEZwzm9c+CKqbxpiHcnWMcDmyaYvweW/Y='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",
