@@ -7,12 +7,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::OpenOptions;
 use std::future::Future;
+use std::io::Write;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bw_core::{RawTrace, TaskState, TraceHandle, TracedTask, traced};
+use bw_render::{Text, Tree};
 use bw_symbolize::{Frame, PhysicalFrame, SymbolizedStack, SymbolizedTrace, Symbolizer};
 use tokio::runtime;
 use tokio::task::yield_now;
@@ -22,6 +25,9 @@ static SYMBOLIZER: LazyLock<Symbolizer> = LazyLock::new(Symbolizer::new);
 
 /// Longer than any test runs.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// A variable of the environment: the file to which every tree that is checked is printed as well. For [`share`](crate::share).
+pub(crate) const PRINTED: &str = "BW_ACCURACY_PRINTED";
 
 /// How often a task is given the chance to suspend before the test gives up.
 const TURNS: usize = 1000;
@@ -176,6 +182,7 @@ pub(crate) fn symbolize_blocked(trace: &RawTrace) -> SymbolizedTrace {
 fn assert_captures(captures: &[RawTrace], expected: &[Vec<String>], shape: &str) {
     for (trace, number) in captures.iter().zip(1..) {
         let trace = symbolize(trace);
+        print(&trace);
         let mut missing: Vec<&Vec<String>> = expected.iter().collect();
         for stack in &trace.stacks {
             let context = format!("{shape}, capture {number}:\n{}", list(stack));
@@ -195,6 +202,16 @@ fn assert_captures(captures: &[RawTrace], expected: &[Vec<String>], shape: &str)
         }
         assert!(missing.is_empty(), "{shape}, capture {number}: {missing:#?} not in\n{}", list_all(&trace));
     }
+}
+
+/// Prints a tree where [`PRINTED`] says.
+fn print(trace: &SymbolizedTrace) {
+    let Some(file) = std::env::var_os(PRINTED) else { return };
+    let text = Text::new().footer(false);
+    let tree = format!("{}\n", text.render(&Tree::new(trace)));
+    // One write, so that the lines of other tests do not come between.
+    let mut file = OpenOptions::new().create(true).append(true).open(file).expect("the file can be written");
+    file.write_all(tree.as_bytes()).expect("it is written");
 }
 
 /// Checks that a frame is where its body noted it waits.

@@ -19,6 +19,8 @@ mod io;
 mod names;
 mod optimized;
 mod printed;
+mod services;
 mod shapes;
+mod share;
 mod sync;
 mod tasks;

@@ -60,6 +60,31 @@ fn a_sleep_in_a_timeout_stays() {
     assert_eq!(printed.matches("time::timeout::Timeout<T> at").count(), 1, "{printed}");
 }
 
+/// In optimized builds `poll_delay` ends in a jump to the poll of the `Sleep`, and leaves no frame. What the timeout is around is polled
+/// from an earlier line.
+#[test]
+fn a_timer_whose_caller_left_the_stack_by_a_jump_is_no_branch() {
+    let timeout = |address, line| {
+        let file = format!("{TOKIO}/time/timeout.rs");
+        physical(address, &[(TIMEOUT, TIMEOUT, file.as_str(), line)])
+    };
+    let sleep = |address| tokio(address, SLEEP, "time/sleep.rs");
+    let run = || user(10, "run", 20);
+    for [future, delay] in [[30, 31], [31, 30]] {
+        let own = || waits(&[run(), timeout(delay, 221), sleep(42)], 61);
+        let fetch = waits(&[run(), timeout(future, 216), user(50, "fetch", 30)], 60);
+        let printed = print(&tree(vec![fetch, own()]));
+        assert!(printed.contains("\n    └╼ async fn app::fetch") && !printed.contains("Sleep"), "{printed}");
+        assert_eq!(printed.matches("time::timeout::Timeout<T> at").count(), 1, "{printed}");
+        // Of a future that is a `sleep`, that one stays, and alone it does.
+        let slept = waits(&[run(), timeout(future, 216), sleep(43)], 60);
+        let printed = print(&tree(vec![slept.clone(), own()]));
+        assert_eq!(printed.matches("time::sleep::Sleep at").count(), 1, "{printed}");
+        assert!(printed.contains("timeout.rs:216:"), "{printed}");
+        assert!(print(&tree(vec![slept])).contains("time::sleep::Sleep at"));
+    }
+}
+
 #[test]
 fn a_function_with_instrument_is_printed_once_where_it_waits() {
     let span = "<tracing::instrument::Instrumented<T> as core::future::future::Future>::poll";

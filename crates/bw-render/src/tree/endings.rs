@@ -2,13 +2,32 @@
 
 use std::collections::HashMap;
 
+use bw_symbolize::Location;
+
 use super::frame_class::{Class, is_timeout, starts_with_path};
 use super::{Node, Tree};
 
-/// Futures that have a wait of their own beside that of the future they are around, and with what the stack of that wait goes on.
-const OWN_WAITS: &[(&str, &str)] = &[
-    ("tokio::time::timeout::Timeout", "tokio::time::timeout::poll_delay"),
-    ("tokio::task::local::RunUntil", "tokio::sync::task::atomic_waker::AtomicWaker"),
+/// A future that has a wait of its own beside that of the future it is around.
+struct OwnWait {
+    future: &'static str,
+    /// With what the stack of that wait goes on.
+    begins_with: &'static str,
+    /// The same in optimized builds, where the function above ends in a jump and leaves the stack. What the future is around may be one
+    /// as well; but that is polled first, and so from an earlier line.
+    jumps_to: Option<&'static str>,
+}
+
+const OWN_WAITS: &[OwnWait] = &[
+    OwnWait {
+        future: "tokio::time::timeout::Timeout",
+        begins_with: "tokio::time::timeout::poll_delay",
+        jumps_to: Some("tokio::time::sleep::Sleep as core::future::future::Future>::poll"),
+    },
+    OwnWait {
+        future: "tokio::task::local::RunUntil",
+        begins_with: "tokio::sync::task::atomic_waker::AtomicWaker",
+        jumps_to: None,
+    },
 ];
 
 /// What polls its children with wakers of its own: below it, the stacks of a task do not go on.
@@ -86,17 +105,23 @@ fn own_waits(tree: &Tree, classes: &[Class]) -> Vec<Option<usize>> {
     let mut inside: Vec<Option<(usize, usize)>> = Vec::with_capacity(nodes.len());
     let mut is_own: Vec<bool> = Vec::with_capacity(nodes.len());
     let mut has_user_above: Vec<bool> = Vec::with_capacity(nodes.len());
+    let first_calls = first_calls(nodes);
     for (at, node) in nodes.iter().enumerate() {
         let above = node.parent.and_then(|parent| inside[parent]);
         let path = path(node).unwrap_or_default();
         let kind = OWN_WAITS
             .iter()
-            .position(|(future, _)| starts_with_path(path, future) && path.contains("Future>::poll"));
+            .position(|own| starts_with_path(path, own.future) && path.contains("Future>::poll"));
         // Called by the poll itself, or a closure in it: what the future is around may begin with the same.
         let begins_own = above.is_some_and(|(kind, _)| {
-            let (future, own) = OWN_WAITS[kind];
-            let caller = node.parent.and_then(|parent| self::path(&nodes[parent]));
-            starts_with_path(path, own) && caller.is_some_and(|caller| starts_with_path(caller, future))
+            let own = &OWN_WAITS[kind];
+            node.parent.is_some_and(|parent| {
+                let is_jump = own.jumps_to.is_some_and(|jump| starts_with_path(path, jump))
+                    && is_later_call(&nodes[parent], &first_calls);
+                let caller = self::path(&nodes[parent]);
+                (is_jump || starts_with_path(path, own.begins_with))
+                    && caller.is_some_and(|caller| starts_with_path(caller, own.future))
+            })
         });
         is_own.push(begins_own || node.parent.is_some_and(|parent| is_own[parent]));
         inside.push(match kind {
@@ -110,7 +135,7 @@ fn own_waits(tree: &Tree, classes: &[Class]) -> Vec<Option<usize>> {
             .push(node.parent.is_some_and(|parent| has_user_above[parent] || classes[parent].is_users()));
     }
     // One future is several siblings, since it calls its own wait from another place.
-    let key = |future: usize| (nodes[future].parent, path(&nodes[future]));
+    let key = |future: usize| -> FutureKey<'_> { (nodes[future].parent, path(&nodes[future])) };
     let mut around: HashMap<_, usize> = HashMap::new();
     for (at, node) in nodes.iter().enumerate() {
         if node.ends > 0
@@ -141,6 +166,34 @@ fn own_waits(tree: &Tree, classes: &[Class]) -> Vec<Option<usize>> {
         stands_for[at] = below.reduce(Option::and).flatten();
     }
     stands_for
+}
+
+/// What tells one future from others: who polls it, and its poll. It is several nodes, one for each line from which it calls.
+type FutureKey<'a> = (Option<usize>, Option<&'a str>);
+
+/// For each future that has waits of its own, the first line from which it calls.
+fn first_calls(nodes: &[Node]) -> HashMap<FutureKey<'_>, &Location> {
+    let mut first: HashMap<_, &Location> = HashMap::new();
+    for node in nodes {
+        let Some(at) = &node.frame.location else { continue };
+        if path(node).is_some_and(|path| OWN_WAITS.iter().any(|own| starts_with_path(path, own.future))) {
+            let known = first.entry((node.parent, path(node))).or_insert(at);
+            if at.file == known.file && (at.line, at.column) < (known.line, known.column) {
+                *known = at;
+            }
+        }
+    }
+    first
+}
+
+/// Whether a future calls from here after it has called from an earlier line.
+fn is_later_call(node: &Node, first_calls: &HashMap<FutureKey<'_>, &Location>) -> bool {
+    let first = first_calls.get(&(node.parent, path(node)));
+    node.frame
+        .location
+        .as_ref()
+        .zip(first)
+        .is_some_and(|(at, first)| at.file == first.file && (at.line, at.column) > (first.line, first.column))
 }
 
 /// `#[instrument]` makes the body of an `async fn` an `async` block in it, and has the function at the line of the attribute: such a
