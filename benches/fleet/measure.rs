@@ -75,7 +75,7 @@ fn timed(files: &[PathBuf]) -> io::Result<String> {
     let start = Instant::now();
     let symbolizer = Symbolizer::for_modules(dump.modules().clone(), SymbolSources::new());
     let traces: Vec<_> = dump.traces().iter().map(|trace| symbolizer.symbolize(trace)).collect();
-    let trees = TaskTrees::trees(&traces);
+    let trees = MergedTrees::trees(&dump, &traces);
     let symbolizing = start.elapsed();
     let start = Instant::now();
     let text = DumpText::new(Text::new()).merged(MergedTrees::new(&dump, &trees)).to_string();
@@ -104,7 +104,7 @@ fn read(path: &Path) -> io::Result<RawDumpFile<'static>> {
 fn profile(template: &Template) -> io::Result<()> {
     let file = template.with_tasks(0, TASKS);
     let symbolizer = Symbolizer::for_modules(file.modules().clone(), SymbolSources::new());
-    let trees = TaskTrees::trees(&symbolizer.symbolize_all(file.dump()));
+    let trees = TaskTrees::trees(file.dump(), &symbolizer.symbolize_all(file.dump()));
     println!("profile of {TASKS} tasks  bytes  unpacked      ms  peak_mb");
     let all = Pprof::new(file.process(), file.modules());
     for (name, settings) in [

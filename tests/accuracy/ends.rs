@@ -1,5 +1,8 @@
 //! Where a stack begins and ends, and to the column where it waits.
 
+use std::pin::Pin;
+
+use bw_render::Tree;
 use bw_symbolize::{PhysicalFrame, SymbolizedTrace};
 use tokio::time::sleep;
 
@@ -46,6 +49,36 @@ fn a_stack_begins_in_the_hook_and_ends_in_the_traced_poll() {
                 stack.frames.iter().flat_map(|frame| names(frame)).filter(|name| name.contains("bw_core::"));
             assert_eq!(of_core.count(), 2, "{}", list(stack));
         }
+    }
+}
+
+/// Awaits itself, so many times.
+fn level(levels: usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if levels == 0 {
+            sleep(HOUR).await;
+        } else {
+            level(levels - 1).await;
+        }
+    })
+}
+
+async fn at_the_root() {
+    level(700).await;
+}
+
+#[test]
+fn a_stack_deeper_than_a_trace_keeps_both_ends_and_is_not_said_to_be_cut() {
+    for trace in capture(at_the_root) {
+        let left_out: usize =
+            trace.stacks().map(|stack| stack.left_out().expect("the stack is that deep").frames).sum();
+        let text = Tree::new(&symbolize(&trace)).to_string();
+        let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+        assert!(lines[0].starts_with("╼ async fn accuracy::ends::at_the_root at "), "{text}");
+        assert!(text.contains("╼ tokio::time::sleep::Sleep at tokio-"), "{text}");
+        assert!(text.contains(&format!("… {left_out} frames left out: the stack is deeper")), "{text}");
+        assert!(text.contains(" more of async block in accuracy::ends::level"), "{text}");
+        assert!(!text.contains("callers missing") && lines.len() < 60, "{text}");
     }
 }
 

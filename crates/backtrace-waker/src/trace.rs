@@ -1,7 +1,7 @@
 //! A trace that prints itself.
 
 use std::fmt;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bw_core::RawTrace;
 use bw_render::{Detail, Paths, Text, Tree};
@@ -20,6 +20,7 @@ use bw_symbolize::{SymbolizedTrace, Symbolizer};
 /// For other styles, colours or filters print its [`tree`](Self::tree) with [`Text`].
 pub struct Trace {
     raw: RawTrace,
+    type_name: Option<Arc<str>>,
     symbolized: OnceLock<Symbolized>,
 }
 
@@ -42,7 +43,16 @@ impl Trace {
     /// A trace of addresses of this process.
     #[must_use]
     pub fn new(raw: RawTrace) -> Self {
-        Self { raw, symbolized: OnceLock::new() }
+        Self { raw, type_name: None, symbolized: OnceLock::new() }
+    }
+
+    /// The same trace of a task whose future is of that type: see [`TraceHandle::type_name`](crate::TraceHandle::type_name). Printed where
+    /// nothing names a function of the program.
+    #[must_use]
+    pub fn of_type(mut self, type_name: impl Into<Arc<str>>) -> Self {
+        self.type_name = Some(type_name.into());
+        self.symbolized = OnceLock::new();
+        self
     }
 
     /// The addresses, as they were captured.
@@ -81,7 +91,7 @@ impl Trace {
     fn symbolize(&self) -> &Symbolized {
         self.symbolized.get_or_init(|| {
             let trace = SYMBOLIZER.symbolize(&self.raw);
-            let tree = Tree::new(&trace);
+            let tree = Tree::of_task(&trace, self.type_name.as_deref());
             Symbolized { trace, tree }
         })
     }
@@ -107,7 +117,7 @@ impl From<RawTrace> for Trace {
 impl Clone for Trace {
     /// Shares the addresses. What was symbolized is symbolized anew, from the cache.
     fn clone(&self) -> Self {
-        Self::new(self.raw.clone())
+        Self { type_name: self.type_name.clone(), ..Self::new(self.raw.clone()) }
     }
 }
 

@@ -25,7 +25,7 @@ async fn a_dump_that_was_written_and_read_prints_as_in_its_own_process() {
     let read = RawDumpFile::read(&*file).expect("a whole file");
 
     let symbolizer = Symbolizer::for_modules(read.modules().clone(), SymbolSources::new());
-    let trees = TaskTrees::trees(&symbolizer.symbolize_all(read.dump()));
+    let trees = TaskTrees::trees(read.dump(), &symbolizer.symbolize_all(read.dump()));
     let trees = TaskTrees::new(read.dump(), &trees);
     let folder = std::env::current_dir().expect("a folder");
     let text = DumpText::new(Text::new().paths(Paths::default().relative_to(folder.to_string_lossy())));

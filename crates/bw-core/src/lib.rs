@@ -93,7 +93,7 @@ pub use trace::duration::{InvalidDuration, parse_duration};
 pub use trace::error::CaptureError;
 pub use trace::id::TaskId;
 pub use trace::raw_task_dump::{DumpSource, RawTaskDump};
-pub use trace::raw_trace::{RawStack, RawTrace, StackFlags, Stacks};
+pub use trace::raw_trace::{LeftOut, RawStack, RawTrace, StackFlags, Stacks};
 pub use trace::state::{PollingThread, TaskState, TaskStatus};
 pub use trace::task_filter::{InvalidTaskFilter, TaskFilter};
 pub use trace::task_record::{NoTrace, SpawnedAt, TaskRecord};

@@ -154,6 +154,35 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn the_types_of_tasks_come_back_and_files_without_them_are_read() {
+    let whole = StackFlags::default();
+    let traces = vec![RawTrace::from_stacks([(vec![0x10], whole)])];
+    let tasks = vec![
+        task(1, TaskState::Suspended, Ok(0)).with_type_name("orders::transfer::{{closure}}"),
+        task(2, TaskState::Suspended, Ok(0)).with_type_name("orders::\"refund\"<\u{1b}>"),
+        task(3, TaskState::Suspended, Ok(0)).with_type_name("orders::transfer::{{closure}}"),
+        task(4, TaskState::NeverPolled, Err(NoTrace::NeverPolled)),
+    ];
+    let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, traces);
+    let file = RawDumpFile::new(Process::new(1), ModuleMap::new(Vec::new()), Cow::Owned(dump));
+    let bytes = written(&file);
+    let read = RawDumpFile::read(&*bytes).unwrap();
+    assert_same(&file, &read);
+    // A type is written once, and its tasks keep a trace of their own.
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(text.matches("orders::transfer").count(), 1, "{text}");
+    assert_eq!(read.dump().traces().len(), 2);
+    let (table, stacks) = (text.find("\"types\"").unwrap(), text.find("\"stacks\"").unwrap());
+    let older = format!("{}{}", &text[..table], &text[stacks..]);
+    let older = older.replace(",\"type\":0", "").replace(",\"type\":1", "");
+    let older = RawDumpFile::read(older.as_bytes()).unwrap();
+    assert!(older.dump().tasks().iter().all(|task| task.type_name().is_none()));
+    let beyond = text.replace("\"type\":1", "\"type\":2");
+    let error = RawDumpFile::read(beyond.as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("names type 2, but there are 2"), "{error}");
+}
+
+#[test]
 fn what_is_written_compressed_is_read() {
     let file = everything();
     let mut bytes = Vec::new();

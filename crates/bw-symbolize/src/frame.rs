@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bw_core::ReturnAddress;
 
+use crate::type_name;
+
 /// One return address, symbolized: the function that was called there and every function inlined around it.
 ///
 /// Owns everything; no type of a DWARF or object library shows.
@@ -85,6 +87,17 @@ impl Function {
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, path: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), path: path.into(), generic: None }
+    }
+
+    /// Returns the function that a future of this type is, as [`core::any::type_name`] writes types: `async fn app::transfer` of
+    /// `app::transfer::{{closure}}`, without the pointers and wrappers that hold it. A future that is no body is named as its type.
+    /// Allocates.
+    ///
+    /// Such a name does not tell an `async fn` from an async block right in a function: both are called `async fn` here.
+    #[must_use]
+    pub fn of_future(type_name: &str) -> Self {
+        let held = type_name::unwrapped(type_name);
+        Self::new(type_name::readable(held), held)
     }
 }
 

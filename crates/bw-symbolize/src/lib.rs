@@ -93,6 +93,7 @@ mod resolver;
 mod symbol_sources;
 mod symbolized_trace;
 mod symbolizer;
+mod type_name;
 
 #[cfg(feature = "debuginfod")]
 pub use debuginfod::Debuginfod;

@@ -73,7 +73,8 @@ impl TaskDump {
     /// block, allocate and read files.
     #[must_use]
     pub fn trees(&self) -> TaskTrees<'_> {
-        let trees = self.trees.get_or_init(|| TaskTrees::trees(&symbolizer().symbolize_all(&self.raw)));
+        let trees =
+            self.trees.get_or_init(|| TaskTrees::trees(&self.raw, &symbolizer().symbolize_all(&self.raw)));
         TaskTrees::new(&self.raw, trees)
     }
 

@@ -38,7 +38,7 @@ impl TraceHandle {
     /// The future needs its own executor to poll it, even to report a timeout. If the task may block every thread of this
     /// executor, ask from another thread or runtime.
     pub fn backtrace(&self) -> BacktraceFuture {
-        BacktraceFuture(self.capture())
+        BacktraceFuture { capture: self.capture(), type_name: self.type_name() }
     }
 
     /// As [`backtrace`](Self::backtrace), blocking this thread until the answer comes or the timeout passes.
@@ -49,7 +49,7 @@ impl TraceHandle {
     ///
     /// As for [`backtrace`](Self::backtrace).
     pub fn backtrace_blocking(&self, timeout: Duration) -> Result<Trace, CaptureError> {
-        self.capture_blocking(timeout).map(Trace::new)
+        self.capture_blocking(timeout).map(|raw| Trace::new(raw).of_type(self.type_name()))
     }
 
     /// As [`backtrace`](Self::backtrace), for the raw addresses.
@@ -80,6 +80,12 @@ impl TraceHandle {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name()
+    }
+
+    /// Returns the type of the future, as [`core::any::type_name`] writes it: `app::transfer::{{closure}}` of an `async fn`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        self.0.type_name()
     }
 
     /// Returns the place in the source where the task was wrapped.
@@ -131,17 +137,20 @@ impl fmt::Debug for TraceHandle {
 /// Does nothing until it is polled. Dropping it withdraws the request.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
-pub struct BacktraceFuture(CaptureFuture);
+pub struct BacktraceFuture {
+    capture: CaptureFuture,
+    type_name: &'static str,
+}
 
 impl BacktraceFuture {
     /// Waits at most this long, counted from the first poll. Has no effect after the first poll.
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self(self.0.timeout(timeout))
+        Self { capture: self.capture.timeout(timeout), ..self }
     }
 
     /// Disables the timeout. Use it when the caller has its own.
     pub fn no_timeout(self) -> Self {
-        Self(self.0.no_timeout())
+        Self { capture: self.capture.no_timeout(), ..self }
     }
 }
 
@@ -149,6 +158,9 @@ impl Future for BacktraceFuture {
     type Output = Result<Trace, CaptureError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|answer| answer.map(Trace::new))
+        let type_name = self.type_name;
+        Pin::new(&mut self.capture)
+            .poll(cx)
+            .map(|answer| answer.map(|raw| Trace::new(raw).of_type(type_name)))
     }
 }

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bw_core::{RawTrace, poll_traced};
+use bw_core::poll_traced;
 use pin_project_lite::pin_project;
 
 use ::tokio::task::unconstrained;
@@ -94,7 +94,9 @@ impl<F: Future> Future for TimeoutTraced<F> {
         if elapsed {
             *this.stage = Stage::Elapsed;
             let polled = poll_traced(this.future, cx);
-            return Poll::Ready(polled.map_err(|raw| Elapsed::new(*this.timeout, raw)));
+            return Poll::Ready(polled.map_err(|raw| {
+                Elapsed::new(*this.timeout, Trace::new(raw).of_type(std::any::type_name::<F>()))
+            }));
         }
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
@@ -130,8 +132,8 @@ struct Inner {
 }
 
 impl Elapsed {
-    fn new(timeout: Duration, raw: RawTrace) -> Self {
-        Self(Box::new(Inner { timeout, trace: Trace::new(raw) }))
+    fn new(timeout: Duration, trace: Trace) -> Self {
+        Self(Box::new(Inner { timeout, trace }))
     }
 
     /// How long the future had.

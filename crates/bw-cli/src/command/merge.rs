@@ -132,7 +132,7 @@ pub(super) fn run(arguments: &Merge) -> Result<ExitCode, Failure> {
     }
     let dump = merge.finish();
     let symbolizer = Symbolizer::for_modules(dump.modules().clone(), sources);
-    let trees = snapshot::trees(&symbolizer, dump.traces(), false);
+    let trees = MergedTrees::trees(&dump, &snapshot::symbolized(&symbolizer, dump.traces(), false));
     let trees = MergedTrees::new(&dump, &trees).across_builds(arguments.across_builds);
     let settings = PrintSettings::new(arguments.full, arguments.color);
     let printed =

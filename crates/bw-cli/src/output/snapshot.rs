@@ -3,7 +3,7 @@
 use bw_core::RawTrace;
 use bw_dump::RawDumpFile;
 use bw_render::{TaskTrees, Tree};
-use bw_symbolize::{Problem, Symbolizer};
+use bw_symbolize::{Problem, SymbolizedTrace, Symbolizer};
 
 use super::progress::Progress;
 
@@ -19,7 +19,8 @@ impl Snapshot {
     /// Symbolizes the traces of a dump, each once. Opens files, and may ask servers: takes from milliseconds to seconds, of
     /// which a terminal is told unless `is_quiet`.
     pub(crate) fn new(file: RawDumpFile<'static>, symbolizer: &Symbolizer, is_quiet: bool) -> Self {
-        let trees = trees(symbolizer, file.dump().traces(), is_quiet);
+        let traces = symbolized(symbolizer, file.dump().traces(), is_quiet);
+        let trees = TaskTrees::trees(file.dump(), &traces);
         Self { file, trees, problems: symbolizer.problems() }
     }
 
@@ -50,8 +51,12 @@ impl Snapshot {
     }
 }
 
-/// Returns the trees of traces, each of which is symbolized once. A terminal is told how far that is, unless `is_quiet`.
-pub(crate) fn trees(symbolizer: &Symbolizer, traces: &[RawTrace], is_quiet: bool) -> Vec<Tree> {
+/// Symbolizes traces, each once. A terminal is told how far that is, unless `is_quiet`.
+pub(crate) fn symbolized(
+    symbolizer: &Symbolizer,
+    traces: &[RawTrace],
+    is_quiet: bool,
+) -> Vec<SymbolizedTrace> {
     let progress = (!is_quiet).then(|| Progress::new("reading debug information", traces.len(), "traces"));
     let symbolize = |trace| {
         let symbolized = symbolizer.symbolize(trace);
@@ -60,5 +65,5 @@ pub(crate) fn trees(symbolizer: &Symbolizer, traces: &[RawTrace], is_quiet: bool
         }
         symbolized
     };
-    TaskTrees::trees(&traces.iter().map(symbolize).collect::<Vec<_>>())
+    traces.iter().map(symbolize).collect()
 }

@@ -13,7 +13,8 @@ use crate::task::task_cell::{Loan, Observation, TaskCell};
 use crate::thread::thread_slot;
 use crate::time::timer;
 use crate::trace::id::TaskId;
-use crate::trace::raw_task_dump::{DumpSource, RawTaskDump};
+use crate::trace::name::Name;
+use crate::trace::raw_task_dump::{DumpSource, RawTaskDump, tell_types_apart};
 use crate::trace::state::TaskState;
 use crate::trace::task_filter::TaskFilter;
 use crate::trace::task_record::{NoTrace, TaskRecord};
@@ -238,6 +239,7 @@ impl Collector {
                 self.leave_out(&seen);
             }
         }
+        tell_types_apart(&mut self.records, &mut traces);
         let count = |is_it: fn(&TaskRecord) -> bool| self.records.iter().filter(|task| is_it(task)).count();
         let nested = count(TaskRecord::is_nested) + self.left_out.0;
         let unpolled = count(|task| task.status.state == TaskState::NeverPolled) + self.left_out.1;
@@ -262,6 +264,7 @@ fn record(cell: &TaskCell, seen: Observation, reason: NoTrace) -> TaskRecord {
         id: cell.id,
         name: cell.name.clone(),
         spawned_at: cell.spawned_at.into(),
+        type_name: Some(Name::Static(cell.type_name)),
         parent: seen.parent,
         nested: seen.nested,
         status: seen.status,

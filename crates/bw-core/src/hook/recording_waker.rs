@@ -7,7 +7,8 @@
 //! The vtable's functions run inside other crates' critical sections: `AtomicWaker::register` clones while it is
 //! marked as registering, semaphores clone under their mutex. So: no allocation, no lock, no panic, no wake of
 //! anybody, no thread-local with a destructor, bounded time and bounded stack: of an optimized build at most 6 KiB,
-//! and 20 KiB where a rule has to be evaluated. Where less is left, nothing is recorded.
+//! and 20 KiB where a rule has to be evaluated. Where less is left, nothing is recorded. A walk ends after some 8,700 frames, about 90 µs,
+//! or 1,500 by the slow walk; of more than 510, it keeps both ends.
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -92,9 +93,12 @@ impl<'a> Hook<'a> {
                 End::Root => 0,
                 // A foreign stack is whole when it goes to where its thread began.
                 End::Lost if is_foreign => 0,
-                End::Lost | End::Full => header::TRUNCATED,
+                End::Lost => header::TRUNCATED,
+                End::Full => header::TRUNCATED | header::TOO_DEEP,
                 End::ShortOfStack => header::TRUNCATED | header::SHORT_OF_STACK,
             };
+        let is_whole = flags & header::TRUNCATED == 0;
+        let flags = if frames.finish(is_whole) { flags | header::LEFT_OUT } else { flags };
         self.slot.publish(flags, frames.as_slice());
         if walked.fell_back || walked.misses != 0 {
             self.slot.note(walked.fell_back, walked.misses);

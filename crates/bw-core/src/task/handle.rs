@@ -77,6 +77,12 @@ impl TraceHandle {
         self.cell.name.as_deref()
     }
 
+    /// The type of the future, as [`core::any::type_name`] writes it: `app::transfer::{{closure}}` of an `async fn`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        self.cell.type_name
+    }
+
     /// Where [`traced`](crate::traced) was called.
     #[must_use]
     pub fn spawned_at(&self) -> &'static Location<'static> {

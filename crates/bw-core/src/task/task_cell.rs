@@ -72,6 +72,8 @@ pub(crate) struct TaskCell {
     pub(crate) id: TaskId,
     pub(crate) name: Option<Name>,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// The type of the future, as the compiler writes it.
+    pub(crate) type_name: &'static str,
     /// The registry it is in, and where.
     pub(crate) registry: Registry,
     pub(crate) place: PlaceInShard,
@@ -171,11 +173,13 @@ impl TaskCell {
         registry: Registry,
         name: Option<Name>,
         spawned_at: &'static Location<'static>,
+        type_name: &'static str,
     ) -> Self {
         Self {
             id: TaskId::next(),
             name,
             spawned_at,
+            type_name,
             registry,
             place: PlaceInShard::nowhere(),
             born: clock::now(),

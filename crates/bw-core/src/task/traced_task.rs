@@ -51,7 +51,7 @@ pub(crate) fn new<F: Future>(
 ) -> (TracedTask<F>, TraceHandle) {
     // Also what advances the clock.
     timer::start();
-    let cell = Arc::new(TaskCell::new(registry, name, spawned_at));
+    let cell = Arc::new(TaskCell::new(registry, name, spawned_at, core::any::type_name::<F>()));
     cell.registry.insert(&cell);
     let handle = TraceHandle::new(Arc::clone(&cell));
     (TracedTask { record: PollRecord::new(cell), future }, handle)

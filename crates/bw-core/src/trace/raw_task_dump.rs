@@ -1,6 +1,7 @@
 //! What a dump found: plain data.
 
 use core::time::Duration;
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use crate::trace::id::TaskId;
@@ -32,7 +33,8 @@ impl DumpSource {
     }
 }
 
-/// Every task of a registry, and where it waits, as raw addresses. Plain `Send + Sync` data; each distinct trace is kept once.
+/// Every task of a registry, and where it waits, as raw addresses. Plain `Send + Sync` data; each distinct trace is kept once for each
+/// [type](TaskRecord::type_name) of task that has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawTaskDump {
     pub(crate) taken_at: SystemTime,
@@ -55,7 +57,7 @@ impl RawTaskDump {
         taken_at: SystemTime,
         took: Duration,
         mut tasks: Vec<TaskRecord>,
-        traces: Vec<RawTrace>,
+        mut traces: Vec<RawTrace>,
     ) -> Self {
         tasks.sort_by_key(TaskRecord::id);
         for task in &mut tasks {
@@ -63,6 +65,7 @@ impl RawTaskDump {
                 task.trace = Err(NoTrace::NotAsked);
             }
         }
+        tell_types_apart(&mut tasks, &mut traces);
         let nested = tasks.iter().filter(|task| task.nested).count();
         let unpolled = tasks.iter().filter(|task| task.status.state == TaskState::NeverPolled).count();
         let registered = tasks.len();
@@ -206,7 +209,8 @@ impl RawTaskDump {
         &self.tasks
     }
 
-    /// The traces, each once, in no order that means anything. A [record](TaskRecord::trace) has the number of its own.
+    /// The traces, each once, in no order that means anything. A [record](TaskRecord::trace) has the number of its own. All tasks
+    /// of one number have futures of one type.
     #[must_use]
     pub fn traces(&self) -> &[RawTrace] {
         &self.traces
@@ -224,6 +228,33 @@ impl RawTaskDump {
         self.tasks
             .iter()
             .any(|task| matches!(task.trace, Err(NoTrace::NotPolled | NoTrace::NotAsked | NoTrace::NoTimer)))
+    }
+}
+
+/// Gives tasks of different types traces of their own. Two types may share all their code, since compilers and linkers fold functions
+/// of the same instructions; where nothing but the type tells what a task is, its tasks must not be taken for those of the other.
+///
+/// Copies pointers, not traces. Linear in the number of tasks.
+pub(crate) fn tell_types_apart(tasks: &mut [TaskRecord], traces: &mut Vec<RawTrace>) {
+    // For each trace, the type of the first task that has it.
+    let mut type_of: Vec<Option<Option<Name>>> = vec![None; traces.len()];
+    let mut copies: HashMap<(u32, Option<Name>), u32> = HashMap::new();
+    for task in tasks {
+        let Ok(number) = task.trace else { continue };
+        let Some(known) = type_of.get_mut(number as usize) else { continue };
+        match known {
+            None => *known = Some(task.type_name.clone()),
+            Some(known) if *known == task.type_name => {}
+            Some(_) => {
+                let copy = copies.entry((number, task.type_name.clone())).or_insert_with(|| {
+                    let trace = traces[number as usize].clone();
+                    traces.push(trace);
+                    // More than 2^32 do not fit into memory.
+                    u32::try_from(traces.len() - 1).unwrap_or(number)
+                });
+                task.trace = Ok(*copy);
+            }
+        }
     }
 }
 
@@ -269,5 +300,20 @@ mod tests {
         assert_eq!(only.registered(), 5);
         assert_eq!(dump.clone().only(&TaskFilter::new()), dump);
         assert!(dump.only(&TaskFilter::new().name_contains("nobody")).traces().is_empty());
+    }
+
+    #[test]
+    fn tasks_of_different_types_never_share_a_trace() {
+        let task = |id, type_name: &str| {
+            let status = TaskStatus::new(TaskState::Suspended);
+            TaskRecord::new(TaskId::from_u64(id).unwrap(), SpawnedAt::new("a.rs", 1, 1), status)
+                .with_type_name(type_name)
+                .with_trace(Ok(0))
+        };
+        let tasks = vec![task(1, "a"), task(2, "b"), task(3, "a"), task(4, "b"), task(5, "c")];
+        let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, vec![trace(10)]);
+        let numbers: Vec<_> = dump.tasks().iter().map(|task| task.trace().unwrap()).collect();
+        assert_eq!(numbers, [0, 1, 0, 1, 2]);
+        assert_eq!(dump.traces(), [trace(10), trace(10), trace(10)]);
     }
 }

@@ -16,7 +16,11 @@ pub(crate) mod header {
     pub(crate) const YIELD: usize = 1 << 3;
     pub(crate) const BLOCKED: usize = 1 << 4;
     pub(crate) const SHORT_OF_STACK: usize = 1 << 5;
-    pub(crate) const FLAG_BITS: u32 = 6;
+    pub(crate) const TOO_DEEP: usize = 1 << 6;
+    /// Frames are left out: behind the addresses are two words more, that of [`LeftOut::after`](super::LeftOut::after) and that of
+    /// [`LeftOut::frames`](super::LeftOut::frames).
+    pub(crate) const LEFT_OUT: usize = 1 << 7;
+    pub(crate) const FLAG_BITS: u32 = 8;
 
     pub(crate) const fn new(length: usize, flags: usize) -> usize {
         length << FLAG_BITS | flags | PUBLISHED
@@ -66,6 +70,9 @@ impl RawTrace {
             let at = words.len();
             words.push(0);
             words.extend(addresses.into_iter().filter(|&address| address != 0));
+            if let Some(LeftOut { after, frames }) = flags.left_out {
+                words.extend([after, frames]);
+            }
             words[at] = header::new(words.len() - at - 1, flags.bits());
         }
         Self { words: words.into() }
@@ -128,7 +135,13 @@ impl<'a> Iterator for Stacks<'a> {
         // A slot publishes whole stacks, so the length always fits; taking less is not worth a panic.
         let (addresses, rest) = rest.split_at(header::length(header).min(rest.len()));
         self.words = rest;
-        Some(RawStack { header, addresses })
+        let (addresses, left_out) = match addresses.split_last_chunk() {
+            Some((addresses, &[after, frames])) if header & header::LEFT_OUT != 0 => {
+                (addresses, Some(LeftOut { after: after.min(addresses.len()), frames }))
+            }
+            _ => (addresses, None),
+        };
+        Some(RawStack { header, addresses, left_out })
     }
 }
 
@@ -140,6 +153,25 @@ impl<'a> Iterator for Stacks<'a> {
 pub struct RawStack<'a> {
     header: usize,
     addresses: &'a [usize],
+    left_out: Option<LeftOut>,
+}
+
+/// Frames in the middle of a stack that were walked, and are not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// How many addresses stand before them, from the leaf.
+    pub after: usize,
+    /// How many they are.
+    pub frames: usize,
+}
+
+impl LeftOut {
+    /// So many frames, after so many addresses from the leaf.
+    #[must_use]
+    pub const fn new(after: usize, frames: usize) -> Self {
+        Self { after, frames }
+    }
 }
 
 impl<'a> RawStack<'a> {
@@ -165,7 +197,7 @@ impl<'a> RawStack<'a> {
     }
 
     /// Whether the walk ended before the root: the stack was deeper than the walk may go, or unwind information
-    /// was missing on the way. The leaf end is right; callers are missing at the root end.
+    /// was missing on the way. The leaf end is right; callers are missing at the root end. See [`is_too_deep`](Self::is_too_deep).
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.header & header::TRUNCATED != 0
@@ -199,6 +231,18 @@ impl<'a> RawStack<'a> {
         self.header & header::SHORT_OF_STACK != 0
     }
 
+    /// Whether the stack is so deep that the walk gave up before the root. Then it is [truncated](Self::is_truncated) too.
+    #[must_use]
+    pub fn is_too_deep(&self) -> bool {
+        self.header & header::TOO_DEEP != 0
+    }
+
+    /// The frames in the middle that are left out, since the stack is deeper than what is recorded of one. Both ends are there.
+    #[must_use]
+    pub fn left_out(&self) -> Option<LeftOut> {
+        self.left_out
+    }
+
     /// All marks of this stack at once.
     #[must_use]
     pub fn flags(&self) -> StackFlags {
@@ -208,6 +252,8 @@ impl<'a> RawStack<'a> {
             is_yield: self.is_yield(),
             blocked: self.is_blocked(),
             short_of_stack: self.is_short_of_stack(),
+            too_deep: self.is_too_deep(),
+            left_out: self.left_out(),
         }
     }
 }
@@ -235,6 +281,10 @@ pub struct StackFlags {
     pub blocked: bool,
     /// See [`RawStack::is_short_of_stack`].
     pub short_of_stack: bool,
+    /// See [`RawStack::is_too_deep`].
+    pub too_deep: bool,
+    /// See [`RawStack::left_out`].
+    pub left_out: Option<LeftOut>,
 }
 
 impl StackFlags {
@@ -273,6 +323,20 @@ impl StackFlags {
         self
     }
 
+    /// The same flags, with or without [`too_deep`](Self::too_deep).
+    #[must_use]
+    pub const fn with_too_deep(mut self, too_deep: bool) -> Self {
+        self.too_deep = too_deep;
+        self
+    }
+
+    /// The same flags, with frames that are [`left_out`](Self::left_out), or without.
+    #[must_use]
+    pub const fn with_left_out(mut self, left_out: Option<LeftOut>) -> Self {
+        self.left_out = left_out;
+        self
+    }
+
     pub(crate) fn bits(self) -> usize {
         let mut bits = 0;
         if self.truncated {
@@ -289,6 +353,12 @@ impl StackFlags {
         }
         if self.short_of_stack {
             bits |= header::SHORT_OF_STACK;
+        }
+        if self.too_deep {
+            bits |= header::TOO_DEEP;
+        }
+        if self.left_out.is_some() {
+            bits |= header::LEFT_OUT;
         }
         bits
     }
@@ -324,6 +394,20 @@ mod tests {
         assert_eq!(stacks[2].len(), 1);
         assert!(!trace.is_empty());
         assert_eq!(trace.dropped(), 0);
+    }
+
+    #[test]
+    fn frames_that_are_left_out_are_no_addresses() {
+        let deep = StackFlags { left_out: Some(LeftOut::new(2, 1_000)), ..StackFlags::default() };
+        let cut = StackFlags { truncated: true, too_deep: true, ..StackFlags::default() };
+        let trace = RawTrace::from_stacks([(vec![1, 2, 3], deep), (vec![4], cut)]);
+        let stacks: Vec<_> = trace.stacks().collect();
+        assert_eq!(stacks[0].addresses().map(ReturnAddress::get).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!((stacks[0].flags(), stacks[1].flags()), (deep, cut));
+        assert_eq!((stacks[0].len(), stacks[1].len()), (3, 1));
+        // Words that promise what is not there.
+        let damaged = RawTrace::from_words(Arc::from([0, header::new(1, header::LEFT_OUT), 7]));
+        assert_eq!(damaged.stacks().next().map(|stack| (stack.len(), stack.left_out())), Some((1, None)));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub struct TaskRecord {
     pub(crate) id: TaskId,
     pub(crate) name: Option<Name>,
     pub(crate) spawned_at: SpawnedAt,
+    pub(crate) type_name: Option<Name>,
     pub(crate) parent: Option<TaskId>,
     pub(crate) nested: bool,
     pub(crate) status: TaskStatus,
@@ -174,6 +175,7 @@ impl TaskRecord {
             id,
             name: None,
             spawned_at,
+            type_name: None,
             parent: None,
             nested: false,
             status,
@@ -193,6 +195,13 @@ impl TaskRecord {
     #[must_use]
     pub fn with_name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(Name::Shared(name.into()));
+        self
+    }
+
+    /// The same record with the type of its future.
+    #[must_use]
+    pub fn with_type_name(mut self, type_name: impl Into<Arc<str>>) -> Self {
+        self.type_name = Some(Name::Shared(type_name.into()));
         self
     }
 
@@ -265,6 +274,13 @@ impl TaskRecord {
     #[must_use]
     pub fn spawned_at(&self) -> &SpawnedAt {
         &self.spawned_at
+    }
+
+    /// The type of its future, as [`core::any::type_name`] writes it: `app::transfer::{{closure}}` of an `async fn`. `None` in a
+    /// dump of a process that did not record it.
+    #[must_use]
+    pub fn type_name(&self) -> Option<&str> {
+        self.type_name.as_deref()
     }
 
     /// The task in whose poll it is polled, or else in whose poll it was wrapped. See

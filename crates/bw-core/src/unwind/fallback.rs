@@ -21,6 +21,9 @@
 
 use super::{Bounds, End, Frames};
 
+/// So many frames are looked for the root in where there is no more room for them: each takes up to 50 times as long here as by rules.
+const MOST_BEYOND: usize = 1_024;
+
 pub(super) fn walk(bounds: Bounds, frames: &mut Frames) -> End {
     let mut end = End::Lost;
     // Beyond the leaf a frame may be below it again: where the leaf's stack was switched to from a lower one.
@@ -45,7 +48,7 @@ pub(super) fn walk(bounds: Bounds, frames: &mut Frames) -> End {
             }
             _ => beyond = true,
         }
-        if frames.push(address) {
+        if frames.push(address) && frames.beyond() < MOST_BEYOND {
             return true;
         }
         end = End::Full;

@@ -95,7 +95,7 @@ pub(crate) enum End {
     Root,
     /// Before it: the stack's end, or unwind information that is missing.
     Lost,
-    /// Before it: no more room.
+    /// Before it: the stack is deeper than a walk goes.
     Full,
     /// Before it: the stack that is left does not suffice for the walk.
     ShortOfStack,
@@ -114,7 +114,13 @@ mod tests {
             prepare(backend);
             let mut frames = Frames::new();
             let walked = walk_below(backend, Bounds { leaf, root, stack_start: None }, &mut frames);
-            (walked, frames.as_slice().to_vec())
+            let left_out = frames.finish(walked.end == End::Root);
+            let mut kept = frames.as_slice().to_vec();
+            if left_out {
+                // How many frames are missing in the middle.
+                kept = kept[kept.len() - 1..].to_vec();
+            }
+            (walked, kept)
         })
     }
 
@@ -164,10 +170,24 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_that_runs_out_of_room_says_so() {
-        for (walked, frames) in recurse(Frames::CAPACITY + 10, Some(stack_pointer::current())) {
+    fn a_walk_that_runs_out_of_room_keeps_both_ends_and_says_so() {
+        let depth = Frames::CAPACITY + 10;
+        for (walked, left_out) in recurse(depth, Some(stack_pointer::current())) {
+            assert_eq!(walked.end, End::Root);
+            // `recurse` is there once more than it recurs, and so is this function.
+            assert_eq!(left_out, [depth + 2 - Frames::HEAD - Frames::TAIL]);
+        }
+    }
+
+    #[test]
+    fn a_walk_that_does_not_come_to_an_end_gives_up() {
+        // Deeper than either backend goes. In a thread that has room for it.
+        let thread = std::thread::Builder::new().stack_size(64 << 20);
+        let depth = Frames::CAPACITY + Frames::MOST_BEYOND + 10;
+        let walks = thread.spawn(move || recurse(depth, Some(stack_pointer::current())));
+        for (walked, frames) in walks.unwrap().join().unwrap() {
             assert_eq!(walked.end, End::Full);
-            assert_eq!(frames.len(), Frames::CAPACITY);
+            assert_eq!(frames.len(), Frames::HEAD);
         }
     }
 }

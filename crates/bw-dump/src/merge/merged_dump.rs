@@ -25,6 +25,7 @@ pub struct MergedDump {
     pub(super) programs: Vec<MergedProgram>,
     pub(super) modules: ModuleMap,
     pub(super) traces: Vec<RawTrace>,
+    pub(super) types: Vec<Option<Arc<str>>>,
     pub(super) groups: Vec<MergedGroup>,
 }
 
@@ -105,10 +106,17 @@ impl MergedDump {
         &self.modules
     }
 
-    /// The distinct traces, as addresses in [those modules](Self::modules).
+    /// The distinct traces of each type of task, as addresses in [those modules](Self::modules).
     #[must_use]
     pub fn traces(&self) -> &[RawTrace] {
         &self.traces
+    }
+
+    /// The type of the futures of the tasks that have [that trace](Self::traces): all are of one type. `None` where the dumps do not
+    /// tell.
+    #[must_use]
+    pub fn type_of_trace(&self, trace: usize) -> Option<&str> {
+        self.types.get(trace)?.as_deref()
     }
 
     /// In how many of the dumps groups of these indices have tasks, together.

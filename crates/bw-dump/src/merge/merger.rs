@@ -91,6 +91,19 @@ fn alike(dump: &RawTaskDump) -> HashMap<Alike<'_>, Vec<&TaskRecord>> {
     alike
 }
 
+/// For each trace, the type of the tasks that have it, of which there is one; `None` where no task tells.
+fn types_of_traces(dump: &RawTaskDump) -> Vec<Option<&str>> {
+    let mut types = vec![None; dump.traces().len()];
+    for task in dump.tasks() {
+        if let Ok(trace) = task.trace()
+            && let Some(known) = types.get_mut(trace)
+        {
+            *known = known.or(task.type_name());
+        }
+    }
+    types
+}
+
 impl Merge {
     /// Nothing yet.
     #[must_use]
@@ -103,8 +116,12 @@ impl Merge {
         let (dump, modules) = (file.dump(), file.modules());
         let builds: Vec<Option<u32>> =
             modules.modules().iter().map(|module| self.builds.number(module)).collect();
-        let traces: Vec<u32> =
-            dump.traces().iter().map(|trace| self.traces.number(trace, modules, &builds)).collect();
+        let traces: Vec<u32> = dump
+            .traces()
+            .iter()
+            .zip(types_of_traces(dump))
+            .map(|(trace, of_type)| self.traces.number(trace, of_type, modules, &builds))
+            .collect();
         let program = modules.program(file.process());
         let is_guessed = program.is_some_and(|at| modules.modules()[at].build_id().is_none());
         let program = match program.and_then(|at| builds[at]) {
@@ -149,6 +166,7 @@ impl Merge {
     pub fn finish(self) -> MergedDump {
         let modules = self.builds.place();
         let (traces, place_of) = self.traces.place(&modules);
+        let (traces, types) = traces.into_iter().unzip();
         let program = |(key, dumps): (&ProgramKey, &usize)| {
             let (path, build_id) = match key {
                 ProgramKey::Build(build) => {
@@ -190,6 +208,7 @@ impl Merge {
             programs: programs.into_iter().map(|(program, ..)| program).collect(),
             modules: ModuleMap::new(modules),
             traces,
+            types,
             groups,
         }
     }

@@ -1,6 +1,7 @@
 //! The traces of many processes, each distinct one once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bw_core::{RawTrace, StackFlags};
 
@@ -18,14 +19,25 @@ pub(super) struct TraceTable {
 pub(super) struct Trace {
     stacks: Vec<(Vec<Frame>, StackFlags)>,
     dropped: usize,
+    /// The type of the tasks that have it: those of several are told apart.
+    of_type: Option<Arc<str>>,
 }
+
+/// A trace, and the type of the tasks that have it.
+pub(super) type TypedTrace = (RawTrace, Option<Arc<str>>);
 
 /// The number of a build, and the return address in its file; or no build, and the address in the process.
 type Frame = (Option<u32>, u64);
 
 impl TraceTable {
-    /// The number of a trace of a process that has these modules, whose builds have these numbers.
-    pub(super) fn number(&mut self, trace: &RawTrace, modules: &ModuleMap, builds: &[Option<u32>]) -> u32 {
+    /// The number of a trace of tasks of a type, in a process that has these modules, whose builds have these numbers.
+    pub(super) fn number(
+        &mut self,
+        trace: &RawTrace,
+        of_type: Option<&str>,
+        modules: &ModuleMap,
+        builds: &[Option<u32>],
+    ) -> u32 {
         let frame = |address: bw_core::ReturnAddress| {
             let avma = address.get() as u64;
             match modules.find(address).and_then(|module| Some((module, builds[module]?))) {
@@ -34,7 +46,8 @@ impl TraceTable {
             }
         };
         let stacks = trace.stacks().map(|stack| (stack.addresses().map(frame).collect(), stack.flags()));
-        let mut trace = Trace { stacks: stacks.collect(), dropped: trace.dropped() };
+        let of_type = of_type.map(Into::into);
+        let mut trace = Trace { stacks: stacks.collect(), dropped: trace.dropped(), of_type };
         trace.order();
         // More than 2^32 do not fit into memory.
         let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
@@ -42,8 +55,8 @@ impl TraceTable {
     }
 
     /// The traces in an order that depends on nothing but what they are, with addresses in the modules where builds were
-    /// placed; and for each number, its place in that order.
-    pub(super) fn place(self, modules: &[Module]) -> (Vec<RawTrace>, Vec<usize>) {
+    /// placed, each with the type of its tasks; and for each number, its place in that order.
+    pub(super) fn place(self, modules: &[Module]) -> (Vec<TypedTrace>, Vec<usize>) {
         let address = |&(build, offset): &Frame| {
             let bias = build.and_then(|build| modules.get(build as usize)).map_or(0, Module::bias);
             (None, offset.wrapping_add(bias))
@@ -51,7 +64,7 @@ impl TraceTable {
         let placed = |(trace, number): (Trace, u32)| {
             let stacks =
                 trace.stacks.iter().map(|(frames, flags)| (frames.iter().map(address).collect(), *flags));
-            let mut trace = Trace { stacks: stacks.collect(), dropped: trace.dropped };
+            let mut trace = Trace { stacks: stacks.collect(), ..trace };
             trace.order();
             (trace, number)
         };
@@ -61,7 +74,7 @@ impl TraceTable {
         for (place, (_, number)) in all.iter().enumerate() {
             place_of[*number as usize] = place;
         }
-        (all.into_iter().map(|(trace, _)| trace.raw()).collect(), place_of)
+        (all.into_iter().map(|(trace, _)| (trace.raw(), trace.of_type)).collect(), place_of)
     }
 }
 
@@ -71,8 +84,9 @@ impl Trace {
     }
 
     /// What orders traces: all there is.
-    fn key(&self) -> (Vec<(&[Frame], String)>, usize) {
-        (self.stacks.iter().map(|(frames, flags)| (&**frames, mark(*flags))).collect(), self.dropped)
+    fn key(&self) -> impl Ord + '_ {
+        let stacks: Vec<_> = self.stacks.iter().map(|(frames, flags)| (&**frames, mark(*flags))).collect();
+        (stacks, self.dropped, self.of_type.as_deref())
     }
 
     fn raw(&self) -> RawTrace {

@@ -36,10 +36,12 @@
 //! | `modules[].code[].start`, `.end`, `.file_offset` | addresses in the process as above; the position in the file of the first byte, written like an address |
 //! | `places` | places in the source where tasks were wrapped, each once |
 //! | `places[].file`, `.line`, `.column` | as the compiler was given it, from 1 |
+//! | `types` | the types of the tasks' futures, each once, as `core::any::type_name` writes them; absent where none is known |
 //! | `stacks` | stacks, each once |
 //! | `stacks[].frames` | its return addresses, **leaf first**, see below |
-//! | `stacks[].truncated`, `.foreign`, `.yield`, `.blocked`, `.short_of_stack` | `true` or absent; see [`RawStack`](bw_core::RawStack) |
-//! | `traces` | what tasks answered, each once, in the order of the first tasks that have them |
+//! | `stacks[].truncated`, `.foreign`, `.yield`, `.blocked`, `.short_of_stack`, `.too_deep` | `true` or absent; see [`RawStack`](bw_core::RawStack) |
+//! | `stacks[].left_out.after`, `.frames` | frames that are missing in the middle: after how many of `frames`, and how many they are; absent where none is |
+//! | `traces` | what tasks answered, each once for each type of task that has it, in the order of the first tasks that have them |
 //! | `traces[].stacks` | indices in `stacks`, in the order they were recorded |
 //! | `traces[].dropped` | stacks that were recorded but did not fit; absent for 0 |
 //! | `tasks` | every task of the dump, by id |
@@ -47,6 +49,7 @@
 //! | `tasks[].nested` | `true` if its parent polls it, and absent if it only wrapped it |
 //! | `tasks[].name` | may be absent |
 //! | `tasks[].spawned_at` | an index in `places`; the file of the place is empty if nothing says where the task was wrapped |
+//! | `tasks[].type` | an index in `types`; may be absent |
 //! | `tasks[].polls` | how many polls have returned |
 //! | `tasks[].age_ns` | how long ago it was wrapped; may be absent |
 //! | `tasks[].state` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped` or `panicked` |

@@ -14,7 +14,13 @@ pub(super) struct TaskWriter {
 
 impl TaskWriter {
     /// Returns the line of a task, without a line feed.
-    pub(super) fn line(&mut self, task: &TaskRecord, place: u32, trace: Result<u32, NoTrace>) -> &[u8] {
+    pub(super) fn line(
+        &mut self,
+        task: &TaskRecord,
+        place: u32,
+        of_type: Option<u32>,
+        trace: Result<u32, NoTrace>,
+    ) -> &[u8] {
         let status = task.status();
         self.line.clear();
         self.number("{\"id\":", task.id().get());
@@ -28,6 +34,9 @@ impl TaskWriter {
             }
         }
         self.number(",\"spawned_at\":", place.into());
+        if let Some(of_type) = of_type {
+            self.number(",\"type\":", of_type.into());
+        }
         self.number(",\"polls\":", status.polls);
         if let Some(age) = status.age {
             self.number(",\"age_ns\":", whole_nanoseconds(age));
@@ -103,7 +112,7 @@ mod tests {
         status.polls = polls;
         let id = TaskId::from_u64(10).unwrap();
         let task = TaskRecord::new(id, SpawnedAt::new("a.rs", 1, 1), status).with_name(name);
-        String::from_utf8(TaskWriter::default().line(&task, 3, Ok(5)).to_vec()).unwrap()
+        String::from_utf8(TaskWriter::default().line(&task, 3, None, Ok(5)).to_vec()).unwrap()
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bw_core::{
-    DumpSource, NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags, TaskId,
-    TaskRecord, TaskState, TaskStatus,
+    DumpSource, LeftOut, NoTrace, PollingThread, RawTaskDump, RawTrace, ReturnAddress, SpawnedAt, StackFlags,
+    TaskId, TaskRecord, TaskState, TaskStatus,
 };
 use serde::Deserialize;
 
@@ -34,6 +35,7 @@ struct Dump {
     notes: Option<Vec<String>>,
     modules: Vec<Module>,
     places: Vec<Place>,
+    types: Option<Vec<String>>,
     stacks: Vec<Stack>,
     traces: Vec<Trace>,
     tasks: Vec<Task>,
@@ -83,6 +85,14 @@ struct Stack {
     is_yield: Option<bool>,
     blocked: Option<bool>,
     short_of_stack: Option<bool>,
+    too_deep: Option<bool>,
+    left_out: Option<FramesLeftOut>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct FramesLeftOut {
+    after: usize,
+    frames: usize,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +108,8 @@ struct Task {
     parent: Option<u64>,
     nested: Option<bool>,
     spawned_at: usize,
+    #[serde(rename = "type")]
+    of_type: Option<usize>,
     polls: u64,
     age_ns: Option<u64>,
     state: State,
@@ -156,6 +168,8 @@ impl Dump {
             .into_iter()
             .map(|place| SpawnedAt::new(place.file, place.line, place.column))
             .collect();
+        // Shared by all tasks of a type.
+        let types: Vec<Arc<str>> = self.types.unwrap_or_default().into_iter().map(Into::into).collect();
         let stacks = each("stacks", self.stacks, |place, stack| stack.check(&modules, place))?;
         // Before any of them is built.
         let mut addresses: usize = 0;
@@ -173,7 +187,8 @@ impl Dump {
             return Err(RawDumpError::too_large("addresses in its traces", most_addresses));
         }
         let traces: Vec<RawTrace> = self.traces.into_iter().map(|trace| trace.build(&stacks)).collect();
-        let tasks = each("tasks", self.tasks, |place, task| task.check(&places, traces.len(), place))?;
+        let tasks =
+            each("tasks", self.tasks, |place, task| task.check(&places, &types, traces.len(), place))?;
         let dump = RawTaskDump::new(taken_at, Duration::from_nanos(self.took_ns), tasks, traces)
             .with_registered(self.registered);
         let uncounted = (self.nested.unwrap_or(dump.nested()), self.unpolled.unwrap_or(dump.unpolled()));
@@ -269,13 +284,24 @@ impl Stack {
         let address = |(number, &(module, address)): (usize, &(Option<usize>, Address))| {
             avma(modules, module, address).map_err(|problem| invalid(&format!("frames[{number}] {problem}")))
         };
-        let addresses = self.frames.iter().enumerate().map(address).collect::<Result<_, _>>()?;
+        let addresses: Vec<usize> = self.frames.iter().enumerate().map(address).collect::<Result<_, _>>()?;
         let flags = StackFlags::default()
             .with_truncated(self.truncated.unwrap_or_default())
             .with_foreign(self.foreign.unwrap_or_default())
             .with_yield(self.is_yield.unwrap_or_default())
             .with_blocked(self.blocked.unwrap_or_default())
-            .with_short_of_stack(self.short_of_stack.unwrap_or_default());
+            .with_short_of_stack(self.short_of_stack.unwrap_or_default())
+            .with_too_deep(self.too_deep.unwrap_or_default())
+            .with_left_out(self.left_out.map(|it| LeftOut::new(it.after, it.frames)));
+        if let Some(it) = self.left_out
+            && it.after > addresses.len()
+        {
+            return Err(invalid(&format!(
+                "leaves out frames after {}, but has {}",
+                it.after,
+                addresses.len()
+            )));
+        }
         Ok((addresses, flags))
     }
 }
@@ -320,6 +346,7 @@ impl Task {
     fn check(
         self,
         places: &[SpawnedAt],
+        types: &[Arc<str>],
         traces: usize,
         invalid: Invalid<'_>,
     ) -> Result<TaskRecord, RawDumpError> {
@@ -347,6 +374,12 @@ impl Task {
         }
         if let Some(reason) = self.incomplete {
             record = record.with_incomplete(reason);
+        }
+        if let Some(number) = self.of_type {
+            let name = types
+                .get(number)
+                .ok_or_else(|| invalid(&format!("names type {number}, but there are {}", types.len())))?;
+            record = record.with_type_name(Arc::clone(name));
         }
         if let Some(parent) = self.parent {
             let parent = id(parent)?;

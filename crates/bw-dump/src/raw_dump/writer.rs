@@ -30,9 +30,11 @@ pub(super) fn write(file: &RawDumpFile<'_>, out: impl Write) -> io::Result<()> {
         .serialize(&mut serde_json::Serializer::with_formatter(&mut out, LineFormatter::left_open()))?;
     out.write_all(b",\n\"tasks\":[")?;
     let mut writer = TaskWriter::default();
-    for (number, (task, &place)) in file.dump().tasks().iter().zip(&tables.place_of).enumerate() {
+    for (number, (task, &(place, of_type))) in
+        file.dump().tasks().iter().zip(&tables.place_and_type_of).enumerate()
+    {
         out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
-        out.write_all(writer.line(task, place, tables.trace_of(task)))?;
+        out.write_all(writer.line(task, place, of_type, tables.trace_of(task)))?;
     }
     out.write_all(b"]}\n")?;
     out.into_inner().map(drop).map_err(io::IntoInnerError::into_error)
@@ -41,8 +43,9 @@ pub(super) fn write(file: &RawDumpFile<'_>, out: impl Write) -> io::Result<()> {
 /// What is written once, with numbers in the order in which tasks first mention it, whatever order the dump has.
 struct Tables<'a> {
     places: Numbered<&'a SpawnedAt>,
-    /// For each task, the number of its place.
-    place_of: Vec<u32>,
+    types: Numbered<&'a str>,
+    /// For each task, the number of its place, and that of its type if it has one.
+    place_and_type_of: Vec<(u32, Option<u32>)>,
     stacks: Numbered<RawStack<'a>>,
     /// Those that tasks have.
     traces: Vec<Trace>,
@@ -61,13 +64,15 @@ impl<'a> Tables<'a> {
     fn new(dump: &'a RawTaskDump) -> Self {
         let mut tables = Self {
             places: Numbered::default(),
-            place_of: Vec::with_capacity(dump.tasks().len()),
+            types: Numbered::default(),
+            place_and_type_of: Vec::with_capacity(dump.tasks().len()),
             stacks: Numbered::default(),
             traces: Vec::new(),
             trace_numbers: vec![None; dump.traces().len()],
         };
         for task in dump.tasks() {
-            tables.place_of.push(tables.places.number(task.spawned_at()));
+            let of_type = task.type_name().map(|name| tables.types.number(name));
+            tables.place_and_type_of.push((tables.places.number(task.spawned_at()), of_type));
             let (Ok(number), Some(trace)) = (task.trace(), dump.trace_of(task)) else { continue };
             if tables.trace_numbers[number].is_none() {
                 tables.trace_numbers[number] = u32::try_from(tables.traces.len()).ok();
@@ -146,6 +151,8 @@ struct Dump<'a, M, P, S> {
     notes: &'a [String],
     modules: M,
     places: P,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    types: &'a [&'a str],
     stacks: S,
     traces: &'a [Trace],
 }
@@ -168,6 +175,7 @@ impl<'a> Dump<'a, (), (), ()> {
             notes: dump.notes(),
             modules: Each(move || modules.modules().iter().map(ModuleText::new)),
             places: Each(move || tables.places.values.iter().map(|place| Place::new(place))),
+            types: &tables.types.values,
             stacks: Each(move || tables.stacks.values.iter().map(move |&stack| Stack::new(stack, modules))),
             traces: &tables.traces,
         }
@@ -269,6 +277,16 @@ struct Stack<F> {
     blocked: bool,
     #[serde(skip_serializing_if = "is_false")]
     short_of_stack: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    too_deep: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<FramesLeftOut>,
+}
+
+#[derive(Serialize)]
+struct FramesLeftOut {
+    after: usize,
+    frames: usize,
 }
 
 impl Stack<()> {
@@ -286,6 +304,8 @@ impl Stack<()> {
             is_yield: stack.is_yield(),
             blocked: stack.is_blocked(),
             short_of_stack: stack.is_short_of_stack(),
+            too_deep: stack.is_too_deep(),
+            left_out: stack.left_out().map(|it| FramesLeftOut { after: it.after, frames: it.frames }),
         }
     }
 }

@@ -100,7 +100,7 @@ struct Kinds<'a> {
 impl<'a> Kinds<'a> {
     /// The kind of a child, which is counted. `None` if no stack of the parent goes through it.
     fn kind(&mut self, parent: &ParentTree, child: &'a ParentTree) -> Option<usize> {
-        let first: Vec<_> = child.tree.roots.iter().map(|&root| &child.tree.nodes[root].frame).collect();
+        let first: Vec<_> = child.tree.first_frames().map(|node| &node.frame).collect();
         let kind = *self.known.entry((&child.begins, first)).or_insert_with(|| {
             let nodes = parent.beginnings_of(child);
             let above = parent.tree.nodes[*nodes.first()?].parent;
@@ -171,10 +171,8 @@ impl ParentTree {
     ///
     /// The address alone is that of all futures of one type, and boxed ones are: so what they begin with must look the same.
     fn beginnings_of(&self, child: &Self) -> Vec<usize> {
-        let looks_alike = |&at: &usize| {
-            let mut roots = child.tree.roots.iter().map(|&root| &child.tree.nodes[root].frame);
-            roots.any(|frame| *frame == self.tree.nodes[at].frame)
-        };
+        let looks_alike =
+            |&at: &usize| child.tree.first_frames().any(|node| node.frame == self.tree.nodes[at].frame);
         let entered = child.begins.iter().filter_map(|address| self.entered.get(address));
         let mut nodes: Vec<_> = entered.flatten().copied().filter(looks_alike).collect();
         nodes.sort_unstable();

@@ -16,7 +16,8 @@ use crate::tree::Tree;
 /// The tasks of a dump in groups. First those that hold a thread: of polls that block it, or have not returned for a second. Then,
 /// as among those, the one with the task that has been longest where it is. Tasks that are over come last.
 ///
-/// Tasks are of one group if they are in the same state and their trees are shown alike. Tasks without a trace are of one
+/// Tasks are of one group if they are in the same state and their trees are shown alike; where nothing but a type tells what a task is,
+/// if they were spawned at the same place as well. Tasks without a trace are of one
 /// group if they are in the same state for the same reason and were spawned at the same place; each that is being polled is
 /// one of its own.
 #[derive(Clone, Debug)]
@@ -100,7 +101,7 @@ pub(crate) struct Grouping {
 /// What tasks without a trace have in common.
 #[derive(PartialEq, Eq, Hash)]
 struct Key<'a> {
-    kind: Kind,
+    kind: Kind<'a>,
     reason: NoTrace,
     spawned_at: Option<&'a SpawnedAt>,
     /// Whether they ended when a request polled them, late.
@@ -110,7 +111,9 @@ struct Key<'a> {
 }
 
 /// What tasks of a group always have in common: the name of their state, and the program where programs are told apart.
-type Kind = (&'static str, Option<usize>);
+///
+/// Where only the type of a task is known, also where it was spawned: async blocks of one function have types of one name.
+type Kind<'a> = (&'static str, Option<usize>, Option<&'a SpawnedAt>);
 
 impl Grouping {
     /// Puts those together that are shown alike; those of several programs only where `across_programs`.
@@ -123,11 +126,13 @@ impl Grouping {
         let shown = ShownTrees::new(trees, text);
         let mut groups: Vec<Group> = Vec::new();
         // By tree, and there by kind, of which there are few; without a tree, by all there is.
-        let mut of_tree: Vec<Vec<(Kind, usize)>> = vec![Vec::new(); shown.distinct.len()];
+        let mut of_tree: Vec<Vec<(Kind<'_>, usize)>> = vec![Vec::new(); shown.distinct.len()];
         let mut others: HashMap<Key<'_>, usize> = HashMap::new();
         for (at, set) in sets.enumerate() {
             let tree = shown.number(set.trace);
-            let kind = (set.state.name(), set.program.filter(|_| !across_programs));
+            let is_known_by_type = tree.is_ok_and(|tree| shown.distinct[tree].is_known_by_type());
+            let spawned_at = set.spawned_at.filter(|_| is_known_by_type);
+            let kind = (set.state.name(), set.program.filter(|_| !across_programs), spawned_at);
             let mut new = || {
                 groups.push(Group {
                     sets: Vec::new(),

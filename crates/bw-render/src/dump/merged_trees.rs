@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use bw_core::{SpawnedAt, TaskState};
 use bw_dump::{MergedDump, MergedGroup, MergedTask};
+use bw_symbolize::SymbolizedTrace;
 
 use super::groups::{Group, Grouping, TaskSet};
+#[cfg(doc)]
+use super::task_trees::TaskTrees;
 use crate::text::Text;
 use crate::tree::Tree;
 
@@ -20,6 +23,13 @@ pub struct MergedTrees<'a> {
 }
 
 impl<'a> MergedTrees<'a> {
+    /// The tree of every trace of merged dumps, as [`new`](Self::new) wants them, from the traces in their order: see [`TaskTrees::trees`].
+    #[must_use]
+    pub fn trees(dump: &MergedDump, traces: &[SymbolizedTrace]) -> Vec<Tree> {
+        let tree = |(number, trace)| Tree::of_task(trace, dump.type_of_trace(number));
+        traces.iter().enumerate().map(tree).collect()
+    }
+
     /// Puts dumps and trees together, of which there is one for each of their traces, in their order. Where trees are missing,
     /// tasks are treated as if they had no trace.
     #[must_use]

@@ -6,7 +6,7 @@ use std::fmt;
 use bw_core::NoTrace;
 
 use crate::text::Text;
-use crate::text::debug_info::{LACKS_DEBUG_INFO, LACKS_PATHS, lacks_debug_info, lacks_paths};
+use crate::text::debug_info::Missing;
 use crate::text::styled::{SpanStyle, StyledWrite};
 use crate::tree::Tree;
 use crate::tree::filter::Hidden;
@@ -19,8 +19,7 @@ pub(crate) struct ShownTrees {
     number_of: Vec<usize>,
     /// What is left out of all of them.
     hidden: Hidden,
-    lacks_debug_info: bool,
-    lacks_paths: bool,
+    missing: Missing,
 }
 
 impl ShownTrees {
@@ -49,8 +48,7 @@ impl ShownTrees {
             distinct: filtered.into_iter().filter(|_| is_first.next() == Some(true)).collect(),
             number_of,
             hidden,
-            lacks_debug_info: trees.iter().any(lacks_debug_info),
-            lacks_paths: trees.iter().any(lacks_paths),
+            missing: Missing::of(trees),
         }
     }
 
@@ -61,12 +59,7 @@ impl ShownTrees {
 
     /// Below all trees: what is not in them, in lines of their own.
     pub(crate) fn footer(&self, out: &mut impl StyledWrite) -> fmt::Result {
-        if self.lacks_debug_info {
-            note(out, &LACKS_DEBUG_INFO)?;
-        }
-        if self.lacks_paths {
-            note(out, &LACKS_PATHS)?;
-        }
+        self.missing.notes().try_for_each(|text| note(out, &text))?;
         if self.hidden.total() > 0 {
             note(out, &self.hidden)?;
         }

@@ -18,10 +18,17 @@ pub struct TaskTrees<'a> {
 }
 
 impl<'a> TaskTrees<'a> {
-    /// The tree of every distinct trace of a dump, as [`new`](Self::new) wants them.
+    /// The tree of every distinct trace of a dump, as [`new`](Self::new) wants them, from the traces in the order of the dump. A trace that
+    /// names no function of the program is told by the type of its tasks: see [`Tree::of_task`].
     #[must_use]
-    pub fn trees(traces: &[SymbolizedTrace]) -> Vec<Tree> {
-        traces.iter().map(Tree::new).collect()
+    pub fn trees(dump: &RawTaskDump, traces: &[SymbolizedTrace]) -> Vec<Tree> {
+        let mut types = vec![None; traces.len()];
+        for task in dump.tasks() {
+            if let Some(known) = task.trace().ok().and_then(|trace| types.get_mut(trace)) {
+                *known = known.or(task.type_name());
+            }
+        }
+        traces.iter().zip(types).map(|(trace, type_name)| Tree::of_task(trace, type_name)).collect()
     }
 
     /// Puts the tasks of a dump and its trees together, of which there is one for each distinct trace, in their order. Where

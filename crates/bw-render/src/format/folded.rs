@@ -18,7 +18,7 @@ use crate::tree::{Node, Tree};
 ///
 /// The count is of the tasks that wait there. A task that waits at several places at once is in several lines, in each once,
 /// so the sum may be more than the number of tasks. Tasks without a trace are counted in lines such as
-/// `(no trace);never_polled 3`, named as [`NoTrace::name`] does, and those that recorded no stack as `(no stack) 1`.
+/// `(no trace);never_polled 3`, named as [`NoTrace::name`] does, and those that recorded no stack as `(no stack) 1`, below their type where only that is known.
 ///
 /// Frames are names of functions with all their generic arguments, or `module+0xoffset` where there is none; positions are left
 /// out, so two awaits of one function are one frame. What could be taken for more than a character is escaped, a `;` in a name too, as `\u{3b}`.
@@ -102,9 +102,11 @@ struct Growing {
 
 impl Growing {
     fn add(&mut self, tree: &Tree, tasks: usize) {
-        if tree.roots.is_empty() {
-            let at = self.enter(0, "(no stack)".into());
+        if tree.has_no_frame() {
+            let above = tree.nodes.first().map_or(0, |by_type| self.enter(0, name(by_type)));
+            let at = self.enter(above, if tree.unnamed > 0 { "(no name)" } else { "(no stack)" }.into());
             self.frames[at].tasks += tasks;
+            return;
         }
         // Children stand after their parents. Nodes with one name under one parent are one frame, in which a task waits once.
         let mut frame_of = Vec::with_capacity(tree.nodes.len());
@@ -153,7 +155,7 @@ impl Growing {
 fn name(node: &Node) -> String {
     let name = match &node.frame.function {
         Some(function) => ShownName::Function(Cow::Borrowed(&*function.name)),
-        None => ShownName::of_place(&node.place),
+        None => ShownName::of_nameless(node),
     };
     as_frame(name.escaped("…").to_string())
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::escape::Escaped;
+use super::shown_node::BY_TYPE;
 use super::shown_node::ShownName;
 use super::tree_lines::{BUDGET_SPENT, NO_STACK, lost_stacks};
 use super::{Text, escape::Shortened};
@@ -51,7 +52,11 @@ impl Text {
             let reason = lost_stacks(tree).into_iter().next();
             return Brief::Reason(reason.unwrap_or_else(|| NO_STACK.to_owned()));
         };
-        let note = leaf.marks.budget_spent.then_some(BUDGET_SPENT);
+        let note = match leaf.marks {
+            marks if marks.budget_spent => Some(BUDGET_SPENT),
+            marks if marks.of_type => Some(BY_TYPE),
+            _ => None,
+        };
         let caller = leaf.parent.map(|parent| self.shown_node(&tree.nodes[parent]));
         let leaf = self.shown_node(leaf);
         let cut = |text: &str| Shortened { text, most: NAME_BYTES, ellipsis: self.ellipsis() }.to_string();

@@ -5,6 +5,7 @@ use std::fmt;
 
 use bw_symbolize::Location;
 
+use super::count::Plural;
 use super::escape::Shortened;
 use super::{NAME_BYTES, Text, short_name};
 use crate::tree::filter::Detail;
@@ -20,6 +21,9 @@ pub(crate) struct ShownNode<'a> {
     pub(crate) marks: Marks,
 }
 
+/// Said of a node that is the task's type.
+pub(crate) const BY_TYPE: &str = "the task's type";
+
 /// What stands for a function.
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) enum ShownName<'a> {
@@ -31,6 +35,8 @@ pub(crate) enum ShownName<'a> {
     },
     /// In no module that is known.
     Address(usize),
+    /// So many frames that are missing.
+    LeftOut(usize),
 }
 
 /// Trees that a text shows alike are equal in this.
@@ -39,7 +45,7 @@ pub(crate) struct ShownTree<'a> {
     /// Each with its parent.
     nodes: Vec<(Option<usize>, ShownNode<'a>)>,
     /// Stacks that did not fit and that have no frames, which are told where there is no node.
-    lost: Option<(usize, usize)>,
+    lost: Option<(usize, usize, usize)>,
 }
 
 impl Text {
@@ -48,7 +54,7 @@ impl Text {
         let name = match &node.frame.function {
             Some(function) if self.shown_detail() == Detail::Full => Cow::Borrowed(&*function.name).into(),
             Some(function) => short_name::shorten(&function.name, self.ellipsis()).into(),
-            None => ShownName::of_place(&node.place),
+            None => ShownName::of_nameless(node),
         };
         let location = |at: &'a Location| (self.path(&at.file), at.line, at.column);
         let also_yields = node.marks.also_yields && !self.is_of_dump;
@@ -64,11 +70,30 @@ impl Text {
     /// Returns what is shown of a tree that is filtered. Allocates; linear in the number of nodes.
     pub(crate) fn shown_tree<'a>(&self, tree: &'a Tree) -> ShownTree<'a> {
         let nodes = tree.nodes.iter().map(|node| (node.parent, self.shown_node(node))).collect();
-        ShownTree { nodes, lost: tree.roots.is_empty().then_some((tree.dropped, tree.blank)) }
+        ShownTree { nodes, lost: tree.has_no_frame().then_some((tree.dropped, tree.blank, tree.unnamed)) }
     }
 }
 
 impl<'a> ShownName<'a> {
+    /// Returns what is shown of a node that has no function.
+    pub(crate) fn of_nameless(node: &'a Node) -> Self {
+        match node.marks.left_out {
+            0 => Self::of_place(&node.place),
+            frames => Self::LeftOut(frames),
+        }
+    }
+
+    /// Returns what is said of this name where it is that of a task's type.
+    pub(crate) fn note_of_type(&self) -> &'static str {
+        match self {
+            // The type has no more to tell.
+            Self::Function(name) if name.starts_with("async fn ") => {
+                "the task's type: this function, or an async block in it"
+            }
+            _ => BY_TYPE,
+        }
+    }
+
     /// Returns what is shown of a place that has no name.
     pub(crate) fn of_place(place: &'a Place) -> Self {
         match &place.module {
@@ -104,6 +129,14 @@ impl fmt::Display for EscapedName<'_> {
             ShownName::Function(name) => short(name).fmt(f),
             ShownName::Code { file, offset } => write!(f, "{}+{offset:#x}", short(file)),
             ShownName::Address(address) => write!(f, "{address:#x}"),
+            ShownName::LeftOut(frames) => {
+                write!(
+                    f,
+                    "{} {} left out: the stack is deeper than a trace keeps",
+                    self.ellipsis,
+                    Plural(*frames, "frame")
+                )
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::count::Count;
-use super::debug_info::{LACKS_DEBUG_INFO, LACKS_PATHS, lacks_debug_info, lacks_paths};
+use super::debug_info::Missing;
 use super::escape::Shortened;
 use super::styled::{SpanStyle, StyledText, StyledWrite};
 use super::{Glyphs, NAME_BYTES, Text};
@@ -28,6 +28,12 @@ pub(crate) const BUDGET_SPENT: &str = "runnable: its budget is spent";
 /// Said of where a trace ends because its children are polled with other wakers.
 pub(crate) const SUB_EXECUTOR: &str = "polls its children with its own waker; wrap them to see them";
 
+/// Said of a root whose callers are missing, ...
+const TRUNCATED: &str = "callers missing: the walk ended before the root";
+
+/// ... because the stack is so deep.
+const TOO_DEEP: &str = "callers missing: the stack is deeper than a walk goes";
+
 /// Some lines of a tree.
 pub(crate) struct Piece {
     pub(crate) lines: StyledText,
@@ -43,9 +49,8 @@ impl Text {
         if !self.footer || filtered.roots.is_empty() {
             return Ok(());
         }
-        let mut lines = lost_stacks(&filtered);
-        lines.extend(lacks_debug_info(tree).then(|| LACKS_DEBUG_INFO.to_owned()));
-        lines.extend(lacks_paths(tree).then(|| LACKS_PATHS.to_owned()));
+        let mut lines = if filtered.has_no_frame() { Vec::new() } else { lost_stacks(&filtered) };
+        lines.extend(Missing::of([tree]).notes().map(str::to_owned));
         lines.extend((filtered.hidden.total() > 0).then(|| filtered.hidden.to_string()));
         lines.iter().try_for_each(|line| {
             out.write_str("\n  ")?;
@@ -57,11 +62,16 @@ impl Text {
     pub(crate) fn write_filtered(&self, out: &mut impl StyledWrite, tree: &Tree) -> fmt::Result {
         if !tree.roots.is_empty() {
             let none = HashSet::new();
-            return self.write_nodes(out, tree, &none, &none, |_, _, _| {});
+            self.write_nodes(out, tree, &none, &none, |_, _, _| {})?;
+            if !tree.has_no_frame() {
+                return Ok(());
+            }
+            out.write_char('\n')?;
         }
         let lost = lost_stacks(tree);
         if lost.is_empty() {
-            return out.styled(SpanStyle::Note, format_args!("({NO_STACK})"));
+            let indent = if tree.roots.is_empty() { "" } else { "  " };
+            return out.styled(SpanStyle::Note, format_args!("{indent}({NO_STACK})"));
         }
         lost.iter().enumerate().try_for_each(|(number, line)| {
             out.write_str(if number == 0 { "  " } else { "\n  " })?;
@@ -237,7 +247,9 @@ impl Text {
             (node.marks.sub_executor, SUB_EXECUTOR),
             (node.marks.blocked, "blocks its thread"),
             (node.marks.foreign, "on another thread"),
-            (node.marks.truncated, "callers missing: the walk ended before the root"),
+            (node.marks.too_deep, TOO_DEEP),
+            (node.marks.truncated && !node.marks.too_deep, TRUNCATED),
+            (node.marks.of_type, node.name.note_of_type()),
         ] {
             if mark {
                 out.write_char(' ')?;
@@ -255,6 +267,10 @@ pub(crate) fn lost_stacks(tree: &Tree) -> Vec<String> {
         let stacks = if tree.dropped == 1 { "stack" } else { "stacks" };
         lines
             .push(format!("{} {stacks} did not fit; ask again: the next trace gets more room", tree.dropped));
+    }
+    if tree.unnamed > 0 {
+        let stacks = if tree.unnamed == 1 { "stack names" } else { "stacks name" };
+        lines.push(format!("{} {stacks} no function but those of this library", tree.unnamed));
     }
     if tree.blank > 0 {
         let stacks = if tree.blank == 1 { "stack has" } else { "stacks have" };

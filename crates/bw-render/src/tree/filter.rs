@@ -66,14 +66,16 @@ impl Hidden {
 /// See [`Tree::filtered`].
 pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
     let crates = CratesWithSource::of(tree.nodes.iter().map(|node| &node.frame));
-    let classes: Vec<_> = tree.nodes.iter().map(|node| Class::of_node(node, &crates)).collect();
+    let classes = classes(tree, &crates);
     let endings = Endings::of(tree, &classes);
     let visible = match detail {
         Detail::Full => vec![true; classes.len()],
-        Detail::Library => {
-            ensure_something(tree, classes.iter().map(|class| class.is_shown_with_libraries()).collect())
-        }
-        Detail::User => ensure_something(tree, for_users(tree, &classes, &endings)),
+        Detail::Library => ensure_something(
+            tree,
+            &classes,
+            classes.iter().map(|class| class.is_shown_with_libraries()).collect(),
+        ),
+        Detail::User => ensure_something(tree, &classes, for_users(tree, &classes, &endings)),
     };
     let contracted = contract(tree, &classes, &visible, detail, &endings);
     debug_assert_eq!(
@@ -85,6 +87,25 @@ pub(crate) fn apply(tree: &Tree, detail: Detail) -> Tree {
         Detail::User => fold_yields(contracted, &crates),
         Detail::Library | Detail::Full => contracted,
     })
+}
+
+/// Whose function each node is. Where nothing has a name, a stack still ends in the waker's vtable function, which is ours.
+fn classes(tree: &Tree, crates: &CratesWithSource<'_>) -> Vec<Class> {
+    let is_nameless = |node: &Node| node.frame.function.is_none() || node.marks.of_type;
+    let has_no_name = tree.nodes.iter().all(is_nameless);
+    let class = |node: &Node| match Class::of_node(node, crates) {
+        Class::Nameless
+            if has_no_name
+                && node.ends > 0
+                && node.children.is_empty()
+                && node.parent.is_some()
+                && !node.marks.blocked =>
+        {
+            Class::Hook
+        }
+        class => class,
+    };
+    tree.nodes.iter().map(class).collect()
 }
 
 /// Which nodes [`Detail::User`] shows.
@@ -140,13 +161,21 @@ fn for_users(tree: &Tree, classes: &[Class], endings: &Endings) -> Vec<bool> {
     visible
 }
 
-/// Makes the end of every path visible that would show nothing at all.
-fn ensure_something(tree: &Tree, mut visible: Vec<bool>) -> Vec<bool> {
+/// Makes the end of every path visible that would show nothing at all; where that is this project's own, what comes before it. Our own
+/// functions are no answer: a path of nothing else stays hidden.
+fn ensure_something(tree: &Tree, classes: &[Class], mut visible: Vec<bool>) -> Vec<bool> {
     let mut above = visible.clone();
+    // The last function on the way to each node that is not ours.
+    let mut last_other: Vec<Option<usize>> = Vec::with_capacity(classes.len());
     for (at, node) in tree.nodes.iter().enumerate() {
+        let other = node.parent.and_then(|parent| last_other[parent]);
+        last_other.push(if classes[at] == Class::Hook { other } else { Some(at) });
         above[at] |= node.parent.is_some_and(|parent| above[parent]);
-        if (node.children.is_empty() || node.ends > 0) && !above[at] {
-            visible[at] = true;
+        if (node.children.is_empty() || node.ends > 0)
+            && !above[at]
+            && let Some(shown) = last_other[at]
+        {
+            visible[shown] = true;
             above[at] = true;
         }
     }
@@ -171,7 +200,8 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool], detail: Detail, en
         is_inside: bool,
     }
     let none = Successor { node: None, marks: Marks::default(), count: 1, entered: None, is_inside: false };
-    let mut new = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
+    let mut new =
+        Tree { hidden: tree.hidden, unnamed: tree.unnamed, ..Tree::empty(tree.dropped, tree.blank) };
     let mut successors: Vec<Successor> = Vec::with_capacity(tree.nodes.len());
     let mut was_leaf = Vec::new();
     // Of the stacks that end at a node, those that wait to be woken.
@@ -183,7 +213,7 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool], detail: Detail, en
     for (at, node) in tree.nodes.iter().enumerate() {
         let above = node.parent.map_or(none, |parent| successors[parent]);
         let is_hook = classes[at] == Class::Hook;
-        let is_inside = above.is_inside || !is_hook;
+        let is_inside = above.is_inside || !(is_hook || node.marks.of_type);
         if visible[at] {
             let mut marks = node.marks.or(above.marks);
             marks.sub_executor |= is_marked(&endings.sub_executor, at);
@@ -219,7 +249,10 @@ fn contract(tree: &Tree, classes: &[Class], visible: &[bool], detail: Detail, en
                 parent.marks.sub_executor |= node.marks.sub_executor || is_marked(&endings.sub_executor, at);
                 successors.push(successor);
             }
-            None => successors.push(Successor { marks: node.marks.or(above.marks), ..successor }),
+            None => {
+                new.unnamed += node.ends;
+                successors.push(Successor { marks: node.marks.or(above.marks), ..successor });
+            }
         }
     }
     for ((node, was_leaf), waiting) in new.nodes.iter_mut().zip(was_leaf).zip(waiting) {
@@ -254,6 +287,9 @@ impl Marks {
             also_yields: self.also_yields || other.also_yields,
             budget_spent: self.budget_spent || other.budget_spent,
             sub_executor: self.sub_executor || other.sub_executor,
+            too_deep: self.too_deep || other.too_deep,
+            of_type: self.of_type || other.of_type,
+            left_out: self.left_out.max(other.left_out),
         }
     }
 }

@@ -204,6 +204,10 @@ impl Class {
 
     /// As [`of`](Self::of), where the module is known too: functions of the C library have no crate, and seldom a file.
     pub(crate) fn of_node(node: &Node, crates: &CratesWithSource<'_>) -> Self {
+        // What stands for functions of the program, or may.
+        if node.marks.of_type || node.marks.left_out > 0 {
+            return Self::User;
+        }
         let is_in_libc = || node.place.module.as_ref().is_some_and(|module| is_c_library(&module.path));
         match Self::of(&node.frame, crates) {
             Self::User | Self::Nameless if is_in_libc() => Self::Std,

@@ -4,6 +4,7 @@ mod endings;
 pub(crate) mod filter;
 pub(crate) mod forwarding;
 pub(crate) mod frame_class;
+pub(crate) mod of_type;
 mod siblings;
 pub(crate) mod source_origin;
 
@@ -37,6 +38,7 @@ pub struct Tree {
     pub(crate) hidden: Hidden,
     pub(crate) dropped: usize,
     pub(crate) blank: usize,
+    pub(crate) unnamed: usize,
 }
 
 /// One function at one place in a [`Tree`].
@@ -73,6 +75,8 @@ pub struct Place {
 pub struct Marks {
     /// A root whose callers are missing: the walk ended before the task's root.
     pub truncated: bool,
+    /// A root whose callers are missing since the stack is so deep that the walk gave up. It is [truncated](Self::truncated) as well.
+    pub too_deep: bool,
     /// A root of another thread, on which the waker was cloned.
     pub foreign: bool,
     /// A leaf that woke its own task (a yield), instead of waiting to be woken.
@@ -89,6 +93,12 @@ pub struct Marks {
     /// A leaf that polls its children with a waker of its own, so that they are not below it. Only in a
     /// [filtered](Tree::filtered) tree.
     pub sub_executor: bool,
+    /// No frame, but the type of the task's future, in place of the functions of the program, none of which has a name in the tree.
+    /// See [`Tree::of_task`].
+    pub of_type: bool,
+    /// No frame, but so many that are missing here, in the middle of a stack: see [`RawStack::left_out`](bw_core::RawStack::left_out).
+    /// 0 at all others.
+    pub left_out: usize,
 }
 
 impl Node {
@@ -144,6 +154,8 @@ enum Key<'a> {
     Call(usize),
     /// A function inlined around it.
     Inlined(Option<&'a str>, Option<&'a Location>),
+    /// So many frames that are missing.
+    LeftOut(usize),
 }
 
 impl Tree {
@@ -158,7 +170,7 @@ impl Tree {
     }
 
     pub(crate) fn empty(dropped: usize, blank: usize) -> Self {
-        Self { nodes: Vec::new(), roots: Vec::new(), hidden: Hidden::default(), dropped, blank }
+        Self { nodes: Vec::new(), roots: Vec::new(), hidden: Hidden::default(), dropped, blank, unnamed: 0 }
     }
 
     /// Every node; a parent before its children.
@@ -190,6 +202,13 @@ impl Tree {
     #[must_use]
     pub fn blank(&self) -> usize {
         self.blank
+    }
+
+    /// How many stacks have frames, and none that this [filtered](Self::filtered) tree can show: their functions were inlined into
+    /// this project's own, and nothing names them. No node stands for them.
+    #[must_use]
+    pub fn unnamed(&self) -> usize {
+        self.unnamed
     }
 
     /// The tree as somebody with that much interest in details wants to see it.
@@ -225,7 +244,8 @@ impl Tree {
         for siblings in &mut children {
             order(&self.nodes, siblings);
         }
-        let mut tree = Self { hidden: self.hidden, ..Self::empty(self.dropped, self.blank) };
+        let mut tree =
+            Self { hidden: self.hidden, unnamed: self.unnamed, ..Self::empty(self.dropped, self.blank) };
         let mut old: Vec<_> = self.nodes.into_iter().map(Some).collect();
         // Depth first, so that a node's descendants follow it. A stack of our own: traces can be deep.
         let mut ahead: Vec<(usize, Option<usize>)> =
@@ -262,14 +282,18 @@ struct Growing<'a> {
 
 impl<'a> Growing<'a> {
     fn add(&mut self, stack: &'a SymbolizedStack) {
-        let StackFlags { truncated, foreign, .. } = stack.flags;
-        let top = Marks { truncated, foreign, ..Marks::default() };
+        let StackFlags { truncated, foreign, too_deep, left_out, .. } = stack.flags;
+        let top = Marks { truncated, foreign, too_deep, ..Marks::default() };
         let mut at = None;
         let all = (&*stack.frames, usize::MAX);
         let (frames, of_root) =
             if stack.flags.blocked { of_innermost_poll(stack).unwrap_or(all) } else { all };
         for (number, physical) in frames.iter().enumerate().rev() {
             let functions = if number + 1 == frames.len() { of_root } else { usize::MAX };
+            if let Some(missing) = left_out.filter(|missing| missing.after == number + 1 && at.is_some()) {
+                let nothing = Frame::new(None, None, false);
+                at = Some(self.enter(at, top, Key::LeftOut(missing.frames), &nothing, physical));
+            }
             for frame in physical.frames.iter().take(functions).skip(1).rev() {
                 let path = frame.function.as_ref().map(|function| &*function.path);
                 let key = Key::Inlined(path, frame.location.as_ref());
@@ -298,8 +322,15 @@ impl<'a> Growing<'a> {
         frame: &Frame,
         at: &PhysicalFrame,
     ) -> usize {
-        let marks = if parent.is_none() { top } else { Marks::default() };
-        let place = Place { module: at.module.clone(), address: at.address.get() };
+        let marks = match key {
+            Key::LeftOut(left_out) => Marks { left_out, ..Marks::default() },
+            _ if parent.is_none() => top,
+            _ => Marks::default(),
+        };
+        let place = match key {
+            Key::LeftOut(_) => Place { module: None, address: 0 },
+            _ => Place { module: at.module.clone(), address: at.address.get() },
+        };
         let tree = &mut self.tree;
         let index = *self.known.entry((parent, marks, key)).or_insert_with(|| {
             let (frame, place) = (frame.clone(), place.clone());

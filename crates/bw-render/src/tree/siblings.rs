@@ -46,7 +46,8 @@ pub(crate) fn merge_equals(mut tree: Tree) -> Tree {
     let mut roots = twins.merge(&tree.roots, &kinds);
     roots.sort_by(|&a, &b| order.compare(&twins, a, b));
     drop(order);
-    let mut merged = Tree { hidden: tree.hidden, ..Tree::empty(tree.dropped, tree.blank) };
+    let mut merged =
+        Tree { hidden: tree.hidden, unnamed: tree.unnamed, ..Tree::empty(tree.dropped, tree.blank) };
     let mut nodes: Vec<_> = std::mem::take(&mut tree.nodes).into_iter().map(Some).collect();
     // Depth first, so that a node's descendants follow it. A stack of our own: traces can be deep.
     let mut ahead: Vec<(usize, Option<usize>)> = roots.into_iter().rev().map(|root| (root, None)).collect();

@@ -138,7 +138,7 @@ impl Dump {
         };
         let traces: Vec<_> =
             file.dump().traces().iter().map(|trace| named(nowhere.symbolize(trace))).collect();
-        TaskTrees::trees(&traces)
+        TaskTrees::trees(file.dump(), &traces)
     }
 
     pub(crate) fn summary(&self, before: Option<&Previous>) -> DumpSummary {

@@ -77,7 +77,8 @@ struct Nodes {
     frame: Vec<usize>,
     parent: Vec<Option<usize>>,
     count: Vec<usize>,
-    /// 1: truncated, 2: foreign, 4: yield, 8: blocked, 16: its budget is spent, 32: polls its children with its own waker.
+    /// 1: truncated, 2: foreign, 4: yield, 8: blocked, 16: its budget is spent, 32: polls its children with its own waker,
+    /// 64: the type of the task, 128: truncated since it is too deep.
     marks: Vec<u8>,
 }
 
@@ -215,7 +216,7 @@ struct Frame {
 impl Frame {
     fn new<'a>(node: &'a TraceNode<'a>, strings: &mut Strings<'a>) -> Self {
         // Only where it is shown: else the same function would be another at each of its callers.
-        let nameless = || ShownName::of_place(node.node.place()).escaped("…").to_string();
+        let nameless = || ShownName::of_nameless(node.node).escaped("…").to_string();
         let address = node.function.is_none().then(|| strings.number(nameless().into()));
         Self {
             function: strings.maybe(node.function),
@@ -256,7 +257,8 @@ impl Views {
             for node in &view.nodes {
                 let marks = [node.truncated, node.foreign, node.is_yield, node.blocked];
                 let marks = marks.into_iter().chain([node.budget_spent, node.sub_executor]);
-                nodes.push(numbers[node.node], node.parent, node.count, marks);
+                let marks: Vec<_> = marks.chain([node.of_type, node.too_deep]).collect();
+                nodes.push(numbers[node.node], node.parent, node.count, marks.into_iter());
             }
             nodes
         };
@@ -264,6 +266,8 @@ impl Views {
         let mut full = Nodes::default();
         for (node, frame) in trace.nodes.iter().zip(&numbers) {
             let marks = [node.truncated, node.foreign, node.is_yield, node.blocked];
+            let marks: Vec<_> =
+                marks.into_iter().chain([false, false, node.of_type, node.too_deep]).collect();
             full.push(*frame, node.parent, node.node.count(), marks.into_iter());
         }
         Self { dropped: trace.dropped, blank: trace.blank, user, library, full }

@@ -179,7 +179,9 @@ class Drawing {
     if (marks & 8) parts.push(element('span', { className: 'note' }, '(blocks its thread)'));
     if (marks & 4) parts.push(element('span', { className: 'note' }, '(woke itself)'));
     if (marks & 2) parts.push(element('span', { className: 'note' }, '(on another thread)'));
-    if (marks & 1) parts.push(element('span', { className: 'note' }, '(callers missing: the walk ended before the root)'));
+    if (marks & 128) parts.push(element('span', { className: 'note' }, '(callers missing: the stack is deeper than a walk goes)'));
+    else if (marks & 1) parts.push(element('span', { className: 'note' }, '(callers missing: the walk ended before the root)'));
+    if (marks & 64) parts.push(element('span', { className: 'note' }, dump.functionOf(frame).startsWith('async fn ') ? "(the task's type: this function, or an async block in it)" : "(the task's type)"));
     if (open === false) parts.push(element('span', { className: 'note' }, '(more below)'));
     return parts;
   }

@@ -155,7 +155,7 @@ class Dump {
     const brief = (text) => text.replace(/^async (fn|block in) /, '').replace(/^<(.+) as [^<>]+(?:<.*>)?>::/, '$1::');
     const name = (node) => brief(shortened(this.functionOf(view.frame[node])));
     const more = leaves.length > 1 ? ` and ${grouped(leaves.length - 1)} more` : '';
-    const spent = view.marks[leaf] & 16 ? ' (runnable: its budget is spent)' : '';
+    const spent = view.marks[leaf] & 16 ? ' (runnable: its budget is spent)' : view.marks[leaf] & 64 ? " (the task's type)" : '';
     const text = (user === leaf ? name(leaf) : `${name(user)} → ${name(leaf)}`) + more + spent;
     return (view.where = { text, at: this.position(view.frame[user]) });
   }

@@ -50,7 +50,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-mbe9fQo9/sMEZwzm9c+CKqbxpiHcnWMcDmyaYvweW/Y='; ",
+            "script-src 'sha256-aUw72sO8u5DyQnlVdkJxyGEqWS3zqHP/9gGfMwXvUlE='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",

@@ -112,9 +112,12 @@ class Rows {
     }
     const view = this.dump.view(trace[task], this.detail);
     const { dropped, blank } = this.dump.traces[trace[task]];
+    // A task's type is no frame: where it stands alone, there is no stack, or none with a name.
+    const isBare = view.roots.every((node) => view.marks[node] & 64 && view.children[node].length === 0);
     this.frames(view, level, owner);
     const note = (text) => this.rows.push({ kind: 'note', level, text });
-    if (view.roots.length + dropped + blank === 0) {
+    if (view.roots.length === 0 && view.hidden > 0) note('no stack names a function but those of this library');
+    if (isBare && view.hidden + dropped + blank === 0) {
       note('no stack: the future returned Pending without cloning its waker, so nothing it was handed can wake it');
     }
     if (dropped > 0) note(`${plural(dropped, 'stack')} did not fit; ask again: the next trace gets more room`);

@@ -22,6 +22,7 @@
 //! | `groups[].ids` | the ids of the first ten |
 //! | `groups[].names` | the first ten names they have, each once |
 //! | `groups[].spawned_at` | the first five places they were spawned at, each once, as of a task |
+//! | `types` | the types of the tasks' futures, each once, as `core::any::type_name` writes them |
 //! | `tasks` | every task, by id |
 //! | `tasks[].id`, `.name`, `.parent` | numbers are unique in the process |
 //! | `tasks[].nested` | whether its parent polls it: then it is no task of the runtime's |
@@ -30,11 +31,12 @@
 //! | `tasks[].state`, `.in_state_s` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`, and for how long; of a task that ended in the poll that the dump caused, for how long it was suspended before |
 //! | `tasks[].since_request_s` | how long ago a request first polled it since then, 0 if this dump did; `null` if none has. Its trace may be newer than `in_state_s` |
 //! | `tasks[].thread` | who polls it: `name`, and `id` as the operating system numbers threads |
+//! | `tasks[].type` | the index of its type in `types` |
 //! | `tasks[].trace` | the index of its trace in `traces` |
 //! | `tasks[].no_trace` | why it has none: a [name](bw_core::NoTrace::name) |
 //! | `tasks[].incomplete` | why its trace may lack something, or why there is none; `null` unless the memory of the process was read |
 //! | `tasks[].group` | the index of its group in `groups` |
-//! | `traces` | each distinct trace once, by the first task that has it |
+//! | `traces` | each distinct trace once for each type of task that has it, by the first task that does |
 //! | `traces[].dropped`, `.blank` | stacks that did not fit, and that have no frame at all |
 //! | `traces[].nodes` | the tree, a parent before its children |
 //! | `traces[].nodes[].parent` | the index of the caller; `null` at a root |
@@ -43,6 +45,9 @@
 //! | `….address` | the return address as a hexadecimal string, where it lies in no module that is known |
 //! | `….ends` | how many stacks end here |
 //! | `….truncated`, `.foreign`, `.yield`, `.blocked` | see [`Marks`](crate::Marks) |
+//! | `….too_deep` | of a truncated root: the stack is deeper than a walk goes; absent where false |
+//! | `….of_type` | no frame: the type of the task, where no function of the program has a name; absent where false |
+//! | `….left_out` | no frame: so many frames are missing here, in the middle of a stack that is deeper than a trace keeps; absent where 0 |
 //! | `….short` | the function without the generic arguments that make its name long; `null` where it is not |
 //! | `….crate` | the crate of the function, if its path names one |
 //! | `….class` | whose it is: `user` (the program's), `library`, `std`, `glue` (between a future and its poll), `hook` (this crate's) or `unknown` |
@@ -53,7 +58,7 @@
 //! | `….nodes[].parent` | the index, in this list, of the caller that is left |
 //! | `….nodes[].count` | how many equal ones it stands for, what is printed as `(×N)` |
 //! | `….nodes[].truncated`, `.foreign`, `.yield`, `.blocked` | as of a node, of those it stands for |
-//! | `….nodes[].budget_spent`, `.sub_executor` | see [`Marks`](crate::Marks); absent where false |
+//! | `….nodes[].budget_spent`, `.sub_executor`, `.too_deep`, `.of_type`, `.left_out` | see [`Marks`](crate::Marks); absent where false |
 
 mod json_escape;
 mod merged_json;
@@ -72,9 +77,10 @@ use self::task_fields::{SpawnedAt, TaskFields, seconds};
 use self::trace_json::Trace;
 use crate::dump::groups::Groups;
 use crate::dump::task_trees::TaskTrees;
+use crate::format::numbered::Numbered;
+use crate::text::Text;
+use crate::text::debug_info::Missing;
 use crate::text::paths::Paths;
-use crate::text::{Text, debug_info};
-use crate::tree::Tree;
 
 pub use self::json_escape::escaped;
 
@@ -152,6 +158,7 @@ pub(crate) struct Dump<'a> {
     pub(crate) source: &'static str,
     pub(crate) notes: Vec<&'a str>,
     pub(crate) groups: Vec<Group<'a>>,
+    types: Vec<&'a str>,
     pub(crate) tasks: Vec<Task<'a>>,
     pub(crate) traces: Vec<Trace<'a>>,
 }
@@ -173,6 +180,8 @@ pub(crate) struct Group<'a> {
 pub(crate) struct Task<'a> {
     #[serde(flatten)]
     pub(crate) fields: TaskFields<'a>,
+    #[serde(rename = "type")]
+    of_type: Option<usize>,
     pub(crate) trace: Option<usize>,
     pub(crate) no_trace: Option<&'static str>,
     pub(crate) incomplete: Option<&'a str>,
@@ -196,7 +205,13 @@ impl<'a> Dump<'a> {
         }
         let number = |task: &TaskRecord| numbers.get(task.trace().ok()?).copied().flatten();
         let groups = trees.groups(&Text::new());
-        let tasks = dump.tasks().iter().zip(groups.of_tasks());
+        let mut types = Numbered::default();
+        let tasks = dump.tasks().iter().zip(groups.of_tasks()).map(|(task, group)| {
+            let of_type = task.type_name().map(|name| types.number(name));
+            Task::new(task, of_type, number(task), group, paths)
+        });
+        let tasks = tasks.collect();
+        let missing = Missing::of(trees.all_trees()).notes().map(|note| -> &'a str { note });
         Self {
             format: "backtrace-waker task dump",
             version: VERSION,
@@ -208,18 +223,13 @@ impl<'a> Dump<'a> {
             tasks_nested: dump.nested(),
             tasks_unpolled: dump.unpolled(),
             source: dump.source().name(),
-            notes: dump.notes().iter().map(String::as_str).chain(notes(trees.all_trees())).collect(),
+            notes: dump.notes().iter().map(String::as_str).chain(missing).collect(),
             groups: groups.iter().map(|group| Group::new(&groups, group, number, paths)).collect(),
-            tasks: tasks.map(|(task, group)| Task::new(task, number(task), group, paths)).collect(),
+            types: types.into_values(),
+            tasks,
             traces,
         }
     }
-}
-
-fn notes<'a>(trees: &[Tree]) -> impl Iterator<Item = &'a str> + use<'a> {
-    let debug_info = trees.iter().any(debug_info::lacks_debug_info).then_some(debug_info::LACKS_DEBUG_INFO);
-    let paths = trees.iter().any(debug_info::lacks_paths).then_some(debug_info::LACKS_PATHS);
-    debug_info.into_iter().chain(paths)
 }
 
 impl<'a> Group<'a> {
@@ -255,9 +265,15 @@ fn first_distinct<T: Copy + Eq + Hash>(all: impl Iterator<Item = T>, most: usize
 }
 
 impl<'a> Task<'a> {
-    fn new(task: &'a TaskRecord, trace: Option<usize>, group: usize, paths: &Paths) -> Self {
+    fn new(
+        task: &'a TaskRecord,
+        of_type: Option<usize>,
+        trace: Option<usize>,
+        group: usize,
+        paths: &Paths,
+    ) -> Self {
         let fields = TaskFields::new(task, |path| paths.show(path, true));
         let (no_trace, incomplete) = (task.trace().err().map(NoTrace::name), task.incomplete());
-        Self { fields, trace, no_trace, incomplete, group }
+        Self { fields, of_type, trace, no_trace, incomplete, group }
     }
 }

@@ -38,6 +38,12 @@ pub(crate) struct TraceNode<'a> {
     #[serde(rename = "yield")]
     pub(crate) is_yield: bool,
     pub(crate) blocked: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) too_deep: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) of_type: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) left_out: usize,
     pub(crate) short: Option<String>,
     #[serde(rename = "crate")]
     pub(crate) owner: Option<&'a str>,
@@ -65,12 +71,23 @@ pub(crate) struct ViewNode {
     pub(crate) budget_spent: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) sub_executor: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) too_deep: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) of_type: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) left_out: usize,
 }
 
 /// For marks that hardly any node has.
 #[allow(clippy::trivially_copy_pass_by_ref)] // Serde wants it.
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // Serde wants it.
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 impl<'a> Trace<'a> {
@@ -85,7 +102,9 @@ impl<'a> Trace<'a> {
 impl<'a> TraceNode<'a> {
     fn new(node: &'a Node, crates: &CratesWithSource<'_>, paths: &Paths) -> Self {
         let (function, location) = (node.frame.function.as_ref(), node.frame.location.as_ref());
-        let module = node.place.module.as_ref();
+        // What is no frame has no address.
+        let is_frame = !node.marks.of_type && node.marks.left_out == 0;
+        let module = node.place.module.as_ref().filter(|_| is_frame);
         let short = function.map(|function| (short_name::shorten(&function.name, "…"), &*function.name));
         Self {
             #[cfg(feature = "html")]
@@ -98,12 +117,15 @@ impl<'a> TraceNode<'a> {
             column: location.and_then(|location| location.column),
             module: module.map(|module| &*module.path),
             offset: module.map(|module| module.offset),
-            address: module.is_none().then(|| format!("{:#x}", node.place.address)),
+            address: (is_frame && module.is_none()).then(|| format!("{:#x}", node.place.address)),
             ends: node.ends,
             truncated: node.marks.truncated,
             foreign: node.marks.foreign,
             is_yield: node.marks.is_yield,
             blocked: node.marks.blocked,
+            too_deep: node.marks.too_deep,
+            of_type: node.marks.of_type,
+            left_out: node.marks.left_out,
             short: short.and_then(|(short, name)| (short != name).then(|| short.into_owned())),
             owner: function.and_then(|function| crate_of(&function.path)),
             class: Class::of_node(node, crates).name(),
@@ -124,6 +146,9 @@ impl View {
             blocked: node.marks.blocked,
             budget_spent: node.marks.budget_spent,
             sub_executor: node.marks.sub_executor,
+            too_deep: node.marks.too_deep,
+            of_type: node.marks.of_type,
+            left_out: node.marks.left_out,
         };
         Self { hidden: tree.hidden().total(), nodes: tree.nodes().iter().map(node).collect() }
     }

@@ -7,6 +7,7 @@ use super::profile::Profile;
 use super::proto::Line;
 use crate::text::NAME_BYTES;
 use crate::text::escape::Shortened;
+use crate::text::shown_node::ShownName;
 use crate::tree::{Node, Tree};
 
 /// The stacks of each distinct trace, made when the first task that has it is met.
@@ -34,13 +35,17 @@ impl<'a> Stacks<'a> {
         };
         let settings = self.settings;
         self.of_traces[trace].get_or_insert_with(|| {
+            let mut top = None;
             let mut stacks = if settings.symbols {
-                of_tree(&self.trees[trace].filtered(settings.detail), profile, settings)
+                let tree = self.trees[trace].filtered(settings.detail);
+                top =
+                    tree.nodes.first().filter(|node| node.marks.of_type).map(|node| no_frame(node, profile));
+                of_tree(&tree, profile, settings)
             } else {
                 of_addresses(&self.traces[trace], profile)
             };
             if stacks.is_empty() {
-                stacks.push(vec![profile.synthetic("(no stack)")]);
+                stacks.push(std::iter::once(profile.synthetic("(no stack)")).chain(top).collect());
             }
             stacks.sort_unstable();
             // A task waits in a place once.
@@ -81,6 +86,11 @@ fn of_path(tree: &Tree, end: usize, profile: &mut Profile<'_>, settings: &Pprof<
     while let Some(inner) = at {
         // A function and those it is inlined into are one location, as far as they are in the tree.
         let address = tree.nodes[inner].place.address;
+        if address == 0 {
+            stack.push(no_frame(&tree.nodes[inner], profile));
+            at = tree.nodes[inner].parent;
+            continue;
+        }
         let mut lines = Vec::new();
         while let Some(node) = at.map(|at| &tree.nodes[at]).filter(|node| node.place.address == address) {
             lines.extend(line(node, profile, settings));
@@ -89,10 +99,18 @@ fn of_path(tree: &Tree, end: usize, profile: &mut Profile<'_>, settings: &Pprof<
                 break;
             }
         }
-        // Zero is no address; nothing makes a node of it.
         stack.extend(ReturnAddress::new(address).map(|address| profile.call(address, lines)));
     }
     stack
+}
+
+/// What stands in a stack and is no frame of it: a type, or frames that are missing.
+fn no_frame(node: &Node, profile: &mut Profile<'_>) -> u64 {
+    let name = match &node.frame.function {
+        Some(function) => Shortened { text: &function.name, most: NAME_BYTES, ellipsis: "…" }.to_string(),
+        None => ShownName::of_nameless(node).escaped("…").to_string(),
+    };
+    profile.synthetic(&name)
 }
 
 /// `None` where there is no name: then it is the location's address that tells.
