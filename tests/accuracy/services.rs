@@ -104,6 +104,20 @@ fn a_body_of_axum_shows_the_function_that_reads_it() {
     assert_lines(&printed(|| serve("/upload")), &names);
 }
 
+async fn watch(body: Body) {
+    body.into_data_stream().next().await;
+}
+
+async fn stream() {
+    let (_sender, receiver) = mpsc::channel::<Result<&'static str, Infallible>>(1);
+    watch(Body::from_stream(ReceiverStream::new(receiver))).await;
+}
+
+#[test]
+fn a_body_of_axum_does_not_hide_its_channel() {
+    assert_lines(&printed(stream), &["services::stream at ", "services::watch at ", "tokio::sync::mpsc"]);
+}
+
 type BoxedStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
 
 async fn next<T>(mut stream: BoxedStream<T>) {

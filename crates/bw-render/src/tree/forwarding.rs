@@ -26,6 +26,7 @@ const BLANKET: &[&str] = &["IntoFuture", "TryFuture", "TryStream"];
 /// Types of libraries that say less than what they wrap: pointers, erased types, and adapters that add nothing to wait for.
 const WRAPPERS: &[&str] = &[
     "AssertUnwindSafe",
+    "BodyDataStream",
     "Box",
     "BoxBody",
     "BoxCloneService",
@@ -34,9 +35,12 @@ const WRAPPERS: &[&str] = &[
     "Either",
     "Fuse",
     "Instrumented",
+    "MapErr",
+    "MapFrame",
     "MaybeDone",
     "Pin",
     "ReusableBoxFuture",
+    "StreamBody",
     "SyncFuture",
     "SyncWrapper",
     "TokioIo",
@@ -120,6 +124,9 @@ mod tests {
             "<futures_util::future::maybe_done::MaybeDone<Fut> as core::future::future::Future>::poll",
             "<http_body_util::combinators::box_body::BoxBody<D,E> as http_body::Body>::poll_frame",
             "<axum_core::body::Body as http_body::Body>::poll_frame",
+            "<axum_core::body::BodyDataStream as futures_core::stream::Stream>::poll_next",
+            "<axum_core::body::StreamBody<S> as http_body::Body>::poll_frame",
+            "<http_body_util::combinators::map_err::MapErr<B,F> as http_body::Body>::poll_frame",
             "<tokio_util::sync::reusable_box::ReusableBoxFuture<T> as core::future::future::Future>::poll",
             "<core::pin::Pin<P> as futures_core::stream::Stream>::poll_next::{{closure}}",
         ] {
