@@ -100,13 +100,11 @@ fn a_lost_wake_that_the_dump_cures_does_not_give_its_age_to_the_place_after_it()
         std::thread::yield_now();
     }
     let dump = registry.dump().blocking();
+    let took = dump.took();
     let [cured, finished] = dump.tasks() else { panic!("{dump:?}") };
     assert!(cured.trace().is_ok(), "{cured:?}");
-    assert_eq!(
-        (&cured.status().state, cured.status().since_request),
-        (&TaskState::Suspended, Some(Duration::ZERO))
-    );
-    assert_eq!(cured.status().polled_late(), Some(Duration::ZERO));
+    assert_eq!(cured.status().state, TaskState::Suspended);
+    assert!(cured.status().polled_late().unwrap() <= took, "the dump's own poll: {cured:?}");
     assert!(cured.status().in_state >= Some(second), "the age before the dump's poll: {cured:?}");
     assert_eq!((&finished.status().state, finished.trace()), (&TaskState::Finished, Err(NoTrace::Over)));
     assert!(
@@ -117,7 +115,7 @@ fn a_lost_wake_that_the_dump_cures_does_not_give_its_age_to_the_place_after_it()
     let again = registry.dump().blocking();
     let [again] = again.tasks() else { panic!("{again:?}") };
     let since_request = again.status().since_request.unwrap();
-    assert!(since_request > Duration::ZERO && again.status().in_state > cured.status().in_state, "{again:?}");
+    assert!(since_request > took && again.status().in_state > cured.status().in_state, "{again:?}");
     next.open();
     assert!(registry.look(&TaskFilter::new()).tasks().is_empty(), "its wake was not lost, so it is over");
 }

@@ -524,7 +524,7 @@ fn the_age_of_a_task_that_the_dump_polled_is_not_the_age_of_its_place() {
     let full = text().full(trees).to_string();
     assert!(full.contains("\"cured\": suspended for 3.7 s until this dump polled it, polled"), "{full}");
     assert!(
-        full.contains("\"asked before\": suspended for 5.7 s; a request polled it 2.0 s ago, polled"),
+        full.contains("\"asked before\": suspended for 3.7 s until a request polled it, 2.0 s ago, polled"),
         "{full}"
     );
     let json: serde_json::Value = serde_json::from_str(&trees.to_json(false)).unwrap();

@@ -80,8 +80,9 @@ pub struct TaskStatus {
     /// was never polled, since it was wrapped. Of a task that was suspended and ended in the poll that a dump caused: how long it had been
     /// suspended then. `None` for every other task that is over.
     pub in_state: Option<Duration>,
-    /// How long ago a request first polled it since [`in_state`](Self::in_state) began; zero if the dump that has this status did. `None`
-    /// if no request has. See [`polled_late`](Self::polled_late).
+    /// How long ago a request first polled it since [`in_state`](Self::in_state) began; for a poll that a dump caused, since the dump asked.
+    /// `None` if no request has. In a dump, a span no longer than the dump took is the dump's own poll. See
+    /// [`polled_late`](Self::polled_late).
     pub since_request: Option<Duration>,
     /// How long ago it was wrapped.
     pub age: Option<Duration>,
@@ -96,8 +97,7 @@ impl TaskStatus {
         Self { state, in_state: None, since_request: None, age: None, polls: 0 }
     }
 
-    /// Returns how long ago a request polled it (zero: the dump that has this status), if by then no other poll had come for a second
-    /// or longer.
+    /// Returns how long ago a request first polled it, if by then no other poll had come for a second or longer.
     ///
     /// A request wakes the task that it asks. A task whose wake had been lost moves on in that poll, and its trace shows the place
     /// after it, while `in_state` is the time at the place before.

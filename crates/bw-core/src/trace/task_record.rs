@@ -229,11 +229,11 @@ impl TaskRecord {
     /// So much time has passed since the record was made.
     pub(crate) fn age_by(&mut self, passed: Duration) {
         let status = &mut self.status;
-        // Zero stands for the dump's own poll.
-        let since_request = status.since_request.as_mut().filter(|since| !since.is_zero());
         // Of a task that has ended, how long it had waited before.
-        let in_state = status.in_state.as_mut().filter(|_| !status.state.is_over());
-        for time in [in_state, since_request, status.age.as_mut()].into_iter().flatten() {
+        let is_over = status.state.is_over();
+        let times =
+            [status.in_state.as_mut(), status.since_request.as_mut()].into_iter().filter(|_| !is_over);
+        for time in times.chain([status.age.as_mut()]).flatten() {
             *time = time.saturating_add(passed);
         }
     }

@@ -54,7 +54,7 @@
 //! | `tasks[].age_ns` | how long ago it was wrapped; may be absent |
 //! | `tasks[].state` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped` or `panicked` |
 //! | `tasks[].in_state_ns` | for how long; may be absent. Of a task that ended in the poll that the dump caused: for how long it was suspended before |
-//! | `tasks[].since_request_ns` | how long ago a request first polled it since then, 0 if this dump did; may be absent |
+//! | `tasks[].since_request_ns` | how long ago a request first polled it since then; no more than `took_ns` if this dump did; may be absent |
 //! | `tasks[].thread.name`, `.id` | who polls it, if it is `polling`; the id is the operating system's. Both may be absent |
 //! | `tasks[].trace` | an index in `traces`, |
 //! | `tasks[].no_trace` | or else why there is none: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `running`, `queued`, `retained`, `moved`, `incomplete`; see [`NoTrace`](bw_core::NoTrace) |

@@ -30,6 +30,8 @@ pub struct Difference {
     new: Vec<TaskRecord>,
     gone: Vec<TaskRecord>,
     unpolled: Vec<TaskRecord>,
+    /// How long the newer one took.
+    took: Duration,
     grown: Vec<Grown>,
     settings: DumpText,
 }
@@ -92,6 +94,7 @@ impl Difference {
             new: absent(newer.dump().tasks(), &before),
             gone: absent(older.dump().tasks(), &after),
             unpolled: unpolled.cloned().collect(),
+            took: newer.dump().took(),
             grown: Grown::between(older, newer, &settings),
             settings,
         }
@@ -142,7 +145,7 @@ impl Difference {
             let is_same = |it: &Unpolled<'_>| name != "polling" && it.state().name() == name;
             match states.iter_mut().find(|it| is_same(it)) {
                 Some(state) => state.tasks.push(task),
-                None => states.push(Unpolled { tasks: vec![task] }),
+                None => states.push(Unpolled { tasks: vec![task], took: self.took }),
             }
         }
         let rank = |state: &Unpolled<'_>| match state.state() {
@@ -160,6 +163,7 @@ impl Difference {
 /// Tasks in one state that were not polled; at least one.
 pub(crate) struct Unpolled<'a> {
     pub(crate) tasks: Vec<&'a TaskRecord>,
+    took: Duration,
 }
 
 impl Unpolled<'_> {
@@ -169,7 +173,7 @@ impl Unpolled<'_> {
 
     /// For how long they have been in that state.
     pub(crate) fn times(&self) -> TimesInState {
-        self.tasks.iter().map(|task| task.status()).collect()
+        TimesInState::of_all(self.tasks.iter().map(|task| task.status()), self.took)
     }
 }
 
@@ -225,7 +229,7 @@ impl Grown {
             spawned_at,
             elsewhere: tasks.iter().filter(|task| task.spawned_at() != first.spawned_at()).count(),
             state: first.status().state.clone(),
-            times: tasks.iter().map(|task| task.status()).collect(),
+            times: TimesInState::of_all(tasks.iter().map(|task| task.status()), all.trees.dump().took()),
             tree: all.trees.tree_of(first).cloned(),
             first: first.id(),
         })

@@ -186,12 +186,11 @@ impl DumpText {
     ) -> fmt::Result {
         if state.is_over() {
             f.write_str(words(state))?;
-            let Some(before) = Self::times(times.youngest, times.oldest) else { return Ok(()) };
+            let Some(before) = times.span() else { return Ok(()) };
             return f.write_str(&times.late_polls.ended(before));
         }
         self.time_in_state(f, words(state), times)?;
         match state {
-            TaskState::Suspended => write!(f, "{}", times.late_polls),
             TaskState::Polling(_) if tasks > 1 => write!(f, " on {} threads", Count(tasks)),
             TaskState::Polling(thread) => {
                 write!(f, " on {}", self.short(&thread.to_string()))
@@ -208,24 +207,18 @@ impl DumpText {
         times: TimesInState,
     ) -> fmt::Result {
         f.write_str(state)?;
-        match Self::times(times.youngest, times.oldest) {
-            Some(times) => write!(f, " for {times}"),
+        match times.span() {
+            Some(span) => write!(f, " {}", times.late_polls.suspended(span)),
             None => Ok(()),
         }
     }
 
-    /// `0.3 s to 2 h 5 min`.
-    pub(crate) fn times(youngest: Option<Duration>, oldest: Option<Duration>) -> Option<String> {
-        let (youngest, oldest) = (Elapsed(youngest?).to_string(), Elapsed(oldest?).to_string());
-        Some(if youngest == oldest { oldest } else { format!("{youngest} to {oldest}") })
-    }
-
-    /// All about one task but its tree.
-    pub(crate) fn heading(&self, f: &mut impl StyledWrite, task: &TaskRecord) -> fmt::Result {
+    /// All about one task of a dump that took so long, but its tree.
+    pub(crate) fn heading(&self, f: &mut impl StyledWrite, task: &TaskRecord, took: Duration) -> fmt::Result {
         let status = task.status();
         f.styled(SpanStyle::Heading, format_args!("task {}", self.title(task.id(), task.name())))?;
         f.write_str(": ")?;
-        self.state(f, &status.state, 1, status.into())?;
+        self.state(f, &status.state, 1, TimesInState::of(status, took))?;
         // Nothing outside of a process counts the polls of a task that nothing was wrapped around.
         if status.polls > 0 || task.spawned_at().is_known() {
             write!(f, ", {}", Polls(status.polls))?;
@@ -482,7 +475,7 @@ impl fmt::Display for Full<'_> {
         DumpText::summary(out, dump)?;
         for task in dump.tasks() {
             out.write_str("\n\n")?;
-            settings.heading(out, task)?;
+            settings.heading(out, task, dump.took())?;
             out.write_char('\n')?;
             match self.shown.number(task.trace()) {
                 Ok(number) => out.write_str(&texts[number])?,
@@ -517,7 +510,7 @@ impl fmt::Display for One<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (settings, task) = (self.settings, self.task);
         let out = &mut settings.text.painter(f);
-        settings.heading(out, task)?;
+        settings.heading(out, task, self.trees.dump().took())?;
         out.write_char('\n')?;
         match (self.trees.tree_of(task), task.trace()) {
             (Some(tree), _) => {

@@ -60,10 +60,12 @@ pub(crate) struct TaskSet<'a> {
     program: Option<usize>,
 }
 
-impl<'a> From<&'a TaskRecord> for TaskSet<'a> {
-    fn from(task: &'a TaskRecord) -> Self {
+impl<'a> TaskSet<'a> {
+    /// A task of a dump that took so long.
+    pub(crate) fn of(task: &'a TaskRecord, took: Duration) -> Self {
         let (status, trace, spawned_at) = (task.status(), task.trace(), Some(task.spawned_at()));
-        Self { tasks: 1, state: &status.state, trace, spawned_at, times: status.into(), program: None }
+        let times = TimesInState::of(status, took);
+        Self { tasks: 1, state: &status.state, trace, spawned_at, times, program: None }
     }
 }
 
@@ -185,7 +187,7 @@ impl Grouping {
 
 impl<'a> Groups<'a> {
     pub(crate) fn new(trees: TaskTrees<'a>, text: &Text) -> Self {
-        let sets = trees.dump().tasks().iter().map(TaskSet::from);
+        let sets = trees.dump().tasks().iter().map(|task| TaskSet::of(task, trees.dump().took()));
         let mut grouping = Grouping::new(sets, trees.all_trees(), text, true);
         let parents = trees.parents();
         for group in &mut grouping.groups {

@@ -121,12 +121,15 @@ impl Merged<'_> {
         let (state, late) = (trees.state(group), trees.polled_late(group));
         if state.is_over() {
             out.write_str(words(state))?;
-            if let Some(times) = DumpText::times(group.youngest(), group.oldest()).filter(|_| late > 0) {
-                write!(out, " when their dumps polled them, {times} after their last polls")?;
+            if let Some(times) = group.times.span().filter(|_| late > 0) {
+                write!(out, " when requests polled them, {times} after their last polls")?;
             }
         } else {
             settings.time_in_state(out, words(state), group.times)?;
-            out.write_str(if late > 0 { " until their dumps polled them" } else { "" })?;
+            if late > 0 {
+                let them = if late == 1 { "it" } else { "them" };
+                write!(out, ", {} of them until a request polled {them}", Count(late))?;
+            }
         }
         let samples = trees.samples(group, settings.most_samples());
         for (at, task) in samples.iter().enumerate() {

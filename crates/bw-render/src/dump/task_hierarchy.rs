@@ -9,6 +9,7 @@ use crate::dump::child_places::ParentTrees;
 use crate::dump::dump_text::DumpText;
 use crate::dump::groups::Groups;
 use crate::dump::task_trees::TaskTrees;
+use crate::dump::times_in_state::TimesInState;
 use crate::text::count::Plural;
 use crate::text::styled::{SpanStyle, StyledText, StyledWrite};
 
@@ -174,13 +175,14 @@ impl TaskHierarchy<'_> {
 
     /// The first line of tasks that stand together.
     fn heading(&self, f: &mut impl StyledWrite, tasks: &[usize]) -> fmt::Result {
-        let all = self.groups.trees.dump().tasks();
+        let dump = self.groups.trees.dump();
+        let all = dump.tasks();
         if let &[only] = tasks {
-            return self.settings.heading(f, &all[only]);
+            return self.settings.heading(f, &all[only], dump.took());
         }
         f.styled(SpanStyle::Heading, format_args!("{}", Plural(tasks.len(), "task")))?;
         f.write_char(' ')?;
-        let times = tasks.iter().map(|&at| all[at].status()).collect();
+        let times = TimesInState::of_all(tasks.iter().map(|&at| all[at].status()), dump.took());
         self.settings.state(f, &all[tasks[0]].status().state, tasks.len(), times)?;
         f.write_str(": ")?;
         self.settings.samples_of(f, tasks.iter().map(|&at| &all[at]))?;

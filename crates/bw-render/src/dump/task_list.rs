@@ -25,7 +25,7 @@ impl fmt::Display for List<'_> {
         DumpText::counts(out, self.dump)?;
         for (at, task) in self.dump.tasks().iter().enumerate() {
             out.write_str(if at == 0 { "\n\n" } else { "\n" })?;
-            self.settings.heading(out, task)?;
+            self.settings.heading(out, task, self.dump.took())?;
         }
         Ok(())
     }

@@ -48,7 +48,8 @@ impl TaskTrees<'_> {
     /// tasks.
     #[must_use]
     pub fn folded(&self, detail: Detail) -> Folded {
-        Folded::new(self.all_trees(), self.dump().tasks().iter().map(TaskSet::from), detail)
+        let took = self.dump().took();
+        Folded::new(self.all_trees(), self.dump().tasks().iter().map(|task| TaskSet::of(task, took)), detail)
     }
 }
 

@@ -25,6 +25,12 @@ impl fmt::Display for Elapsed {
     }
 }
 
+/// Returns the shortest and the longest of some spans, `0.3 s to 2 h 5 min`, or only one where both print alike.
+pub(crate) fn span(shortest: Duration, longest: Duration) -> String {
+    let (shortest, longest) = (Elapsed(shortest).to_string(), Elapsed(longest).to_string());
+    if shortest == longest { longest } else { format!("{shortest} to {longest}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -153,9 +153,8 @@ fn time_in_state(
     let (youngest, oldest) = (Elapsed(youngest).to_string(), Elapsed(oldest).to_string());
     let times = if youngest == oldest { oldest } else { format!("{youngest} to {oldest}") };
     match state {
-        State::Suspended => format!(" for {times}{late_polls}"),
         State::Finished | State::Dropped | State::Panicked => late_polls.ended(times),
-        _ => format!(" for {times}"),
+        _ => format!(" {}", late_polls.suspended(times)),
     }
 }
 

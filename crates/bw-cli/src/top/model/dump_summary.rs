@@ -173,7 +173,7 @@ impl DumpSummary {
                 name: task.name().map(|name| shown(name).into()),
                 thread: thread.map(Into::into),
                 in_state: status.in_state,
-                late_polls: LatePolls::of(status),
+                late_polls: LatePolls::of(status, dump.took()),
                 age: status.age,
                 polls: status.polls,
                 rate: None,

@@ -69,16 +69,17 @@ class Dump {
     return `"${shortened(this.strings[thread.name], 120)}"${id && ` (${id})`}`;
   }
 
-  /** What a request has to do with how long tasks have been in their state; '' if nothing. */
-  latePolls(tasks) {
-    const times = tasks.filter((task) => this.late.has(task)).map((task) => this.late.get(task));
-    if (times.length === 0) return '';
-    const all = times.length === tasks.length;
-    const them = tasks.length === 1 ? 'it' : all ? 'them' : `${grouped(times.length)} of them`;
-    const [shortest, longest] = times.reduce(([low, high], time) => [Math.min(low, time), Math.max(high, time)], [Infinity, 0]);
-    if (shortest === 0) return ` until this dump polled ${them}`;
-    const requests = span(shortest) === span(longest) ? 'a request' : 'requests';
-    return `; ${requests} polled ${them} ${spans(shortest, longest)} ago`;
+  /** For how long tasks have been suspended: up to a request's poll, where no other had come for a second or longer. */
+  suspended(tasks, shortest, longest) {
+    const late = tasks.filter((task) => this.late.has(task));
+    if (late.length === 0) return `for ${spans(shortest, longest)}`;
+    const range = (times) => spans(...times.reduce(([low, high], time) => [Math.min(low, time), Math.max(high, time)], [Infinity, 0]));
+    const ago = late.map((task) => this.late.get(task));
+    const byDump = Math.min(...ago) <= this.took_ms;
+    const polled = `until ${byDump ? 'this dump' : 'a request'} polled ${late.length === 1 ? 'it' : 'them'}`;
+    const since = byDump ? '' : `, ${range(ago)} ago`;
+    if (late.length < tasks.length) return `for ${spans(shortest, longest)}, ${grouped(late.length)} of them ${polled}${since}`;
+    return `for ${range(late.map((task) => this.tasks.in_state[task] - this.late.get(task)))} ${polled}${since}`;
   }
 
   /** Why a task has no trace. */
@@ -89,7 +90,7 @@ class Dump {
   /** For how long tasks have been in their state, or how long they had been when they ended; '' where that is not known. */
   wait(tasks, shortest, longest) {
     if (longest === null) return '';
-    if (!Object.hasOwn(ENDED, this.state(tasks[0]))) return `for ${spans(shortest, longest)}${this.latePolls(tasks)}`;
+    if (!Object.hasOwn(ENDED, this.state(tasks[0]))) return this.suspended(tasks, shortest, longest);
     if (!tasks.some((task) => this.late.has(task))) return '';
     const [them, polls] = tasks.length === 1 ? ['it', 'its last poll'] : ['them', 'their last polls'];
     return `when this dump polled ${them}, ${spans(shortest, longest)} after ${polls}`;

@@ -29,7 +29,7 @@
 //! | `tasks[].spawned_at` | `file`, `line`, `column`; where the place is not known, the file is empty and the numbers are 0 |
 //! | `tasks[].polls`, `.age_s` | polls that have returned; seconds since it was wrapped |
 //! | `tasks[].state`, `.in_state_s` | `never_polled`, `suspended`, `woken`, `polling`, `finished`, `dropped`, `panicked`, and for how long; of a task that ended in the poll that the dump caused, for how long it was suspended before |
-//! | `tasks[].since_request_s` | how long ago a request first polled it since then, 0 if this dump did; `null` if none has. Its trace may be newer than `in_state_s` |
+//! | `tasks[].since_request_s` | how long ago a request first polled it since then; no more than the dump took if this dump did; `null` if none has. Its trace may be of after that poll |
 //! | `tasks[].thread` | who polls it: `name`, and `id` as the operating system numbers threads |
 //! | `tasks[].type` | the index of its type in `types` |
 //! | `tasks[].trace` | the index of its trace in `traces` |
