@@ -50,9 +50,9 @@
 //! # Asking wakes the tasks
 //!
 //! Each dump, and each report on stuck tasks, wakes the tasks that it asks, and their executors poll them. A task whose wake had been lost
-//! moves on in that poll: the dump cures it and shows the place after it. Where no other poll had come for a second, the dump says
+//! moves on in that poll: the dump cures it and shows the place after it. Every task that no other poll had reached for a second, healthy or not, is printed as
 //! `suspended for 3.7 s until this dump polled it`, or `finished when this dump polled it, 3.7 s after its last poll`. The list of tasks
-//! (`/debug/async/tasks`) and the stall watch's own looks ask no task.
+//! (`/debug/async/tasks`) and the stall watch, while it only checks ages, ask no task.
 //!
 //! # Features
 //!

@@ -1,4 +1,4 @@
-//! Finds where the async tasks of a process wait that nobody prepared, by reading its memory.
+//! Finds where the async tasks of an unprepared process wait, by reading its memory.
 //!
 //! The process needs no wrapper, no agent, no flag of its runtime and no restart. Nothing is written to it, no code runs in it, and no
 //! thread of it is stopped. [`inspect`] finds the tasks of tokio in its memory, polls each idle one in an emulator over a copy, and
@@ -25,7 +25,7 @@
 //! * Of a task that blocks its thread in the kernel, the stack of that thread.
 //!
 //! Futures of `block_on` are not tasks, and are not found. Children of `FuturesUnordered` and the like are polled by wakers of their
-//! own, so they are missing where they would be missing in a traced poll.
+//! own, so they are not shown.
 //!
 //! # What can go wrong
 //!

@@ -82,8 +82,8 @@ pub(super) fn run(arguments: &Ps) -> Result<ExitCode, Failure> {
         ));
     } else if listed.is_empty() && !arguments.json {
         message::note(
-            &"no process has an agent that you may ask: add `bw_agent::start()?;` to its main; those of other users are \
-              listed with sudo",
+            &"no process has an agent that you may ask: add `bw_agent::start_or_warn();` to its main; `dump PID` reads the memory of a \
+              program without an agent; processes of other users are listed with sudo",
         );
     }
     Ok(ExitCode::SUCCESS)

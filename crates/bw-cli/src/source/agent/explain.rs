@@ -44,7 +44,7 @@ pub(super) fn no_agent(process: &Process, denied: Option<&Path>) -> Failure {
         ));
     }
     Failure::new(format!(
-        "{who} has no agent that can be found: add `bw_agent::start()?;` to its main, or, if it has one with a socket or \
+        "{who} has no agent that can be found: add `bw_agent::start_or_warn();` to its main, or, if it has one with a socket or \
          a port of its own, name that instead of {pid}"
     ))
 }
