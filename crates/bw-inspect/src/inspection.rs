@@ -14,6 +14,7 @@ use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::capture::limits::Limits;
 use crate::capture::thread_stack;
 use crate::capture::unwind_rules::UnwindRules;
+use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_list::{self, FoundTask, TaskList};
 use crate::executor::task_state::Activity;
 use crate::executor::task_vtables::TaskVtables;
@@ -82,7 +83,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         memory: &memory,
         rules: &rules,
         wakers: &wakers,
-        thread_pointer: thread_pointer(&list, &threads),
+        runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
     };
     let mut figures =
         Figures { searched_bytes: data.bytes(), skipped_bytes: data.skipped(), instructions: 0, repeated: 0 };
@@ -143,12 +144,13 @@ impl Inspection {
     }
 
     /// Names each task after its type, which `type_of` finds from the address of the function that polls it. See
-    /// [`task_type`](crate::task_type). Leaves out the tasks that are threads of a runtime, which only types tell from others.
+    /// [`task_type`](crate::task_type). Leaves out the tasks that are threads of a runtime,
+    /// and those of the agent of this project: only types tell them from others.
     #[must_use]
     pub fn named(mut self, mut type_of: impl FnMut(u64) -> Option<String>) -> Self {
         let polls = &self.polls;
         let dump = self.dump.with_names(|task| polls.get(&task).and_then(|&poll| type_of(poll)));
-        self.dump = dump.without(|task| task.name().is_some_and(is_worker));
+        self.dump = dump.without(|task| task.name().is_some_and(|name| is_worker(name) || is_of_agent(name)));
         self
     }
 
@@ -165,9 +167,20 @@ impl Inspection {
     }
 }
 
+/// What the types of the tasks of a runtime's blocking pool begin with.
+const BLOCKING_TASK: &str = "tokio::runtime::blocking::task::BlockingTask<";
+
+/// Whether a task of this type is one of the agent of this project, which is no part of the program.
+fn is_of_agent(task_type: &str) -> bool {
+    let body = task_type.strip_prefix(BLOCKING_TASK).unwrap_or(task_type);
+    let bodies = ["async fn ", "async block in "];
+    let path = bodies.iter().find_map(|kind| body.strip_prefix(kind)).unwrap_or(body);
+    path.starts_with("bw_agent::")
+}
+
 /// Whether a task of this type is a worker thread of a runtime of many threads, which tokio runs as a task of its blocking pool.
 fn is_worker(task_type: &str) -> bool {
-    let of_pool = task_type.strip_prefix("tokio::runtime::blocking::task::BlockingTask<");
+    let of_pool = task_type.strip_prefix(BLOCKING_TASK);
     of_pool.is_some_and(|closure| closure.starts_with("tokio::runtime::scheduler::multi_thread"))
 }
 
@@ -186,7 +199,7 @@ struct Look<'l> {
     memory: &'l PageCache<'l>,
     rules: &'l UnwindRules<'l>,
     wakers: &'l WakerIndex,
-    thread_pointer: u64,
+    runtime_threads: RuntimeThreads,
 }
 
 impl Look<'_> {
@@ -198,7 +211,7 @@ impl Look<'_> {
             self.mappings,
             self.rules,
             self.wakers,
-            self.thread_pointer,
+            self.target.pid(),
             clocks,
             *self.limits,
         );
@@ -302,7 +315,7 @@ impl Look<'_> {
                 (outcome, used)
             }
             Activity::Idle => {
-                let poll = emulator.poll(task);
+                let poll = emulator.poll(task, &self.runtime_threads);
                 figures.instructions += poll.instructions;
                 idle(poll)
             }
@@ -314,7 +327,16 @@ impl Look<'_> {
 fn idle(poll: EmulatedPoll) -> (Outcome, Vec<(u64, u64)>) {
     let incomplete = match poll.end {
         PollEnd::Pending => None,
-        PollEnd::Ready => Some("what it waits for has happened, and nothing has woken it".to_owned()),
+        PollEnd::Ready => Some(
+            "the emulated poll finished the task: what the task waited for has happened, and nothing had woken it"
+                .to_owned(),
+        ),
+        PollEnd::Moved => Some(
+            "the emulated poll went on: what the task waited for has happened, and nothing had woken it; the trace may \
+             show a later place"
+                .to_owned(),
+        ),
+        PollEnd::Panicked(said) => Some(format!("an emulated poll panics: {said}")),
         PollEnd::Incomplete(reason) => Some(reason),
     };
     let trace = if poll.stacks.is_empty() && incomplete.is_some() {
@@ -323,16 +345,6 @@ fn idle(poll: EmulatedPoll) -> (Outcome, Vec<(u64, u64)>) {
         Ok(RawTrace::from_stacks(poll.stacks).with_dropped(poll.dropped))
     };
     (Outcome { state: TaskState::Suspended, trace, incomplete }, poll.used)
-}
-
-/// Chooses the thread whose thread-local values emulated polls see: one that waits, so that nothing of it is half written. A thread of
-/// a runtime is better than the main thread, since it has run tasks.
-fn thread_pointer(list: &TaskList, threads: &[Thread]) -> u64 {
-    let main = threads.iter().map(|thread| thread.id).min();
-    let rank = |thread: &&Thread| (thread.waits_at.is_some(), Some(thread.id) != main);
-    let known = threads.iter().filter(|thread| list.thread_pointers.contains_key(&thread.id));
-    let best = known.max_by_key(rank);
-    best.and_then(|thread| list.thread_pointers.get(&thread.id)).copied().unwrap_or(0)
 }
 
 fn record(id: TaskId, outcome: Outcome, traces: &mut Traces) -> TaskRecord {
@@ -412,4 +424,26 @@ fn notes(
         notes.push(format!("{count} {tasks} may lack something: {reason}"));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_of_the_agent_are_taken_for_those_of_the_program() {
+        for own in [
+            "async fn bw_agent::listen::serve",
+            "async block in bw_agent::agent::Agent::run",
+            "bw_agent::trigger::Trigger<u32>",
+            "tokio::runtime::blocking::task::BlockingTask<bw_agent::report::write::{closure#0}>",
+        ] {
+            assert!(is_of_agent(own), "{own}");
+        }
+        for other in
+            ["async fn shop::bw_agent::serve", "async fn bw_agents::serve", "shop::Of<bw_agent::Agent>", ""]
+        {
+            assert!(!is_of_agent(other), "{other}");
+        }
+    }
 }

@@ -20,7 +20,20 @@ pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
         .split_once("::raw::poll::<")
         .filter(|_| function.generic.is_none())
         .or(path.split_once("poll<"))?;
-    Some(readable_type(first_argument(arguments)))
+    Some(readable_type(unwrapped(first_argument(arguments))))
+}
+
+/// The future inside of the wrapper of a traced task: the wrapper says nothing about the task.
+fn unwrapped(future: &str) -> &str {
+    /// The wrapper by its crate, and by the crate that has a copy of its module.
+    const WRAPPERS: [&str; 2] =
+        ["bw_core::task::traced_task::TracedTask<", "backtrace_waker::task::traced_task::TracedTask<"];
+
+    let mut future = future;
+    while let Some(inner) = WRAPPERS.iter().find_map(|wrapper| future.strip_prefix(wrapper)) {
+        future = first_argument(inner);
+    }
+    future
 }
 
 /// The first of some generic arguments, up to a comma or the closing bracket.
@@ -42,6 +55,21 @@ fn first_argument(arguments: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrapper_hides_what_it_wraps() {
+        for (future, inner) in [
+            ("bw_core::task::traced_task::TracedTask<a::b<c, d>>", "a::b<c, d>"),
+            (
+                "backtrace_waker::task::traced_task::TracedTask<bw_core::task::traced_task::TracedTask<a::{async_fn_env#0}>>",
+                "a::{async_fn_env#0}",
+            ),
+            ("app::TracedTask<a>", "app::TracedTask<a>"),
+            ("", ""),
+        ] {
+            assert_eq!(unwrapped(future), inner, "{future}");
+        }
+    }
 
     #[test]
     fn brackets_and_arrows_belong_to_the_argument() {

@@ -13,9 +13,11 @@ use bw_core::StackFlags;
 use super::address_space::{FreeSpace, STACK_BYTES, TABLE_BYTES};
 use super::kernel::{Answer, Kernel};
 use super::limits::Limits;
+use super::progress::Blocks;
 use super::stack_walk::{self, WalkEnd, WalkRegisters};
 use super::unwind_rules::{REGISTERS, UnwindRules};
 use crate::emulate::{CodeCache, Fault, Machine, Overlay, Stop};
+use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::executor::task_list::FoundTask;
 use crate::executor::task_state::{Activity, TaskWord};
 use crate::executor::waker_index::WakerIndex;
@@ -27,6 +29,8 @@ use crate::target::memory::Memory;
 const WAKER_TABLE_BYTES: u64 = 32;
 /// Bytes at the top of the stack that stay free: a function may look above its frame.
 const ABOVE_STACK: u64 = 4096;
+/// What the message of a panic has in it, as the standard library writes it.
+const PANIC: &str = " panicked at ";
 
 /// What one emulated poll showed.
 #[derive(Clone, Debug)]
@@ -48,6 +52,10 @@ pub(crate) enum PollEnd {
     Pending,
     /// The future is ready: what it waited for has happened, and the task was not woken yet.
     Ready,
+    /// The future is pending, but at another place: what it waited for has happened, and the task was not woken.
+    Moved,
+    /// It panicked, and said this.
+    Panicked(String),
     /// It did not end, for this reason.
     Incomplete(String),
 }
@@ -59,7 +67,8 @@ pub(crate) struct PollEmulator<'m> {
     limits: Limits,
     space: FreeSpace,
     kernel: Kernel,
-    thread_pointer: u64,
+    memory: &'m dyn Memory,
+    blocks: Blocks<'m>,
     machine: Machine<'m>,
     code: CodeCache,
     traps: HashSet<u64>,
@@ -68,28 +77,29 @@ pub(crate) struct PollEmulator<'m> {
 }
 
 impl<'m> PollEmulator<'m> {
-    /// Prepares. `thread_pointer` is that of the thread whose thread-local values polls see.
+    /// Prepares. `process` is the number of the process.
     pub(crate) fn new(
         memory: &'m dyn Memory,
         mappings: &[Mapping],
         rules: &'m UnwindRules<'m>,
         wakers: &'m WakerIndex,
-        thread_pointer: u64,
+        process: u32,
         clocks: Clocks,
         limits: Limits,
     ) -> Self {
         let space = FreeSpace::find(mappings);
-        let kernel = Kernel::new(memory, rules.modules(), &space, clocks);
+        let kernel = Kernel::new(memory, rules.modules(), &space, clocks, process);
         let clones: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[0]).collect();
         let wakes: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[2]).collect();
         let traps = clones.iter().chain(&wakes).copied().chain(kernel.traps()).chain([space.end]).collect();
         let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
         let code = CodeCache::new();
-        Self { rules, wakers, limits, space, kernel, thread_pointer, machine, code, traps, clones, wakes }
+        let blocks = Blocks::new(memory, rules.modules(), mappings);
+        Self { rules, wakers, limits, space, kernel, memory, blocks, machine, code, traps, clones, wakes }
     }
 
-    /// Polls a task that is idle.
-    pub(crate) fn poll(&mut self, task: &FoundTask) -> EmulatedPoll {
+    /// Polls a task that is idle, on a thread whose thread-local values the poll sees.
+    pub(crate) fn poll(&mut self, task: &FoundTask, threads: &RuntimeThreads) -> EmulatedPoll {
         let before = self.machine.executed();
         let mut poll = EmulatedPoll {
             stacks: Vec::new(),
@@ -98,30 +108,60 @@ impl<'m> PollEmulator<'m> {
             used: Vec::new(),
             instructions: 0,
         };
-        poll.end = match self.prepare(task) {
+        let thread = threads.of_task(self.memory, task);
+        poll.end = match self.prepare(task, thread) {
             Ok(()) => self.run(task, &mut poll),
             Err(fault) => PollEnd::Incomplete(fault.to_string()),
         };
-        if let (PollEnd::Ready | PollEnd::Incomplete(_), Some(said)) = (&poll.end, self.kernel.said()) {
-            poll.end = PollEnd::Incomplete(format!("an emulated poll panics: {said}"));
+        if poll.end != PollEnd::Pending
+            && let Some(said) = self.kernel.said().filter(|said| said.contains(PANIC))
+        {
+            // What was recorded is on the way into the panic, and not where the task waits.
+            poll.stacks.clear();
+            poll.dropped = 0;
+            poll.end = PollEnd::Panicked(said);
+        } else if poll.end == PollEnd::Pending && self.has_moved(task, thread) {
+            poll.end = PollEnd::Moved;
         }
         poll.used = self.machine.memory.used();
         poll.instructions = self.machine.executed() - before;
         poll
     }
 
+    /// Whether the poll that has just returned went on. It is repeated if it changed words of its task: words that change each time say
+    /// nothing.
+    fn has_moved(&mut self, task: &FoundTask, thread: PollThread) -> bool {
+        let changed = self.blocks.changed(&mut self.machine.memory, task, self.wakers, thread.pointer);
+        if changed.is_empty() {
+            return false;
+        }
+        let clocks = self.kernel.clone();
+        self.kernel.pass_time();
+        let mut again = EmulatedPoll {
+            stacks: Vec::new(),
+            dropped: 0,
+            end: PollEnd::Pending,
+            used: Vec::new(),
+            instructions: 0,
+        };
+        let end = self.enter(task, thread).map(|()| self.run(task, &mut again));
+        self.kernel = clocks;
+        if end == Ok(PollEnd::Ready) {
+            return true;
+        }
+        let memory = &mut self.machine.memory;
+        changed.iter().any(|&(at, value)| memory.read_u64(at).is_ok_and(|now| now == value))
+    }
+
     /// Sets up the registers and the copy.
-    fn prepare(&mut self, task: &FoundTask) -> Result<(), Fault> {
+    fn prepare(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
         let space = self.space;
-        self.kernel.restart();
+        self.kernel.restart(thread.id);
         let machine = &mut self.machine;
         machine.memory.reset();
         machine.memory.map(space.stack, STACK_BYTES);
         machine.memory.map(space.tables, TABLE_BYTES);
         machine.memory.map(space.heap, super::address_space::HEAP_BYTES);
-        machine.cpu = crate::emulate::x86_64::Cpu::default();
-        machine.cpu.fs_base = self.thread_pointer;
-        machine.cpu.set_stack_pointer(space.stack_top() - ABOVE_STACK);
         // A table for wakers that are equal to this task's in nothing but what they do.
         let tables = self.wakers.functions.iter().zip((space.tables..).step_by(32));
         for (waker, table) in tables.take(usize::try_from(TABLE_BYTES / WAKER_TABLE_BYTES).unwrap_or(0)) {
@@ -137,10 +177,19 @@ impl<'m> PollEmulator<'m> {
                 machine.memory.write_u64(place, space.tables + number as u64 * WAKER_TABLE_BYTES)?;
             }
         }
+        self.enter(task, thread)
+    }
+
+    /// Sets up the registers and the state word: the next instruction is the first of a poll.
+    fn enter(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+        let machine = &mut self.machine;
+        machine.cpu = crate::emulate::x86_64::Cpu::default();
+        machine.cpu.fs_base = thread.pointer;
+        machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
         // The result depends on the word that is replaced.
         machine.memory.read_u64(task.header)?;
         machine.memory.write_u64(task.header, task.word.scheduled())?;
-        machine.call(task.table.poll, &[task.header], space.end)
+        machine.call(task.table.poll, &[task.header], self.space.end)
     }
 
     fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {

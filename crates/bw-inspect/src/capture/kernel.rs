@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use object::{Object as _, ObjectSymbol as _};
 
@@ -45,6 +46,9 @@ pub(crate) struct Kernel {
     heap: u64,
     heap_end: u64,
     next: u64,
+    /// The number of the process, and that of the thread that polls.
+    process: u64,
+    thread: u64,
     /// What the poll wrote to stderr: the message of a panic.
     said: Vec<u8>,
 }
@@ -60,7 +64,9 @@ mod call {
     pub(super) const RT_SIGPROCMASK: u64 = 14;
     pub(super) const SCHED_YIELD: u64 = 24;
     pub(super) const MADVISE: u64 = 28;
+    pub(super) const GETPID: u64 = 39;
     pub(super) const EXIT: u64 = 60;
+    pub(super) const GETTID: u64 = 186;
     pub(super) const CLOSE: u64 = 3;
     pub(super) const FUTEX: u64 = 202;
     pub(super) const CLOCK_GETTIME: u64 = 228;
@@ -88,6 +94,7 @@ impl Kernel {
         modules: &LoadedModules,
         space: &FreeSpace,
         clocks: Clocks,
+        process: u32,
     ) -> Self {
         let functions = kernel_functions(memory, modules).unwrap_or_default();
         Self {
@@ -96,14 +103,25 @@ impl Kernel {
             heap: space.heap,
             heap_end: space.heap + HEAP_BYTES,
             next: space.heap,
+            process: u64::from(process),
+            thread: 0,
             said: Vec::new(),
         }
     }
 
-    /// Begins a poll: forgets what the one before it asked for.
-    pub(crate) fn restart(&mut self) {
+    /// Begins a poll on a thread: forgets what the poll before it asked for.
+    pub(crate) fn restart(&mut self, thread: u64) {
+        self.thread = thread;
         self.next = self.heap;
         self.said.clear();
+    }
+
+    /// Lets time pass: more than a second, so that seconds and their parts both change.
+    pub(crate) fn pass_time(&mut self) {
+        const STEP: Duration = Duration::new(1, 1);
+
+        self.clocks.monotonic = self.clocks.monotonic.saturating_add(STEP);
+        self.clocks.realtime = self.clocks.realtime.saturating_add(STEP);
     }
 
     /// Returns what the poll wrote to stderr, on one line. `None` if it wrote nothing.
@@ -151,6 +169,8 @@ impl Kernel {
                 }
                 third
             }
+            call::GETPID => self.process,
+            call::GETTID => self.thread,
             call::GETRANDOM => {
                 // The same each time, so that two looks at a task show the same.
                 let length = usize::try_from(second).unwrap_or(usize::MAX).min(MOST_RANDOM);

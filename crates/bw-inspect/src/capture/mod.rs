@@ -5,6 +5,7 @@ pub(crate) mod emulated_poll;
 mod frame_pointer;
 pub(crate) mod kernel;
 pub(crate) mod limits;
+pub(crate) mod progress;
 pub(crate) mod stack_walk;
 pub(crate) mod thread_stack;
 pub(crate) mod unwind_rules;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Pointer, Register, RegisterRule,
-    UnwindContext, UnwindSection, UnwindTableRow,
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EhFrameOffset, EndianSlice, LittleEndian, Pointer, Register,
+    RegisterRule, UnwindContext, UnwindSection, UnwindTableRow,
 };
 
 use super::frame_pointer;
@@ -132,7 +132,13 @@ impl Section {
         let bases = bases.set_eh_frame(start);
         let eh_frame = EhFrame::from(part(start)?);
         let table = header.table()?;
-        let fde = table.fde_for_address(&eh_frame, &bases, address, EhFrame::cie_from_offset).ok()?;
+        // Not by `fde_for_address`, which subtracts without a check.
+        let Ok(Pointer::Direct(entry)) = table.lookup(address, &bases) else { return None };
+        let offset = EhFrameOffset(usize::try_from(entry.checked_sub(start)?).ok()?);
+        let fde = eh_frame.fde_from_offset(&bases, offset, EhFrame::cie_from_offset).ok()?;
+        if !fde.contains(address) {
+            return None;
+        }
         // A signal may have come between any two instructions: no stack of an emulated poll has one.
         if fde.is_signal_trampoline() || fde.cie().return_address_register() != RETURN_ADDRESS {
             return None;

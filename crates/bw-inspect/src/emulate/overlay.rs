@@ -97,6 +97,29 @@ impl<'m> Overlay<'m> {
         ranges
     }
 
+    /// Returns the addresses of the words of eight bytes that the run read, and whose values now differ from the original. Sorted.
+    ///
+    /// A word that the run only wrote is not among them: nothing that the run did depends on what the word was. New memory is not
+    /// among them either. Costs a comparison of each page that was written.
+    #[must_use]
+    pub fn changed(&self) -> Vec<u64> {
+        let mut changed = Vec::new();
+        let mut original = [0; PAGE];
+        for page in self.pages.iter().filter(|page| page.dirty && !page.fresh && !page.partial) {
+            if self.original.read(page.address(), &mut original).is_err() {
+                continue;
+            }
+            let differs = |granule: &usize| {
+                let bytes = granule * GRANULE..(granule + 1) * GRANULE;
+                page.bytes.get(bytes.clone()) != original.get(bytes)
+            };
+            let words = granules(&page.used).filter(differs);
+            changed.extend(words.map(|granule| page.address().wrapping_add((granule * GRANULE) as u64)));
+        }
+        changed.sort_unstable();
+        changed
+    }
+
     /// Fills `into` with the bytes at `address`.
     ///
     /// # Errors

@@ -28,6 +28,8 @@ pub(super) struct Page {
     pub(super) used: Granules,
     /// Written as a whole.
     written: Granules,
+    /// Something was written.
+    pub(super) dirty: bool,
 }
 
 impl Page {
@@ -40,12 +42,13 @@ impl Page {
             missing: NONE,
             used: NONE,
             written: NONE,
+            dirty: false,
         }
     }
 
     /// Forgets what happened to the page, for use at another place. Its bytes stay.
     pub(super) const fn reset(&mut self, number: u64, fresh: bool) {
-        (self.number, self.fresh, self.partial) = (number, fresh, false);
+        (self.number, self.fresh, self.partial, self.dirty) = (number, fresh, false, false);
         (self.missing, self.used, self.written) = (NONE, NONE, NONE);
     }
 
@@ -67,6 +70,7 @@ impl Page {
     /// Records that these bytes were written. A granule of which a part was written still depends on its original.
     #[inline]
     pub(super) fn note_write(&mut self, offset: usize, len: usize) {
+        self.dirty = true;
         let (first, end) = (offset.div_ceil(GRANULE), (offset + len) / GRANULE);
         for granule in first..end {
             self.written[granule / 64 % WORDS] |= 1 << (granule % 64);

@@ -43,6 +43,7 @@ fn a_look_from_outside_shows_other_frames_than_the_task_itself() {
     for expected in started.tasks() {
         let look = task(&inspection, expected);
         let own = asked.dump().tasks().iter().find(|task| task.name() == Some(&*expected.name)).unwrap();
+        assert_eq!(look.incomplete(), None, "{}", expected.name);
         let (from_outside, own) = (inspection.dump().trace_of(look), asked.dump().trace_of(own));
         let of = |trace: Option<&RawTrace>| trace.map(|trace| all_places(&symbolizer, trace));
         let (from_outside, own) = (of(from_outside), of(own));

@@ -6,8 +6,9 @@
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bw_core::TracedExt as _;
 use bw_dump::RawDumpFile;
@@ -46,6 +47,65 @@ async fn by_hand() {
         Poll::<()>::Pending
     })
     .await; // @by_hand
+}
+
+/// A future that is ready once its number says so, and that wakes nobody then.
+const UNPOLLED: u32 = 0;
+const POLLED: u32 = 1;
+const HAPPENED: u32 = 2;
+
+async fn loses_its_wake(progress: Arc<AtomicU32>) {
+    poll_fn(|_| {
+        let _ = progress.compare_exchange(UNPOLLED, POLLED, Ordering::SeqCst, Ordering::SeqCst);
+        if progress.load(Ordering::SeqCst) == HAPPENED { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+async fn naps_after(progress: Arc<AtomicU32>) {
+    loses_its_wake(progress).await;
+    nap().await; // @after_lost
+}
+
+fn spawn_without_wakes(progress: &[Arc<AtomicU32>; 5]) {
+    let [plain, object, pinned, joined, last] = progress.clone();
+    spawn("lost", &[&["after_lost", "nap"]], naps_after(plain));
+    let object: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(naps_after(object));
+    spawn("lost_in_object", &[&["after_lost", "nap"]], object);
+    let pinned = Box::pin(naps_after(pinned));
+    spawn("lost_in_box", &[&["after_lost", "nap"]], async move {
+        pinned.await;
+    });
+    spawn("lost_in_join", &[&["after_lost", "nap"], &["nap"]], async {
+        tokio::join!(naps_after(joined), nap());
+    });
+    spawn("lost_at_end", &[], loses_its_wake(last));
+}
+
+/// Polls that change memory, but go on to nowhere.
+fn spawn_busy_waits() {
+    let mut polls = 0_u64;
+    let counts = poll_fn(move |context| {
+        polls += 1;
+        std::mem::forget(context.waker().clone()); // @clone_of_counter
+        if polls == u64::MAX { Poll::Ready(()) } else { Poll::Pending }
+    });
+    spawn("counts", &[&["clone_of_counter"]], counts);
+    let mut last = Instant::now();
+    let stamps = poll_fn(move |context| {
+        let since = last.elapsed();
+        last = Instant::now();
+        std::mem::forget(context.waker().clone()); // @clone_of_stamps
+        if since > LONG { Poll::Ready(()) } else { Poll::Pending }
+    });
+    spawn("stamps", &[&["clone_of_stamps"]], stamps);
+    let allocates = poll_fn(move |context| {
+        let blocks: Vec<Vec<u8>> = (1..40_usize).map(|number| vec![1; number * 24]).collect();
+        let kept: Vec<&Vec<u8>> = blocks.iter().rev().collect();
+        std::mem::forget(context.waker().clone()); // @clone_of_allocates
+        if std::hint::black_box(kept).is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    });
+    spawn("allocates", &[&["clone_of_allocates"]], Box::pin(allocates));
 }
 
 async fn selects(notify: Arc<Notify>, mut orders: mpsc::Receiver<u32>) {
@@ -96,6 +156,8 @@ fn dump_when_told() {
 /// Runs until it is killed.
 #[tokio::main(worker_threads = 2)]
 pub(crate) async fn run() -> std::io::Result<()> {
+    // Threads that have no runtime, and nothing of one among their thread-local values.
+    std::thread::Builder::new().name("a-thread".to_owned()).spawn(|| std::thread::sleep(LONG))?;
     let mutex = Arc::new(Mutex::new(0));
     let held = mutex.clone().lock_owned().await;
     let shared = Arc::new(RwLock::new(0));
@@ -195,6 +257,18 @@ pub(crate) async fn run() -> std::io::Result<()> {
         while set.join_next().await.is_some() {} // @join_set
     };
     spawn("join_set", &[&["join_set"]], joins_all);
+    spawn_busy_waits();
+    // A capture would poll these on.
+    if std::env::var_os(TRACED).is_none() {
+        let progress: [Arc<AtomicU32>; 5] = Default::default();
+        spawn_without_wakes(&progress);
+        for happens in &progress {
+            while happens.load(Ordering::SeqCst) != POLLED {
+                tokio::task::yield_now().await;
+            }
+            happens.store(HAPPENED, Ordering::SeqCst);
+        }
+    }
     tokio::task::spawn_blocking(|| std::thread::sleep(LONG));
 
     println!("ready");

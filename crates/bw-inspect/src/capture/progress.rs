@@ -1,0 +1,156 @@
+//! Whether an emulated poll went on, seen from what it changed in the memory of its task.
+//!
+//! A future keeps where it is in its own memory: the number of the `await` that it waits at. A poll reads this number first, and changes it
+//! if it goes on. So a word is a candidate if the poll read it, if its value differs afterwards, and if it lies in the task or in a block
+//! that the task holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
+//!
+//! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of thread-local values
+//! are not: they say which thread polled. Counters and times are not, and every poll changes them: the caller polls again, later, and
+//! leaves out each word that changes again.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::emulate::Overlay;
+use crate::executor::task_list::FoundTask;
+use crate::executor::waker_index::WakerIndex;
+use crate::target::mappings::Mapping;
+use crate::target::memory::Memory;
+use crate::target::modules::LoadedModules;
+use crate::target::words::{bytes_at, word_at, words_of};
+
+/// Blocks of a task that are looked at.
+const MOST_BLOCKS: usize = 1024;
+/// Bytes of a block that are searched for the addresses of further blocks.
+const MOST_BLOCK_BYTES: u64 = 64 * 1024;
+/// The smallest and the largest block of an allocator that keeps the size in front of it.
+const SIZED_BLOCKS: Range<u64> = 32..MOST_BLOCK_BYTES;
+/// Bits of such a size that are flags.
+const SIZE_FLAGS: u64 = 7;
+
+/// The original memory of a process, as far as blocks of tasks are told from other memory in it.
+pub(crate) struct Blocks<'m> {
+    memory: &'m dyn Memory,
+    modules: &'m LoadedModules,
+    /// Where blocks may lie, by address.
+    data: Vec<Range<u64>>,
+}
+
+impl<'m> Blocks<'m> {
+    pub(crate) fn new(memory: &'m dyn Memory, modules: &'m LoadedModules, mappings: &[Mapping]) -> Self {
+        let data = mappings.iter().filter(|mapping| mapping.may_hold_tasks());
+        let mut data: Vec<Range<u64>> = data.map(|mapping| mapping.range.clone()).collect();
+        data.sort_unstable_by_key(|range| range.start);
+        Self { memory, modules, data }
+    }
+
+    /// Returns words of a task that an emulated poll changed, with their values after the poll. Costs little if there are none in all
+    /// memory, which is usual.
+    pub(crate) fn changed(
+        &self,
+        overlay: &mut Overlay<'_>,
+        task: &FoundTask,
+        wakers: &WakerIndex,
+        thread_pointer: u64,
+    ) -> Vec<(u64, u64)> {
+        let of_thread = self.data_around(thread_pointer.wrapping_sub(1));
+        let changed = overlay.changed();
+        let state = task.header..task.header.saturating_add(task.table.id_offset + 8);
+        let known: HashSet<u64> = wakers
+            .of_task(task.header)
+            .flat_map(|place| [place.wrapping_sub(8), place, place.wrapping_add(8)])
+            .filter(|at| !state.contains(at))
+            .collect();
+        let mut words = Vec::new();
+        for at in changed.into_iter().filter(|at| !state.contains(at)) {
+            if let Ok(value) = overlay.read_u64(at)
+                && !of_thread.as_ref().is_some_and(|range| range.contains(&value))
+                && !is_waker(overlay, task, wakers, &known, at, value)
+            {
+                words.push((at, value));
+            }
+        }
+        if words.is_empty() {
+            return words;
+        }
+        let owned = self.of_task(task);
+        words.retain(|(at, _)| owned.iter().any(|block| block.contains(at)));
+        words
+    }
+
+    /// The blocks that hold a task, as it was before the poll: itself, and what it has addresses of.
+    fn of_task(&self, task: &FoundTask) -> Vec<Range<u64>> {
+        let future = task.header.saturating_add(task.table.id_offset + 8);
+        let mut blocks = vec![future..task.header.saturating_add(task.table.trailer_offset)];
+        let mut known = HashSet::from([task.header]);
+        let mut next = 0;
+        while let Some(block) = blocks.get(next).cloned() {
+            next += 1;
+            let length = block.end.saturating_sub(block.start).min(MOST_BLOCK_BYTES);
+            let length = usize::try_from(length).unwrap_or(0);
+            let Ok(bytes) = bytes_at(self.memory, block.start, length) else { continue };
+            let words: Vec<u64> = words_of(&bytes).collect();
+            for (at, &address) in words.iter().enumerate() {
+                if blocks.len() >= MOST_BLOCKS {
+                    return blocks;
+                }
+                if !self.is_data(address) || known.contains(&address) {
+                    continue;
+                }
+                let table = words.get(at + 1).copied().unwrap_or(0);
+                if let Some(length) = self.size_in_table(table).or_else(|| self.size_in_front(address)) {
+                    known.insert(address);
+                    blocks.push(address..address.saturating_add(length));
+                }
+            }
+        }
+        blocks
+    }
+
+    fn is_data(&self, address: u64) -> bool {
+        address.is_multiple_of(8) && self.data_around(address).is_some()
+    }
+
+    fn data_around(&self, address: u64) -> Option<Range<u64>> {
+        let after = self.data.partition_point(|range| range.start <= address);
+        let range = after.checked_sub(1).and_then(|at| self.data.get(at));
+        range.filter(|range| range.contains(&address)).cloned()
+    }
+
+    /// The size in the table of a trait object: a function that drops it or none, size, alignment, a method.
+    fn size_in_table(&self, table: u64) -> Option<u64> {
+        let module = self.modules.find(table).filter(|_| table.is_multiple_of(8))?;
+        if !module.constants().iter().any(|range| range.contains(&table)) {
+            return None;
+        }
+        let word = |number: u64| word_at(self.memory, table.wrapping_add(number * 8)).ok();
+        let is_code = |at: u64| self.modules.find(at).is_some_and(|module| module.has_code_at(at));
+        let (drops, size, alignment, method) = (word(0)?, word(1)?, word(2)?, word(3)?);
+        let is_table = (drops == 0 || is_code(drops)) && alignment.is_power_of_two() && is_code(method);
+        (is_table && size > 0 && size < 1 << 28).then_some(size)
+    }
+
+    /// The size that the allocator of glibc keeps in front of a block.
+    fn size_in_front(&self, address: u64) -> Option<u64> {
+        let word =
+            word_at(self.memory, address.wrapping_sub(8)).ok().filter(|_| address.is_multiple_of(16))?;
+        let size = word & !SIZE_FLAGS;
+        (SIZED_BLOCKS.contains(&size) && size.is_multiple_of(16)).then(|| size - 8)
+    }
+}
+
+/// Whether a word is a part of a waker of the task: where one was stored before, or with a value as a waker has it.
+fn is_waker(
+    overlay: &mut Overlay<'_>,
+    task: &FoundTask,
+    wakers: &WakerIndex,
+    known: &HashSet<u64>,
+    at: u64,
+    value: u64,
+) -> bool {
+    let mut is_header = |at: u64| overlay.read_u64(at).is_ok_and(|value| value == task.header);
+    known.contains(&at)
+        || value == task.header
+        || (wakers.functions.iter().any(|waker| waker.table == value)
+            && (is_header(at.wrapping_sub(8)) || is_header(at.wrapping_add(8))))
+}
