@@ -113,3 +113,19 @@ fn a_program_without_tokio_is_read_all_the_same() {
     assert!(code == 1 && err.contains(&format!("error: no process has the number {pid}\n")), "{err}");
     assert!(err.contains("\nbacktrace-waker: help: "), "{err}");
 }
+
+#[test]
+fn a_filter_by_time_lets_every_task_pass() {
+    let program = Started::new();
+    for filter in ["for:5m", "older:1s", "state:suspended,for:5m"] {
+        let (code, out, err) = program.run("dump", &["--filter", filter]);
+        assert_eq!((code, &*out), (1, ""), "{filter}: {err}");
+        assert!(
+            err.contains("error: cannot filter by time: memory does not show how long a task waits\n")
+                && err.contains("help: leave out for: and older:, or ask an agent\n"),
+            "{filter}: {err}"
+        );
+    }
+    let (code, out, err) = program.run("dump", &["--filter", "name:for:"]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+}

@@ -8,6 +8,7 @@ use bw_inspect::{Inspection, Limits, inspect, runs_tokio, task_type};
 use bw_symbolize::Symbolizer;
 
 use super::agent::process::Process;
+use crate::options::filter::Filter;
 use crate::output::failure::Failure;
 
 /// A process whose memory is read each time.
@@ -45,8 +46,12 @@ impl ProcessMemory {
         &self.process
     }
 
-    /// Reads it.
-    pub(crate) fn inspect(&self) -> Result<Inspection, Failure> {
+    /// Reads it, for a dump of the tasks that pass these filters.
+    pub(crate) fn inspect(&self, filters: &[Filter]) -> Result<Inspection, Failure> {
+        if filters.iter().any(needs_times) {
+            let failure = Failure::new("cannot filter by time: memory does not show how long a task waits");
+            return Err(failure.with_help("leave out for: and older:, or ask an agent"));
+        }
         inspect(&self.live, &Limits::default()).map_err(|error| failure(&error))
     }
 
@@ -59,6 +64,12 @@ impl ProcessMemory {
         let name = |poll| names.entry(poll).or_insert_with(|| task_type(symbolizer, poll)).clone();
         inspection.named(name).into_file(described)
     }
+}
+
+/// Whether a filter asks how old a task is, or for how long it has been in its state.
+fn needs_times(filter: &Filter) -> bool {
+    let mut terms = filter.as_str().split(',');
+    terms.any(|term| term.starts_with("for:") || term.starts_with("older:"))
 }
 
 /// Says why memory cannot be read, and what to do.

@@ -161,7 +161,7 @@ impl Source {
     /// Reads the memory of the process, and names its tasks after their types.
     fn read_memory(&mut self) -> Result<RawDumpFile<'static>, Failure> {
         let Origin::Memory(memory) = &self.origin else { return Err(Failure::new("no process to read")) };
-        let inspection = memory.inspect()?;
+        let inspection = memory.inspect(&self.request.filters)?;
         let executable = memory.process().executable();
         self.prepare_symbolizer(inspection.modules(), executable.as_deref());
         match (&mut self.origin, &self.symbolizer) {
