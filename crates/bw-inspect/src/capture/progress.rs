@@ -81,7 +81,8 @@ impl<'m> Blocks<'m> {
     /// The blocks that hold a task, as it was before the poll: itself, and what it has addresses of.
     fn of_task(&self, task: &FoundTask) -> Vec<Range<u64>> {
         let future = task.header.saturating_add(task.table.id_offset + 8);
-        let mut blocks = vec![future..task.header.saturating_add(task.table.trailer_offset)];
+        let mut blocks: Vec<Range<u64>> = Vec::new();
+        blocks.push(future..task.header.saturating_add(task.table.trailer_offset));
         let mut known = HashSet::from([task.header]);
         let mut next = 0;
         while let Some(block) = blocks.get(next).cloned() {

@@ -10,7 +10,7 @@ mod started;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use bw_core::{RawTrace, TaskRecord};
+use bw_core::{NoTrace, RawTrace, TaskRecord};
 use bw_inspect::target::{LiveProcess, OpenError, Target as _};
 use bw_inspect::{Inspection, Limits, inspect};
 use bw_symbolize::{SymbolSources, Symbolizer};
@@ -61,7 +61,7 @@ fn a_wait_is_not_at_its_line() {
     let mut wrong = Vec::new();
     for expected in program.tasks() {
         let task = task(&inspection, expected);
-        if expected.name == "lost_at_end" {
+        if ["lost_at_end", "lost_before_panic"].contains(&&*expected.name) {
             continue;
         }
         let Some(trace) = inspection.dump().trace_of(task) else {
@@ -91,13 +91,17 @@ fn a_task_that_lost_its_wake_is_shown_as_if_it_waited_there() {
         let reason = task.incomplete().unwrap_or_default();
         let of_this_kind = match &*expected.name {
             "lost_at_end" => reason.starts_with("the emulated poll finished the task: "),
+            "lost_before_panic" => {
+                assert_eq!(task.trace(), Err(NoTrace::Incomplete), "the way into the panic is shown");
+                reason.starts_with("an emulated poll panics: ") && reason.contains("nobody polls so far")
+            }
             name if name.starts_with("lost") => reason.starts_with("the emulated poll went on: "),
             _ => reason.is_empty(),
         };
         assert!(of_this_kind, "{}: {reason:?}", expected.name);
         reasons.insert(reason);
     }
-    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
     let notes = inspection.dump().notes();
     assert!(
         notes.iter().any(|note| note.starts_with("4 tasks may lack something: the emulated poll went on")),

@@ -67,8 +67,8 @@ async fn naps_after(progress: Arc<AtomicU32>) {
     nap().await; // @after_lost
 }
 
-fn spawn_without_wakes(progress: &[Arc<AtomicU32>; 5]) {
-    let [plain, object, pinned, joined, last] = progress.clone();
+fn spawn_without_wakes(progress: &[Arc<AtomicU32>; 6]) {
+    let [plain, object, pinned, joined, last, panics] = progress.clone();
     spawn("lost", &[&["after_lost", "nap"]], naps_after(plain));
     let object: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(naps_after(object));
     spawn("lost_in_object", &[&["after_lost", "nap"]], object);
@@ -80,6 +80,10 @@ fn spawn_without_wakes(progress: &[Arc<AtomicU32>; 5]) {
         tokio::join!(naps_after(joined), nap());
     });
     spawn("lost_at_end", &[], loses_its_wake(last));
+    spawn("lost_before_panic", &[], async {
+        loses_its_wake(panics).await;
+        panic!("nobody polls so far");
+    });
 }
 
 /// Polls that change memory, but go on to nowhere.
@@ -260,7 +264,7 @@ pub(crate) async fn run() -> std::io::Result<()> {
     spawn_busy_waits();
     // A capture would poll these on.
     if std::env::var_os(TRACED).is_none() {
-        let progress: [Arc<AtomicU32>; 5] = Default::default();
+        let progress: [Arc<AtomicU32>; 6] = Default::default();
         spawn_without_wakes(&progress);
         for happens in &progress {
             while happens.load(Ordering::SeqCst) != POLLED {
