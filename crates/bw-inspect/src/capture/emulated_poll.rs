@@ -131,7 +131,7 @@ impl<'m> PollEmulator<'m> {
     /// Whether the poll that has just returned went on. It is repeated if it changed words of its task: words that change each time say
     /// nothing.
     fn has_moved(&mut self, task: &FoundTask, thread: PollThread) -> bool {
-        let changed = self.blocks.changed(&mut self.machine.memory, task, self.wakers, thread.pointer);
+        let changed = self.blocks.changed(&mut self.machine.memory, task, self.wakers);
         if changed.is_empty() {
             return false;
         }

@@ -4,8 +4,8 @@
 //! if it goes on. So a word is a candidate if the poll read it, if its value differs afterwards, and if it lies in the task or in a block
 //! that the task holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
 //!
-//! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of thread-local values
-//! are not: they say which thread polled. Counters and times are not, and every poll changes them: the caller polls again, later, and
+//! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of data are
+//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll changes them: the caller polls again, later, and
 //! leaves out each word that changes again.
 
 use std::collections::HashSet;
@@ -51,9 +51,7 @@ impl<'m> Blocks<'m> {
         overlay: &mut Overlay<'_>,
         task: &FoundTask,
         wakers: &WakerIndex,
-        thread_pointer: u64,
     ) -> Vec<(u64, u64)> {
-        let of_thread = self.data_around(thread_pointer.wrapping_sub(1));
         let changed = overlay.changed();
         let state = task.header..task.header.saturating_add(task.table.id_offset + 8);
         let known: HashSet<u64> = wakers
@@ -64,7 +62,7 @@ impl<'m> Blocks<'m> {
         let mut words = Vec::new();
         for at in changed.into_iter().filter(|at| !state.contains(at)) {
             if let Ok(value) = overlay.read_u64(at)
-                && !of_thread.as_ref().is_some_and(|range| range.contains(&value))
+                && self.data_around(value).is_none()
                 && !is_waker(overlay, task, wakers, &known, at, value)
             {
                 words.push((at, value));

@@ -103,13 +103,6 @@ fn spawn_busy_waits() {
         if since > LONG { Poll::Ready(()) } else { Poll::Pending }
     });
     spawn("stamps", &[&["clone_of_stamps"]], stamps);
-    let allocates = poll_fn(move |context| {
-        let blocks: Vec<Vec<u8>> = (1..40_usize).map(|number| vec![1; number * 24]).collect();
-        let kept: Vec<&Vec<u8>> = blocks.iter().rev().collect();
-        std::mem::forget(context.waker().clone()); // @clone_of_allocates
-        if std::hint::black_box(kept).is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    });
-    spawn("allocates", &[&["clone_of_allocates"]], Box::pin(allocates));
 }
 
 async fn selects(notify: Arc<Notify>, mut orders: mpsc::Receiver<u32>) {
@@ -275,8 +268,8 @@ pub(crate) async fn run() -> std::io::Result<()> {
     }
     tokio::task::spawn_blocking(|| std::thread::sleep(LONG));
 
-    println!("ready");
     std::thread::spawn(dump_when_told);
+    println!("ready");
     sleep(LONG).await;
     drop((held, read, orders, never_read, other_orders, answer, news, radio, client));
     Ok(())
