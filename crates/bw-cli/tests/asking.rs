@@ -222,7 +222,10 @@ fn a_process_without_an_agent_and_one_that_is_not_there_are_told_apart() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    assert_fails(without, "(sleep) has no agent that can be found: add `bw_agent::start_or_warn();` to its main");
+    assert_fails(
+        without,
+        "(sleep) has no agent that can be found: add `bw_agent::start_or_warn();` to its main",
+    );
     assert_fails(switched_off, "was started with BACKTRACE_WAKER=off");
     assert_fails(run(&["dump", &pid]), &format!("no process has the number {pid}"));
     assert_fails(run(&["dump", "4294967295"]), "no process has the number 4294967295");
