@@ -120,8 +120,15 @@ pub(crate) fn shoot<F: Future>(
 ///
 /// Below are the vtable's function, `Waker::clone` unless it is inlined, and the leaf itself, at another call.
 pub(crate) fn goes_on_as_seen(stack: &Stack, seen: &[usize]) -> bool {
+    // Of a deep stack both ends are kept, and how many frames lie between them.
+    let (after, left_out) =
+        stack.flags.left_out.map_or((stack.addresses.len(), 0), |left_out| (left_out.after, left_out.frames));
+    let (leaf_end, root_end) = stack.addresses.split_at(after);
     (1..=3).any(|above| {
-        stack.addresses.get(above..).is_some_and(|above| !above.is_empty() && seen.starts_with(above))
+        leaf_end.get(above..).is_some_and(|above| {
+            let rest = seen.get(above.len() + left_out..).unwrap_or_default();
+            !above.is_empty() && seen.starts_with(above) && rest.starts_with(root_end)
+        })
     })
 }
 

@@ -319,7 +319,7 @@ fn deep(cases: &mut Cases) {
         black_box(below + 1)
     }
     let either = Expect { truncated: None, ..PLAIN };
-    for depth in [200, 480, 495, 500, 501, 502, 503, 504, 505, 506, 507, 508, 509, 510, 511] {
+    for depth in [200, 480, 495, 500, 501, 502, 503, 504, 505, 506, 507, 508, 509, 510, 511, 1_000] {
         cases.check(
             &format!("{depth} deep"),
             either,
@@ -329,12 +329,13 @@ fn deep(cases: &mut Cases) {
             }),
         );
     }
+    // Deeper than either walk goes.
     let cut = Expect { truncated: Some(true), ..PLAIN };
     cases.check(
-        "2000 deep",
+        "10000 deep",
         cut,
         poll_fn(move |cx| {
-            black_box(descend(cx.waker(), 2000));
+            black_box(descend(cx.waker(), 10_000));
             Poll::<()>::Pending
         }),
     );

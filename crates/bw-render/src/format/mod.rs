@@ -5,7 +5,7 @@ pub(crate) mod folded;
 pub mod html;
 #[cfg(feature = "json")]
 pub mod json;
-#[cfg(any(feature = "html", feature = "pprof"))]
+#[cfg(any(feature = "json", feature = "pprof"))]
 mod numbered;
 #[cfg(feature = "pprof")]
 pub mod pprof;
