@@ -18,6 +18,7 @@ pub(crate) struct TaskFields<'a> {
     pub(crate) in_state_s: Option<f64>,
     pub(crate) since_request_s: Option<f64>,
     /// See [`TaskStatus::polled_late`](bw_core::TaskStatus::polled_late). For the page, whose rule is then this one.
+    #[cfg(feature = "html")]
     #[serde(skip)]
     pub(crate) polled_late_s: Option<f64>,
     pub(crate) thread: Option<Thread<'a>>,
@@ -55,6 +56,7 @@ impl<'a> TaskFields<'a> {
             state: status.state.name(),
             in_state_s: status.in_state.map(seconds),
             since_request_s: status.since_request.map(seconds),
+            #[cfg(feature = "html")]
             polled_late_s: status.polled_late().map(seconds),
             thread,
         }
