@@ -14,7 +14,7 @@ pub(crate) enum Broken {
 
 static BROKEN: OnceLock<Option<Broken>> = OnceLock::new();
 
-/// What the environment variable `BW_BROKEN_HOOK` says: `clone`, `wake_by_ref`, or nothing at all. Read before the first traced
+/// The value of the environment variable `BW_BROKEN_HOOK`: `clone`, `wake_by_ref`, or nothing at all. Read before the first traced
 /// poll, since reading it allocates.
 ///
 /// # Panics

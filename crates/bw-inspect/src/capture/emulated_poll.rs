@@ -29,10 +29,10 @@ use crate::target::memory::Memory;
 const WAKER_TABLE_BYTES: u64 = 32;
 /// Bytes at the top of the stack that stay free: a function may look above its frame.
 const ABOVE_STACK: u64 = 4096;
-/// What the message of a panic has in it, as the standard library writes it.
+/// The words that every panic message of the standard library contains.
 const PANIC: &str = " panicked at ";
 
-/// What one emulated poll showed.
+/// The result of one emulated poll.
 #[derive(Clone, Debug)]
 pub(crate) struct EmulatedPoll {
     /// Return addresses from the leaf to the root, for each clone of the task's waker. The first is one byte into the waker's function.
@@ -116,7 +116,7 @@ impl<'m> PollEmulator<'m> {
         if poll.end != PollEnd::Pending
             && let Some(said) = self.kernel.said().filter(|said| said.contains(PANIC))
         {
-            // What was recorded is on the way into the panic, and not where the task waits.
+            // The stacks that were recorded lead into the panic, not to the place where the task waits.
             poll.stacks.clear();
             poll.dropped = 0;
             poll.end = PollEnd::Panicked(said);
