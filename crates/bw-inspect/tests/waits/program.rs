@@ -56,8 +56,11 @@ const HAPPENED: u32 = 2;
 
 async fn loses_its_wake(progress: Arc<AtomicU32>) {
     poll_fn(|_| {
-        let _ = progress.compare_exchange(UNPOLLED, POLLED, Ordering::SeqCst, Ordering::SeqCst);
-        if progress.load(Ordering::SeqCst) == HAPPENED { Poll::Ready(()) } else { Poll::Pending }
+        // Looked at once: the first poll is pending, even if it happens meanwhile.
+        match progress.compare_exchange(UNPOLLED, POLLED, Ordering::SeqCst, Ordering::SeqCst) {
+            Err(HAPPENED) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     })
     .await;
 }
