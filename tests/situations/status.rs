@@ -82,6 +82,7 @@ impl Future for LosesItsWake {
 }
 
 #[test]
+#[cfg_attr(bw_every_poll, ignore = "it needs the wake of a request")]
 fn a_lost_wake_that_the_dump_cures_does_not_give_its_age_to_the_place_after_it() {
     let registry = Registry::new();
     let (lost, next) = (Gate::default(), Gate::default());

@@ -134,6 +134,25 @@ pub fn runs_tokio(target: &dyn Target) -> Result<bool, OpenError> {
     Ok(!TaskVtables::find(target, &LoadedModules::read(target, &mappings)).is_empty())
 }
 
+/// Counts the tasks of a process that have not finished. `None` if it has no code of tokio's tasks. Reads all memory in which tasks may
+/// lie, but emulates nothing: about 10 ms for 100 MB.
+///
+/// # Errors
+///
+/// When the process ended meanwhile, or its mappings may not be read.
+pub fn count_tasks(target: &dyn Target, limits: &Limits) -> Result<Option<usize>, OpenError> {
+    let mappings = target.mappings()?;
+    let tables = TaskVtables::find(target, &LoadedModules::read(target, &mappings));
+    if tables.is_empty() {
+        return Ok(None);
+    }
+    let data = DataScan::new(target, &mappings, limits.data_bytes);
+    let tasks = TaskList::scan(target, &data, &tables, &target.threads()).tasks;
+    // Those that nobody owns run in the blocking pool, and workers are among them.
+    let is_counted = |task: &&FoundTask| task.owner != 0 && task.word.activity() != Activity::Complete;
+    Ok(Some(tasks.iter().filter(is_counted).count()))
+}
+
 /// What is said when the target is there no more.
 fn ended(target: &dyn Target) -> OpenError {
     OpenError::Ended { pid: target.pid() }

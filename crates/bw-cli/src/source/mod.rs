@@ -1,6 +1,7 @@
 //! Where snapshots come from: the agent in a process, the memory of a process without one, or a raw dump file.
 
 pub(crate) mod agent;
+pub(crate) mod all_readable;
 pub(crate) mod follow;
 mod memory;
 
