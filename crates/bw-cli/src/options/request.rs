@@ -1,5 +1,6 @@
 //! What to ask a process for, and how long to wait for its answer.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bw_dump::contract::endpoints::{DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
@@ -28,6 +29,12 @@ pub(crate) struct RequestOptions {
     #[arg(long)]
     pub(crate) memory: bool,
 
+    /// The program that wrote the core file, if it is not where it was then
+    ///
+    /// Code is read from it, which core files leave out. It must be of the same build.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exe: Option<PathBuf>,
+
     /// How long tasks may take to answer, such as 500ms, 5s or 1m
     ///
     /// Those that do not are in the dump with what they are doing. The process itself is waited for a few seconds longer.
@@ -52,6 +59,7 @@ impl Default for RequestOptions {
         Self {
             filters: Vec::new(),
             memory: false,
+            exe: None,
             timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
             token: None,
             most_bytes: RawDumpReader::MOST_BYTES,

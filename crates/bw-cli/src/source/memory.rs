@@ -48,10 +48,7 @@ impl ProcessMemory {
 
     /// Reads it, for a dump of the tasks that pass these filters.
     pub(crate) fn inspect(&self, filters: &[Filter]) -> Result<Inspection, Failure> {
-        if filters.iter().any(needs_times) {
-            let failure = Failure::new("cannot filter by time: memory does not show how long a task waits");
-            return Err(failure.with_help("leave out for: and older:, or ask an agent"));
-        }
+        check_filters(filters)?;
         inspect(&self.live, &Limits::default()).map_err(|error| failure(&error))
     }
 
@@ -66,6 +63,15 @@ impl ProcessMemory {
     }
 }
 
+/// Refuses filters whose answer is not in memory.
+pub(super) fn check_filters(filters: &[Filter]) -> Result<(), Failure> {
+    if filters.iter().any(needs_times) {
+        let failure = Failure::new("cannot filter by time: memory does not show how long a task waits");
+        return Err(failure.with_help("leave out for: and older:, or ask an agent"));
+    }
+    Ok(())
+}
+
 /// Whether a filter asks how old a task is, or for how long it has been in its state.
 fn needs_times(filter: &Filter) -> bool {
     let mut terms = filter.as_str().split(',');
@@ -73,7 +79,7 @@ fn needs_times(filter: &Filter) -> bool {
 }
 
 /// Says why memory cannot be read, and what to do.
-fn failure(error: &OpenError) -> Failure {
+pub(super) fn failure(error: &OpenError) -> Failure {
     let failure =
         if error.is_end() { Failure::ended(error.to_string()) } else { Failure::new(error.to_string()) };
     match error.help() {

@@ -1,6 +1,7 @@
-//! Where snapshots come from: the agent in a process, the memory of a process without one, or a raw dump file.
+//! Where snapshots come from: the agent in a process, the memory of a process without one, a core file, or a raw dump file.
 
 pub(crate) mod agent;
+mod core_file;
 pub(crate) mod follow;
 mod memory;
 
@@ -19,6 +20,7 @@ use crate::output::failure::Failure;
 use crate::output::snapshot::Snapshot;
 use agent::Agent;
 use agent::process::{Process, without_deleted};
+use core_file::CoreSource;
 use memory::ProcessMemory;
 
 /// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
@@ -40,6 +42,7 @@ enum Origin {
     Stdin,
     Agent(Agent),
     Memory(ProcessMemory),
+    Core(CoreSource),
 }
 
 impl Origin {
@@ -70,7 +73,7 @@ impl Origin {
         match self {
             Self::Agent(agent) => agent.process(),
             Self::Memory(memory) => Some(memory.process()),
-            Self::File(_) | Self::Stdin => None,
+            Self::File(_) | Self::Stdin | Self::Core(_) => None,
         }
     }
 }
@@ -92,6 +95,9 @@ impl Source {
             Target::Stdin => Origin::Stdin,
             Target::Path(path) if is_socket(path) => {
                 Origin::Agent(Agent::at_socket(path, request.answer_timeout())?)
+            }
+            Target::Path(path) | Target::File(path) if CoreSource::is_at(path) => {
+                Origin::Core(CoreSource::open(path, request.exe.as_deref())?)
             }
             Target::Path(path) => {
                 let absent = absent(path);
@@ -172,6 +178,20 @@ impl Source {
         }
     }
 
+    /// Reads the memory in the core file, and names its tasks after their types.
+    fn read_core(&mut self) -> Result<RawDumpFile<'static>, Failure> {
+        let Origin::Core(core) = &self.origin else { return Err(Failure::new("no core file to read")) };
+        let inspection = core.inspect(&self.request.filters)?;
+        let executable = core.executable().map(Path::to_owned);
+        self.prepare_symbolizer(inspection.modules(), executable.as_deref());
+        match (&self.origin, &self.symbolizer) {
+            (Origin::Core(core), Some((_, symbolizer))) => {
+                Ok(self.request.only(core.file(inspection, symbolizer)))
+            }
+            _ => Err(Failure::new("no core file to read")),
+        }
+    }
+
     /// Asks, and leaves addresses as they are.
     pub(crate) fn take_raw(&mut self) -> Result<Snapshot, Failure> {
         self.read().map(Snapshot::raw)
@@ -185,6 +205,7 @@ impl Source {
         }
         match &self.origin {
             Origin::Memory(_) => self.read_memory(),
+            Origin::Core(_) => self.read_core(),
             Origin::Stdin => {
                 let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
                 let file = reader.read(io::stdin().lock()).map_err(invalid)?;
@@ -209,6 +230,11 @@ impl Source {
     /// Where debug information of that dump is looked for: of a process of this machine, in the file it runs and below its root.
     fn sources(&self, own_path: Option<&Path>) -> SymbolSources {
         let mut sources = self.symbols.clone();
+        if let (Origin::Core(core), Some(given)) = (&self.origin, &self.request.exe)
+            && let Some(module) = core.executable()
+        {
+            sources = sources.module_file(module, given);
+        }
         let Some(process) = self.origin.process() else { return sources };
         let root = process.other_root();
         if let Some(executable) = &self.executable {

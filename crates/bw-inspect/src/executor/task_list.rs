@@ -120,7 +120,8 @@ fn is_unowned(task: &FoundTask) -> bool {
 
 /// Tells whose control blocks these are, by the number of the thread that is in each.
 fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> HashMap<u64, u64> {
-    let mut found = HashMap::new();
+    let exact = threads.iter().filter_map(|it| Some((it.id, it.registers.as_ref()?.thread_pointer)));
+    let mut found: HashMap<u64, u64> = exact.collect();
     for &block in blocks {
         // Shorter at the end of a mapping.
         let lengths = [CONTROL_BLOCK_BYTES, CONTROL_BLOCK_BYTES * 3 / 4, 64];

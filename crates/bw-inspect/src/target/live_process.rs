@@ -100,7 +100,7 @@ impl LiveProcess {
                 let switches = fs::read_to_string(folder.join("status")).unwrap_or_default();
                 let call = fs::read_to_string(folder.join("syscall")).unwrap_or_default();
                 let waits_at = threads::parse_system_call(&call, threads::context_switches(&switches));
-                Thread { id, name, waits_at }
+                Thread { id, name, waits_at, registers: None }
             })
             .collect()
     }
@@ -163,7 +163,7 @@ impl Target for LiveProcess {
         let switches = fs::read_to_string(folder.join("status")).ok()?;
         let call = fs::read_to_string(folder.join("syscall")).ok()?;
         let waits_at = threads::parse_system_call(&call, threads::context_switches(&switches));
-        Some(Thread { id, name: None, waits_at })
+        Some(Thread { id, name: None, waits_at, registers: None })
     }
 
     fn filled(&self, mapping: &Mapping) -> Vec<Range<u64>> {

@@ -1,6 +1,9 @@
 //! The process that is looked at: its memory, mappings, modules and threads. Every read may fail, and nothing is ever written.
 
+pub(crate) mod core_file;
+pub(crate) mod core_notes;
 pub(crate) mod data_scan;
+pub(crate) mod file_build;
 pub(crate) mod frozen_copy;
 #[cfg_attr(not(target_os = "linux"), path = "no_live_process.rs")]
 pub(crate) mod live_process;
@@ -9,17 +12,23 @@ pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod open_error;
 pub(crate) mod page_cache;
+pub(crate) mod positioned_file;
+pub(crate) mod registers;
 pub(crate) mod threads;
 pub(crate) mod words;
 
 use std::ops::Range;
 use std::time::Duration;
 
+use bw_core::DumpSource;
+
+pub use core_file::CoreFile;
 pub use frozen_copy::FrozenCopy;
 pub use live_process::LiveProcess;
 pub use mappings::Mapping;
 pub use memory::{Memory, Unreadable};
 pub use open_error::OpenError;
+pub use registers::Registers;
 pub use threads::{Thread, WaitingAt};
 
 /// Bytes of a page: the unit in which memory is kept and compared.
@@ -65,4 +74,19 @@ pub trait Target: Memory {
 
     /// Whether the process has ended, so that nothing can be read any more.
     fn is_over(&self) -> bool;
+
+    /// Returns what a dump of it is said to be from.
+    fn source(&self) -> DumpSource {
+        DumpSource::Memory
+    }
+
+    /// Returns for how long its threads were stopped. `None` if they were not.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns sentences about what is missing in it, without a period at the end.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

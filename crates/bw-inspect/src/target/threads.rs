@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::registers::Registers;
+
 /// One thread of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {
@@ -12,6 +14,8 @@ pub struct Thread {
     pub name: Option<Arc<str>>,
     /// Where it stands in user space while it waits in the kernel. `None` while it is on a processor.
     pub waits_at: Option<WaitingAt>,
+    /// Its registers, if it stood still while it was looked at: stopped, or in a core file.
+    pub registers: Option<Registers>,
 }
 
 /// Where a thread stands that waits in the kernel. Two equal values, one read before a stack and one after it, say that the thread
@@ -26,6 +30,19 @@ pub struct WaitingAt {
     pub call: Arc<str>,
     /// How often it has stopped running.
     pub switches: u64,
+}
+
+impl WaitingAt {
+    /// Tells where a thread waits that stood still. `None` if it was in user space.
+    #[must_use]
+    pub(crate) fn of_registers(registers: &Registers) -> Option<Self> {
+        Some(Self {
+            stack_pointer: registers.stack_pointer,
+            program_counter: registers.instruction,
+            call: registers.system_call?.to_string().into(),
+            switches: 0,
+        })
+    }
 }
 
 /// Reads `/proc/PID/task/TID/syscall`; see `proc_pid_syscall(5)`. `None` if the thread runs.
@@ -54,7 +71,8 @@ impl Thread {
     /// The part of its stack that is in use: from its stack pointer to the end of the mapping that this lies in.
     #[must_use]
     pub(crate) fn stack_in(&self, mapping: &Range<u64>) -> Option<Range<u64>> {
-        let at = self.waits_at.as_ref()?.stack_pointer;
+        let waits_at = || self.waits_at.as_ref().map(|at| at.stack_pointer);
+        let at = self.registers.as_ref().map(|it| it.stack_pointer).or_else(waits_at)?;
         mapping.contains(&at).then_some(at..mapping.end)
     }
 }
