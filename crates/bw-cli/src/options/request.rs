@@ -29,6 +29,18 @@ pub(crate) struct RequestOptions {
     #[arg(long)]
     pub(crate) memory: bool,
 
+    /// Stop all threads of the process for a moment, and read its memory as it is then
+    ///
+    /// Takes milliseconds; how long is printed. System calls that threads wait in may end with EINTR: epoll_wait does, and recv and
+    /// accept on sockets with a timeout. Runtimes expect that, other code may not. Without --stop, no thread is stopped, and tasks
+    /// that ran while they were read are read again.
+    #[arg(long)]
+    pub(crate) stop: bool,
+
+    /// How long threads may be stopped, such as 20ms; what is not copied until then is read while they run
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time_limits::timeout, requires = "stop")]
+    pub(crate) max_pause: Duration,
+
     /// The program that wrote the core file, if it is not where it was then
     ///
     /// Code is read from it, which core files leave out. It must be of the same build.
@@ -59,6 +71,8 @@ impl Default for RequestOptions {
         Self {
             filters: Vec::new(),
             memory: false,
+            stop: false,
+            max_pause: Duration::from_millis(100),
             exe: None,
             timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
             token: None,

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use bw_dump::RawDumpFile;
 use bw_inspect::target::{LiveProcess, OpenError, Target as _};
-use bw_inspect::{Inspection, Limits, inspect, runs_tokio, task_type};
+use bw_inspect::{Inspection, Limits, inspect, inspect_stopped, runs_tokio, task_type};
 use bw_symbolize::Symbolizer;
 
 use super::agent::process::Process;
 use crate::options::filter::Filter;
+use crate::options::request::RequestOptions;
 use crate::output::failure::Failure;
 
 /// A process whose memory is read each time.
@@ -46,10 +47,16 @@ impl ProcessMemory {
         &self.process
     }
 
-    /// Reads it, for a dump of the tasks that pass these filters.
-    pub(crate) fn inspect(&self, filters: &[Filter]) -> Result<Inspection, Failure> {
-        check_filters(filters)?;
-        inspect(&self.live, &Limits::default()).map_err(|error| failure(&error))
+    /// Reads it, for a dump of the tasks that pass the filters.
+    pub(crate) fn inspect(&self, request: &RequestOptions) -> Result<Inspection, Failure> {
+        check_filters(&request.filters)?;
+        let limits = Limits::default();
+        let inspection = if request.stop {
+            inspect_stopped(&self.live, &limits, request.max_pause)
+        } else {
+            inspect(&self.live, &limits)
+        };
+        inspection.map_err(|error| failure(&error))
     }
 
     /// Returns a dump whose tasks are named after their types.

@@ -48,7 +48,7 @@ enum Origin {
 impl Origin {
     /// A process of this machine: its agent, or its memory if it has none.
     fn of_process(pid: u32, request: &RequestOptions) -> Result<Self, Failure> {
-        if request.memory {
+        if request.memory || request.stop {
             return ProcessMemory::open(pid).map(Self::Memory);
         }
         match Agent::of_process(pid, request.answer_timeout()) {
@@ -60,7 +60,7 @@ impl Origin {
 
     /// The process of this machine that is named so. `None` if no process is.
     fn of_name(name: &str, request: &RequestOptions) -> Result<Option<Self>, Failure> {
-        let found = if request.memory { None } else { Agent::with_name(name)? };
+        let found = if request.memory || request.stop { None } else { Agent::with_name(name)? };
         if let Some(agent) = found {
             return Ok(Some(Self::Agent(agent)));
         }
@@ -113,6 +113,11 @@ impl Source {
             }
             Target::File(path) => Origin::File(path.clone()),
         };
+        if request.stop && !matches!(origin, Origin::Memory(_)) {
+            let failure =
+                Failure::new(format!("cannot stop {target}: --stop is for processes of this machine"));
+            return Err(failure.with_help("name the process by its number, or leave out --stop"));
+        }
         Ok(Self {
             origin,
             request: request.clone(),
@@ -167,7 +172,7 @@ impl Source {
     /// Reads the memory of the process, and names its tasks after their types.
     fn read_memory(&mut self) -> Result<RawDumpFile<'static>, Failure> {
         let Origin::Memory(memory) = &self.origin else { return Err(Failure::new("no process to read")) };
-        let inspection = memory.inspect(&self.request.filters)?;
+        let inspection = memory.inspect(&self.request)?;
         let executable = memory.process().executable();
         self.prepare_symbolizer(inspection.modules(), executable.as_deref());
         match (&mut self.origin, &self.symbolizer) {

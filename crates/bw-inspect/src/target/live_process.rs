@@ -87,6 +87,21 @@ impl LiveProcess {
         is_alive(&self.folder)
     }
 
+    /// Its number.
+    pub(crate) fn pid_number(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its folder in `/proc`.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Says why something of it cannot be done.
+    pub(crate) fn explain(&self, error: io::Error) -> OpenError {
+        explain(self.pid, &self.folder, error)
+    }
+
     /// Returns the threads and where they wait. Reads three small files for each thread.
     #[must_use]
     fn read_threads(&self) -> Vec<Thread> {

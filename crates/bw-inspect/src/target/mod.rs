@@ -13,7 +13,11 @@ pub(crate) mod modules;
 pub(crate) mod open_error;
 pub(crate) mod page_cache;
 pub(crate) mod positioned_file;
+pub(crate) mod recorder;
 pub(crate) mod registers;
+pub(crate) mod stopped_copy;
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "no_thread_stop.rs")]
+pub(crate) mod thread_stop;
 pub(crate) mod threads;
 pub(crate) mod words;
 
@@ -68,6 +72,15 @@ pub trait Target: Memory {
 
     /// Reads pages at these addresses, one behind the other, into a buffer of so many pages. Returns whether all could be read.
     fn read_pages(&self, pages: &[u64], into: &mut [u8]) -> bool;
+
+    /// Reads a piece of memory that is searched, most of which nothing is found in.
+    ///
+    /// # Errors
+    ///
+    /// As of [`read`](Memory::read).
+    fn read_piece(&self, address: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        self.read(address, into)
+    }
 
     /// Returns the time, or that of the copy.
     fn clocks(&self) -> Clocks;

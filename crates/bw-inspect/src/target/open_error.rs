@@ -52,6 +52,15 @@ pub enum OpenError {
         /// Whether it is one of 32 bits.
         is_32_bit: bool,
     },
+    /// Another process traces it, so its threads cannot be stopped.
+    Traced {
+        /// Its number.
+        pid: u32,
+        /// The number of the process that traces it.
+        tracer: u32,
+        /// The name of that process.
+        name: String,
+    },
     /// A core file cannot be used.
     CoreFile {
         /// The file.
@@ -111,6 +120,9 @@ impl OpenError {
             Self::OtherArchitecture { .. } | Self::Unsupported => {
                 "start an agent in the program: `bw_agent::start()?;` in its main".to_owned()
             }
+            Self::Traced { .. } => {
+                "leave out --stop: memory can be read without it; or end that process".to_owned()
+            }
             Self::CoreFile { .. } => {
                 "name a core file of a 64-bit program, as the kernel or `gcore PID` writes it".to_owned()
             }
@@ -151,6 +163,9 @@ impl fmt::Display for OpenError {
                 "cannot read tasks of process {pid}: its program is not for {}",
                 std::env::consts::ARCH
             ),
+            Self::Traced { pid, tracer, name } => {
+                write!(f, "cannot stop process {pid}: process {tracer} ({name}) traces it")
+            }
             Self::CoreFile { path, reason } => {
                 write!(f, "cannot read core file {}: {reason}", path.display())
             }
