@@ -131,8 +131,9 @@ fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> H
         let numbers = bytes.as_chunks::<4>().0.iter().map(|number| u64::from(u32::from_le_bytes(*number)));
         // The first words are addresses.
         let mut numbers = numbers.skip(8);
-        if let Some(thread) = numbers.find(|number| threads.iter().any(|thread| thread.id == *number)) {
-            found.entry(thread).or_insert(block);
+        let of_number = |number| threads.iter().find(|thread| thread.inner_id == number);
+        if let Some(thread) = numbers.find_map(of_number) {
+            found.entry(thread.id).or_insert(block);
         }
     }
     found

@@ -129,6 +129,7 @@ fn thread(bytes: &[u8]) -> Option<Thread> {
     let registers = Registers::from_words(&known);
     Some(Thread {
         id: u64::from(id),
+        inner_id: u64::from(id),
         name: None,
         waits_at: WaitingAt::of_registers(&registers),
         registers: Some(registers),

@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, gettid};
 
 use super::live_process::LiveProcess;
 use super::open_error::OpenError;
@@ -26,6 +26,8 @@ use super::threads::{Thread, WaitingAt};
 
 /// How often the processor is offered to others before a wait for a thread to stop becomes a sleep.
 const MOST_YIELDS: u32 = 64;
+/// How often a thread that refuses to be traced is tried again.
+const MOST_ATTEMPTS: u32 = 20;
 /// What a wait sleeps at once then.
 const NAP: Duration = Duration::from_micros(50);
 
@@ -56,13 +58,15 @@ pub(crate) fn while_stopped<R: Send>(
             false => None,
         };
         let left = stop.release();
-        Ok((result, stop.began, left))
+        Ok((result, stop.began, left, gettid().as_raw().unsigned_abs()))
     };
     let ended = thread::scope(|scope| scope.spawn(tracer).join());
-    let (result, began, left) = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let (result, began, left, tracer) = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     // The kernel detaches these once it has cleaned up behind the thread, and not before it is seen to end.
     let until = Instant::now() + most;
-    while left.iter().any(|thread| is_traced_here(process.folder(), *thread)) && Instant::now() < until {
+    while left.iter().any(|thread| tracer_of(process.folder(), *thread) == Some(tracer))
+        && Instant::now() < until
+    {
         thread::sleep(NAP);
     }
     Ok(StopOutcome { result, pause: began.map_or(Duration::ZERO, |began| began.elapsed()) })
@@ -132,7 +136,18 @@ impl<'p> ThreadStop<'p> {
         let threads = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let mut new = Vec::new();
         for thread in threads.filter(|thread| !is_known(thread)) {
-            match ptrace::seize(Pid::from_raw(thread), ptrace::Options::empty()) {
+            let seize = || ptrace::seize(Pid::from_raw(thread), ptrace::Options::empty());
+            // A thread that is about to run another program, or to end, may refuse for a moment.
+            let is_for_a_moment = |_: &u32| {
+                thread::sleep(NAP);
+                tracer_of(folder, thread) == Some(0) && !has_ended(folder, thread)
+            };
+            let mut seized = seize();
+            if seized == Err(Errno::EPERM) {
+                let again = (0..MOST_ATTEMPTS).take_while(is_for_a_moment).map(|_| seize());
+                seized = again.into_iter().find(|result| *result != Err(Errno::EPERM)).unwrap_or(seized);
+            }
+            match seized {
                 Ok(()) => new.push(thread),
                 Err(Errno::ESRCH) => {}
                 // A first thread that ended before the others stays in the list.
@@ -150,6 +165,10 @@ impl<'p> ThreadStop<'p> {
         let pid = self.process.pid_number();
         match tracer_of(self.process.folder(), thread) {
             Some(tracer @ 1..) => {
+                // One of its threads does.
+                let status = fs::read_to_string(format!("/proc/{tracer}/status")).unwrap_or_default();
+                let process = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
+                let tracer = process.unwrap_or(tracer);
                 let name = fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
                 OpenError::Traced { pid, tracer, name: name.trim_end().to_owned() }
             }
@@ -194,7 +213,9 @@ impl<'p> ThreadStop<'p> {
         let threads = self.stopped.keys().map(|&thread| {
             let registers = registers_of(thread);
             let waits_at = registers.as_ref().and_then(WaitingAt::of_registers);
-            Thread { id: u64::from(thread.unsigned_abs()), name: None, waits_at, registers }
+            let id = u64::from(thread.unsigned_abs());
+            // Its thread pointer is known, so it is not looked for by this number.
+            Thread { id, inner_id: id, name: None, waits_at, registers }
         });
         threads.collect()
     }
@@ -284,13 +305,9 @@ fn status_of(folder: &Path, thread: i32, name: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// Who traces a thread; 0 if nobody does.
+/// The number of the thread that traces a thread; 0 if none does.
 fn tracer_of(folder: &Path, thread: i32) -> Option<u32> {
     status_of(folder, thread, "TracerPid:")?.parse().ok()
-}
-
-fn is_traced_here(folder: &Path, thread: i32) -> bool {
-    tracer_of(folder, thread) == Some(std::process::id())
 }
 
 fn has_ended(folder: &Path, thread: i32) -> bool {

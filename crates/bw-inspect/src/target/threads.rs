@@ -10,6 +10,8 @@ use super::registers::Registers;
 pub struct Thread {
     /// Its number, as the operating system counts.
     pub id: u64,
+    /// The number that it has for itself: another one in a container.
+    pub inner_id: u64,
     /// Its name, where that is known.
     pub name: Option<Arc<str>>,
     /// Where it stands in user space while it waits in the kernel. `None` while it is on a processor.
@@ -67,6 +69,13 @@ pub(crate) fn context_switches(status: &str) -> u64 {
     counts.filter_map(|line| line.rsplit_once(':')?.1.trim().parse::<u64>().ok()).sum()
 }
 
+/// Reads the number that a thread has for itself from `/proc/PID/task/TID/status`. `None` if the kernel does not say.
+#[must_use]
+pub(crate) fn inner_number(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    line.split_ascii_whitespace().last()?.parse().ok()
+}
+
 impl Thread {
     /// The part of its stack that is in use: from its stack pointer to the end of the mapping that this lies in.
     #[must_use]
@@ -90,6 +99,13 @@ mod tests {
         for text in ["running\n", "", "0", "-1 0x0 0x0", "-1 0x7 0x8", "-1 7 8", "0x10"] {
             assert_eq!(parse_system_call(text, 0), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_thread_in_a_container_keeps_the_number_of_the_host() {
+        assert_eq!(inner_number("Name:\tx\nNSpid:\t4711\t352\t7\nNSsid:\t1\n"), Some(7));
+        assert_eq!(inner_number("NSpid:\t9\n"), Some(9));
+        assert_eq!(inner_number("Name:\tNSpid:\n"), None);
     }
 
     #[test]
