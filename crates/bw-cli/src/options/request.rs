@@ -34,6 +34,7 @@ pub(crate) struct RequestOptions {
     /// Takes milliseconds; how long is printed. System calls that threads wait in may end with EINTR: epoll_wait does, and recv and
     /// accept on sockets with a timeout. Runtimes expect that, other code may not. Without --stop, no thread is stopped, and tasks
     /// that ran while they were read are read again.
+    #[allow(clippy::doc_markdown, reason = "it is printed as help")]
     #[arg(long)]
     pub(crate) stop: bool,
 
