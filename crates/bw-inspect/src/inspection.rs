@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Instant, SystemTime};
 
 use bw_core::{
-    DumpSource, NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskLayout, TaskRecord,
-    TaskState, TaskStatus,
+    NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskLayout, TaskRecord, TaskState,
+    TaskStatus,
 };
 use bw_dump::{ModuleMap, Process, RawDumpFile};
 
@@ -65,7 +65,8 @@ pub struct Figures {
 ///
 /// When the process ended meanwhile, or its mappings may not be read. A process without tasks is no error.
 pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenError> {
-    let (taken_at, began) = (SystemTime::now(), Instant::now());
+    let began = Instant::now();
+    let taken_at = SystemTime::UNIX_EPOCH.checked_add(target.clocks().realtime);
     let mappings = target.mappings()?;
     let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
     let mut memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
@@ -111,16 +112,18 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
             record(id, outcome, &mut traces, &by_wrapper)
         })
         .collect();
-    let mut notes = notes(&records, &list, &wakers, &tables, &figures);
+    let mut all_notes = target.notes();
+    all_notes.extend(notes(&records, &list, &wakers, &tables, &figures));
     if let Some(version) = wrapped.unknown_version() {
-        notes.push(format!(
+        all_notes.push(format!(
             "names and ages are missing: the program has version {version} of the table that says where they are, and this \
              command reads version {}",
             TaskLayout::VERSION
         ));
     }
-    let dump = RawTaskDump::new(taken_at, began.elapsed(), records, traces.traces);
-    let dump = dump.with_source(DumpSource::Memory).with_notes(notes);
+    let dump =
+        RawTaskDump::new(taken_at.unwrap_or_else(SystemTime::now), began.elapsed(), records, traces.traces);
+    let dump = dump.with_source(target.source()).with_pause(target.pause()).with_notes(all_notes);
     Ok(Inspection { dump, modules: modules.map(), polls, figures })
 }
 

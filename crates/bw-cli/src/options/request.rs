@@ -1,5 +1,6 @@
 //! What to ask a process for, and how long to wait for its answer.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bw_dump::contract::endpoints::{DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
@@ -28,6 +29,25 @@ pub(crate) struct RequestOptions {
     #[arg(long)]
     pub(crate) memory: bool,
 
+    /// Stop all threads of the process for a moment, and read its memory as it is then
+    ///
+    /// Takes milliseconds; how long is printed. System calls that threads wait in may end with EINTR: epoll_wait does, and recv and
+    /// accept on sockets with a timeout. Runtimes expect that, other code may not. Without --stop, no thread is stopped, and tasks
+    /// that ran while they were read are read again.
+    #[allow(clippy::doc_markdown, reason = "it is printed as help")]
+    #[arg(long)]
+    pub(crate) stop: bool,
+
+    /// How long threads may be stopped, such as 20ms; what is not copied until then is read while they run
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time_limits::timeout, requires = "stop")]
+    pub(crate) max_pause: Duration,
+
+    /// The program that wrote the core file, if it is not where it was then
+    ///
+    /// Code is read from it, which core files leave out. It must be of the same build.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exe: Option<PathBuf>,
+
     /// How long tasks may take to answer, such as 500ms, 5s or 1m
     ///
     /// Those that do not are in the dump with what they are doing. The process itself is waited for a few seconds longer.
@@ -52,6 +72,9 @@ impl Default for RequestOptions {
         Self {
             filters: Vec::new(),
             memory: false,
+            stop: false,
+            max_pause: Duration::from_millis(100),
+            exe: None,
             timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
             token: None,
             most_bytes: RawDumpReader::MOST_BYTES,

@@ -18,18 +18,34 @@ pub enum DumpSource {
     /// Each task was asked, and answered in a poll of its own.
     #[default]
     Requests,
-    /// The memory of the process was read from outside. Nothing was woken, and no thread was stopped.
+    /// The memory of the process was read from outside. Nothing was woken, and no thread was stopped unless there is a
+    /// [pause](RawTaskDump::pause).
     Memory,
+    /// A core file was read: the memory of a process as it was at one moment.
+    CoreFile,
 }
 
 impl DumpSource {
-    /// A word for it that stays the same: `requests`, `memory`.
+    /// A word for it that stays the same: `requests`, `memory`, `core`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
             Self::Memory => "memory",
+            Self::CoreFile => "core",
         }
+    }
+
+    /// The source that has this [name](Self::name). `None` if this version knows none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Requests, Self::Memory, Self::CoreFile].into_iter().find(|source| source.name() == name)
+    }
+
+    /// Whether memory was read, and no task was asked.
+    #[must_use]
+    pub fn is_memory(self) -> bool {
+        matches!(self, Self::Memory | Self::CoreFile)
     }
 }
 
@@ -46,6 +62,7 @@ pub struct RawTaskDump {
     pub(crate) tasks: Vec<TaskRecord>,
     pub(crate) traces: Vec<RawTrace>,
     pub(crate) source: DumpSource,
+    pub(crate) pause: Option<Duration>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -69,14 +86,21 @@ impl RawTaskDump {
         let nested = tasks.iter().filter(|task| task.nested).count();
         let unpolled = tasks.iter().filter(|task| task.status.state == TaskState::NeverPolled).count();
         let registered = tasks.len();
-        let (alive, source, notes) = (None, DumpSource::Requests, Vec::new());
-        Self { taken_at, took, registered, nested, unpolled, alive, tasks, traces, source, notes }
+        let (alive, source, pause, notes) = (None, DumpSource::Requests, None, Vec::new());
+        Self { taken_at, took, registered, nested, unpolled, alive, tasks, traces, source, pause, notes }
     }
 
     /// The same dump, learned in another way.
     #[must_use]
     pub fn with_source(mut self, source: DumpSource) -> Self {
         self.source = source;
+        self
+    }
+
+    /// The same dump, for which all threads of the process were stopped for so long.
+    #[must_use]
+    pub fn with_pause(mut self, pause: Option<Duration>) -> Self {
+        self.pause = pause;
         self
     }
 
@@ -158,6 +182,12 @@ impl RawTaskDump {
     #[must_use]
     pub fn source(&self) -> DumpSource {
         self.source
+    }
+
+    /// For how long all threads of the process were stopped; `None` if none was.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        self.pause
     }
 
     /// Sentences about what is missing in it, without a period at the end. Empty unless it was read from memory.

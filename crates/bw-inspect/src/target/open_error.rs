@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// Why the memory of a process cannot be read.
 #[derive(Debug)]
@@ -51,6 +52,31 @@ pub enum OpenError {
         /// Whether it is one of 32 bits.
         is_32_bit: bool,
     },
+    /// Another process traces it, so its threads cannot be stopped.
+    Traced {
+        /// Its number.
+        pid: u32,
+        /// The number of the process that traces it.
+        tracer: u32,
+        /// The name of that process.
+        name: String,
+    },
+    /// A core file cannot be used.
+    CoreFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// An executable does not belong to a core file, or cannot be read.
+    Executable {
+        /// The executable.
+        path: PathBuf,
+        /// The core file.
+        core: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// This system has no way to read the memory of another process that this crate knows.
     Unsupported,
     /// Reading failed for another reason.
@@ -94,6 +120,13 @@ impl OpenError {
             Self::OtherArchitecture { .. } | Self::Unsupported => {
                 "start an agent in the program: `bw_agent::start()?;` in its main".to_owned()
             }
+            Self::Traced { .. } => {
+                "leave out --stop: memory can be read without it; or end that process".to_owned()
+            }
+            Self::CoreFile { .. } => {
+                "name a core file of a 64-bit program, as the kernel or `gcore PID` writes it".to_owned()
+            }
+            Self::Executable { .. } => "name the program that ran when the core file was written".to_owned(),
             Self::Ended { .. } | Self::KernelThread { .. } | Self::Io { .. } => return None,
         })
     }
@@ -129,6 +162,18 @@ impl fmt::Display for OpenError {
                 f,
                 "cannot read tasks of process {pid}: its program is not for {}",
                 std::env::consts::ARCH
+            ),
+            Self::Traced { pid, tracer, name } => {
+                write!(f, "cannot stop process {pid}: process {tracer} ({name}) traces it")
+            }
+            Self::CoreFile { path, reason } => {
+                write!(f, "cannot read core file {}: {reason}", path.display())
+            }
+            Self::Executable { path, core, reason } => write!(
+                f,
+                "cannot use executable {} for core file {}: {reason}",
+                path.display(),
+                core.display()
             ),
             Self::Unsupported => write!(
                 f,
