@@ -121,8 +121,8 @@ fn a_filter_by_time_lets_every_task_pass() {
         let (code, out, err) = program.run("dump", &["--filter", filter]);
         assert_eq!((code, &*out), (1, ""), "{filter}: {err}");
         assert!(
-            err.contains("error: cannot filter by time: memory does not show how long a task waits\n")
-                && err.contains("help: leave out for: and older:, or ask an agent\n"),
+            err.contains("error: cannot filter by time: memory does not show how long these tasks wait\n")
+                && err.contains("help: leave out for: and older:, or wrap tasks with `traced`\n"),
             "{filter}: {err}"
         );
     }

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bw_core::DumpSource;
 use bw_dump::contract::endpoints::{DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
 use bw_dump::{RawDumpFile, RawDumpReader};
 use clap::Args;
 
 use super::filter::Filter;
 use super::{number, time_limits};
+use crate::output::failure::Failure;
 
 /// How much longer than for its tasks a process is waited for: so that an answer can be put together and sent.
 const GRACE: Duration = Duration::from_secs(6);
@@ -96,9 +98,18 @@ impl RequestOptions {
         query.finish()
     }
 
-    /// A dump as an agent would have given it that was asked with these filters.
-    pub(crate) fn only(&self, file: RawDumpFile<'static>) -> RawDumpFile<'static> {
-        self.filters.iter().fold(file, |file, filter| file.only(filter.filter()))
+    /// A dump as an agent would have given it that was asked with these filters. Fails if they are by time, and the dump has no times.
+    pub(crate) fn only(&self, file: RawDumpFile<'static>) -> Result<RawDumpFile<'static>, Failure> {
+        let dump = file.dump();
+        let has_times = dump.source() == DumpSource::Requests
+            || dump.tasks().is_empty()
+            || dump.tasks().iter().any(|task| task.status().age.is_some());
+        if !has_times && self.filters.iter().any(|filter| filter.filter().needs_times()) {
+            let failure =
+                Failure::new("cannot filter by time: memory does not show how long these tasks wait");
+            return Err(failure.with_help("leave out for: and older:, or wrap tasks with `traced`"));
+        }
+        Ok(self.filters.iter().fold(file, |file, filter| file.only(filter.filter())))
     }
 
     /// How long an agent may take for all of its answer: another dump may be before this one.

@@ -8,8 +8,7 @@ use bw_inspect::target::{CoreFile, Target as _};
 use bw_inspect::{Inspection, Limits, inspect, task_type};
 use bw_symbolize::Symbolizer;
 
-use super::memory::{check_filters, failure};
-use crate::options::filter::Filter;
+use super::memory::failure;
 use crate::output::failure::Failure;
 
 /// A core file, which is read where it is needed.
@@ -32,9 +31,8 @@ impl CoreSource {
         self.0.executable()
     }
 
-    /// Reads it, for a dump of the tasks that pass these filters.
-    pub(crate) fn inspect(&self, filters: &[Filter]) -> Result<Inspection, Failure> {
-        check_filters(filters)?;
+    /// Reads it.
+    pub(crate) fn inspect(&self) -> Result<Inspection, Failure> {
         inspect(&self.0, &Limits::default()).map_err(|error| failure(&error))
     }
 

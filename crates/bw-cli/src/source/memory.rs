@@ -8,7 +8,6 @@ use bw_inspect::{Inspection, Limits, inspect, inspect_stopped, runs_tokio, task_
 use bw_symbolize::Symbolizer;
 
 use super::agent::process::Process;
-use crate::options::filter::Filter;
 use crate::options::request::RequestOptions;
 use crate::output::failure::Failure;
 
@@ -47,9 +46,8 @@ impl ProcessMemory {
         &self.process
     }
 
-    /// Reads it, for a dump of the tasks that pass the filters.
+    /// Reads it.
     pub(crate) fn inspect(&self, request: &RequestOptions) -> Result<Inspection, Failure> {
-        check_filters(&request.filters)?;
         let limits = Limits::default();
         let inspection = if request.stop {
             inspect_stopped(&self.live, &limits, request.max_pause)
@@ -68,21 +66,6 @@ impl ProcessMemory {
         let name = |poll| names.entry(poll).or_insert_with(|| task_type(symbolizer, poll)).clone();
         inspection.named(name).into_file(described)
     }
-}
-
-/// Refuses filters whose answer is not in memory.
-pub(super) fn check_filters(filters: &[Filter]) -> Result<(), Failure> {
-    if filters.iter().any(needs_times) {
-        let failure = Failure::new("cannot filter by time: memory does not show how long a task waits");
-        return Err(failure.with_help("leave out for: and older:, or ask an agent"));
-    }
-    Ok(())
-}
-
-/// Whether a filter asks how old a task is, or for how long it has been in its state.
-fn needs_times(filter: &Filter) -> bool {
-    let mut terms = filter.as_str().split(',');
-    terms.any(|term| term.starts_with("for:") || term.starts_with("older:"))
 }
 
 /// Says why memory cannot be read, and what to do.

@@ -178,7 +178,7 @@ impl Source {
         self.prepare_symbolizer(inspection.modules(), executable.as_deref());
         match (&mut self.origin, &self.symbolizer) {
             (Origin::Memory(memory), Some((_, symbolizer))) => {
-                Ok(self.request.only(memory.file(inspection, symbolizer)))
+                self.request.only(memory.file(inspection, symbolizer))
             }
             _ => Err(Failure::new("no process to read")),
         }
@@ -187,12 +187,12 @@ impl Source {
     /// Reads the memory in the core file, and names its tasks after their types.
     fn read_core(&mut self) -> Result<RawDumpFile<'static>, Failure> {
         let Origin::Core(core) = &self.origin else { return Err(Failure::new("no core file to read")) };
-        let inspection = core.inspect(&self.request.filters)?;
+        let inspection = core.inspect()?;
         let executable = core.executable().map(Path::to_owned);
         self.prepare_symbolizer(inspection.modules(), executable.as_deref());
         match (&self.origin, &self.symbolizer) {
             (Origin::Core(core), Some((_, symbolizer))) => {
-                Ok(self.request.only(core.file(inspection, symbolizer)))
+                self.request.only(core.file(inspection, symbolizer))
             }
             _ => Err(Failure::new("no core file to read")),
         }
@@ -215,12 +215,12 @@ impl Source {
             Origin::Stdin => {
                 let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
                 let file = reader.read(io::stdin().lock()).map_err(invalid)?;
-                Ok(self.request.only(file))
+                self.request.only(file)
             }
             Origin::File(path) => {
                 let file = File::open(path).map_err(|error| no_file(path, &error))?;
                 let invalid = |error| Failure::new(format!("{} {error}", path.display()));
-                reader.read(file).map_err(invalid).map(|file| self.request.only(file))
+                reader.read(file).map_err(invalid).and_then(|file| self.request.only(file))
             }
             Origin::Agent(agent) => {
                 let body = agent.ask(

@@ -153,10 +153,13 @@ impl RawTaskDump {
     }
 
     /// The same dump without the tasks that do not [pass](TaskFilter::passes), and without the traces that only they have: what
-    /// [`Dump::only`](crate::DumpFuture::only) would have left out. How many were registered stays. Linear in the number of tasks.
+    /// [`Dump::only`](crate::DumpFuture::only) would have left out. Of a dump that was not asked for but read, a filter by time leaves out
+    /// tasks whose times are not known, too. How many were registered stays. Linear in the number of tasks.
     #[must_use]
     pub fn only(mut self, filter: &TaskFilter) -> Self {
-        self.tasks.retain(|task| filter.passes(task));
+        // Memory has times of wrapped tasks only. Where tasks were asked, they are missing only if the clock stands still.
+        let may_lack_times = self.source == DumpSource::Requests;
+        self.tasks.retain(|task| filter.passes(task) && (may_lack_times || filter.can_judge(task.status())));
         let mut is_kept = vec![false; self.traces.len()];
         for number in self.tasks.iter().filter_map(|task| task.trace().ok()) {
             is_kept[number] = true;
@@ -330,6 +333,28 @@ mod tests {
         assert_eq!(only.registered(), 5);
         assert_eq!(dump.clone().only(&TaskFilter::new()), dump);
         assert!(dump.only(&TaskFilter::new().name_contains("nobody")).traces().is_empty());
+    }
+
+    #[test]
+    fn a_filter_by_time_lets_tasks_pass_of_which_memory_shows_no_time() {
+        let task = |id, known: Option<u64>| {
+            let mut status = TaskStatus::new(TaskState::Suspended);
+            status.age = known.map(Duration::from_secs);
+            status.in_state = status.age;
+            TaskRecord::new(TaskId::from_u64(id).unwrap(), SpawnedAt::unknown(), status)
+        };
+        let tasks = vec![task(1, None), task(2, Some(10)), task(3, Some(1))];
+        let asked = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, Vec::new());
+        let read = asked.clone().with_source(DumpSource::Memory);
+        let passing = |dump: &RawTaskDump, filter: TaskFilter| {
+            dump.clone().only(&filter).tasks().iter().map(|task| task.id().get()).collect::<Vec<_>>()
+        };
+        let five = Duration::from_secs(5);
+        for filter in [TaskFilter::new().older_than(five), TaskFilter::new().in_state_for(five)] {
+            assert_eq!(passing(&read, filter.clone()), [2]);
+            assert_eq!(passing(&asked, filter), [1, 2], "there the clock stands still");
+        }
+        assert_eq!(passing(&read, TaskFilter::new()), [1, 2, 3]);
     }
 
     #[test]
