@@ -1,6 +1,7 @@
 //! Where snapshots come from: the agent in a process, the memory of a process without one, a core file, or a raw dump file.
 
 pub(crate) mod agent;
+pub(crate) mod all_readable;
 mod core_file;
 pub(crate) mod follow;
 mod memory;

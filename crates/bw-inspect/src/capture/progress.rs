@@ -5,8 +5,8 @@
 //! that the task holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
 //!
 //! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of data are
-//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll changes them: the caller polls again, later, and
-//! leaves out each word that changes again.
+//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll
+//! changes them: the caller polls again, later, and leaves out each word that changes again.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -62,7 +62,8 @@ impl<'m> Blocks<'m> {
         let mut words = Vec::new();
         for at in changed.into_iter().filter(|at| !state.contains(at)) {
             if let Ok(value) = overlay.read_u64(at)
-                && self.data_around(value).is_none()
+                && let Ok(before) = word_at(self.memory, at)
+                && (self.data_around(value).is_none() || is_number_beside_stale_bytes(before, value))
                 && !is_waker(overlay, task, wakers, &known, at, value)
             {
                 words.push((at, value));
@@ -138,6 +139,14 @@ impl<'m> Blocks<'m> {
     }
 }
 
+/// Whether one byte of a word changed, and the word was or is no aligned address. The number of an `await` has one byte; what is beside it is
+/// often padding, which keeps the rest of an address that stood there before.
+const fn is_number_beside_stale_bytes(before: u64, after: u64) -> bool {
+    let changed = before ^ after;
+    let is_one_byte = changed != 0 && changed.leading_zeros() / 8 + changed.trailing_zeros() / 8 == 7;
+    is_one_byte && !(before.is_multiple_of(8) && after.is_multiple_of(8))
+}
+
 /// Whether a word is a part of a waker of the task: where one was stored before, or with a value as a waker has it.
 fn is_waker(
     overlay: &mut Overlay<'_>,
@@ -152,4 +161,26 @@ fn is_waker(
         || value == task.header
         || (wakers.functions.iter().any(|waker| waker.table == value)
             && (is_header(at.wrapping_sub(8)) || is_header(at.wrapping_add(8))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_an_await_beside_the_rest_of_an_address_is_taken_for_an_address() {
+        for (before, after) in
+            [(0x7f60_1400_f703, 0x7f60_1400_f704), (0x7f60_1400_f703, 0x7f60_1400_f701), (3, 4)]
+        {
+            assert!(is_number_beside_stale_bytes(before, after), "{before:#x} {after:#x}");
+        }
+        for (before, after) in [
+            (0x7f60_1400_f700, 0x7f60_1400_f700),
+            (0x7f60_1400_f750, 0x7f60_1400_f770),
+            (0x7f60_1400_f750, 0x7f60_1420_0001),
+            (1, 0x7f60_1420_0000),
+        ] {
+            assert!(!is_number_beside_stale_bytes(before, after), "{before:#x} {after:#x}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod equality;
 mod hostile;
 mod program;
 mod started;
+mod wrapped;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
