@@ -194,3 +194,46 @@ impl Error for OpenError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_does_not_say_what_to_do() {
+        let pid = 4711;
+        let reason = || "it is cut".to_owned();
+        for (error, said, help) in [
+            (
+                OpenError::Yama { pid, scope: 1 },
+                "process 4711: the kernel forbids it (kernel.yama.ptrace_scope is 1)",
+                "sudo sysctl kernel.yama.ptrace_scope=0",
+            ),
+            (OpenError::Yama { pid, scope: 2 }, "ptrace_scope is 2", "sudo backtrace-waker … 4711"),
+            (OpenError::Yama { pid, scope: 3 }, "ptrace_scope is 3", "until the next boot"),
+            (OpenError::OtherUser { pid, uid: 7 }, "another user (uid 7)", "sudo backtrace-waker … 4711"),
+            (OpenError::Protected { pid, from_root: false }, "holds capabilities", "sudo"),
+            (OpenError::Protected { pid, from_root: true }, "also to root", "CAP_SYS_PTRACE"),
+            (OpenError::OtherArchitecture { pid, is_32_bit: true }, "of 32 bits", "for 64 bits"),
+            (OpenError::NoProcess { pid }, "no process has the number 4711", "`backtrace-waker ps`"),
+            (
+                OpenError::Traced { pid, tracer: 7, name: "gdb".to_owned() },
+                "cannot stop process 4711: process 7 (gdb) traces it",
+                "leave out --stop",
+            ),
+            (
+                OpenError::CoreFile { path: "core".into(), reason: reason() },
+                "cannot read core file core: it is cut",
+                "gcore PID",
+            ),
+            (
+                OpenError::Executable { path: "shop".into(), core: "core".into(), reason: reason() },
+                "cannot use executable shop for core file core: it is cut",
+                "the program that ran",
+            ),
+        ] {
+            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.help().is_some_and(|it| it.contains(help)), "{error}: {:?}", error.help());
+        }
+    }
+}

@@ -33,6 +33,8 @@ pub(crate) struct StoppedCopy<'p> {
     pause: Duration,
     /// Whether everything that was to be copied was.
     is_whole: bool,
+    /// Whether all pages that hold data are known, so that every other one is zero.
+    is_listed: bool,
     /// What a note says of how the copy was made.
     limits: Limitation,
     /// Reads of memory that can change, and that the copy does not have.
@@ -66,6 +68,7 @@ struct Copied {
     clocks: Clocks,
     data: CopiedRuns,
     is_whole: bool,
+    is_listed: bool,
 }
 
 impl<'p> StoppedCopy<'p> {
@@ -94,13 +97,14 @@ impl<'p> StoppedCopy<'p> {
             let mappings = process.mappings()?;
             let mapped = mappings.iter().filter(|it| it.is_private_data());
             let is_small = mapped.map(|it| it.range.end - it.range.start).sum::<u64>() <= MOST_LISTED_BYTES;
-            let now = if is_small && parts.is_none() { filled(process, &mappings) } else { known };
             let ranges = match parts {
                 Some(parts) => writable_parts(parts, &mappings),
-                None => now,
+                None if is_small => filled(process, &mappings),
+                None => known,
             };
+            let is_listed = is_small && parts.is_none();
             let (data, is_whole) = CopiedRuns::copy(process, &ranges, buffer, until);
-            Ok(Copied { mappings, threads, clocks, data, is_whole })
+            Ok(Copied { mappings, threads, clocks, data, is_whole, is_listed })
         };
         let outcome = thread_stop::while_stopped(process, most, copy)?;
         let pause = outcome.pause;
@@ -113,6 +117,7 @@ impl<'p> StoppedCopy<'p> {
                 data: CopiedRuns::default(),
                 pause,
                 is_whole: false,
+                is_listed: false,
                 limits: Limitation::NotStopped(most),
                 late_reads: Cell::new(0),
             });
@@ -135,15 +140,16 @@ impl<'p> StoppedCopy<'p> {
             data: copied.data,
             pause,
             is_whole: copied.is_whole,
+            is_listed: copied.is_listed && copied.is_whole,
             limits,
             late_reads: Cell::new(0),
         })
     }
 
-    fn is_writable(&self, address: u64) -> bool {
+    fn mapping_at(&self, address: u64) -> Option<&Mapping> {
         let after = self.mappings.partition_point(|mapping| mapping.range.start <= address);
-        let mapping = after.checked_sub(1).and_then(|at| self.mappings.get(at));
-        mapping.is_some_and(|mapping| mapping.range.contains(&address) && mapping.is_writable)
+        let mapping = self.mappings.get(after.checked_sub(1)?)?;
+        mapping.range.contains(&address).then_some(mapping)
     }
 }
 
@@ -228,9 +234,14 @@ impl Memory for StoppedCopy<'_> {
                 // Up to the next page, which may be in the copy.
                 let page = PAGE_BYTES - usize::try_from(at).unwrap_or(0) % PAGE_BYTES;
                 let length = page.min(rest.len());
-                self.process.read(at, rest.get_mut(..length).ok_or(Unreadable { address: at })?)?;
-                if self.is_writable(at) {
-                    self.late_reads.set(self.late_reads.get() + 1);
+                let part = rest.get_mut(..length).ok_or(Unreadable { address: at })?;
+                let mapping = self.mapping_at(at);
+                if self.is_listed && mapping.is_some_and(Mapping::may_hold_tasks) {
+                    part.fill(0);
+                } else {
+                    self.process.read(at, part)?;
+                    self.late_reads
+                        .set(self.late_reads.get() + u64::from(mapping.is_some_and(|it| it.is_writable)));
                 }
                 length
             };

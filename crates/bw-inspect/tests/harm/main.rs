@@ -5,6 +5,7 @@
 mod program;
 mod victim;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -205,6 +206,39 @@ fn a_process_in_a_container_is_shown_without_its_threads() {
     let tasks = looked.dump().tasks();
     assert_eq!(tasks.len(), 3);
     assert!(tasks.iter().all(|task| task.trace().is_ok() && task.incomplete().is_none()), "{tasks:?}");
+}
+
+/// A program of 32 bits that waits: `pause` again and again.
+const PROGRAM_OF_32_BITS: [u8; 93] = [
+    // The ELF header: little-endian, 32 bits, an executable for the 80386 that begins at 0x8048054.
+    0x7f, 0x45, 0x4c, 0x46, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 1, 0, 0, 0, 0x54, 0x80, 4, 8, 52,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0, 32, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+    // Its only segment: this file, at 0x8048000.
+    1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 4, 8, 0, 0x80, 4, 8, 93, 0, 0, 0, 93, 0, 0, 0, 5, 0, 0, 0, 0, 0x10, 0, 0,
+    // mov eax, 29; int 0x80; jmp to the first
+    0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7,
+];
+
+#[test]
+fn a_program_of_32_bits_is_taken_for_one_of_64() {
+    let path = std::env::temp_dir().join(format!("harm-32-{}", std::process::id()));
+    std::fs::write(&path, PROGRAM_OF_32_BITS).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let started = Command::new(&path).spawn();
+    let result = started.map(|mut child| {
+        let opened = LiveProcess::open(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        opened
+    });
+    std::fs::remove_file(&path).unwrap();
+    match result {
+        Ok(opened) => {
+            let error = opened.unwrap_err();
+            assert!(matches!(error, OpenError::OtherArchitecture { is_32_bit: true, .. }), "{error}");
+        }
+        Err(error) => println!("not tested, since no program of 32 bits can be started: {error}"),
+    }
 }
 
 #[test]
