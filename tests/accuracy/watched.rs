@@ -18,8 +18,17 @@ use bw_symbolize::{SymbolSources, SymbolizedStack, Symbolizer};
 use crate::harness::{LEFT, left};
 
 /// The modules whose tasks are left. `ends` has stacks that are deeper than what is kept of one.
-const MODULES: [&str; 9] =
-    ["channels::", "combinators::", "io::", "names::", "optimized::", "printed::", "shapes::", "sync::", "tasks::"];
+const MODULES: [&str; 9] = [
+    "channels::",
+    "combinators::",
+    "io::",
+    "names::",
+    "optimized::",
+    "printed::",
+    "shapes::",
+    "sync::",
+    "tasks::",
+];
 /// What the names of tests contain whose tasks are polled all the time.
 const NEVER_SUSPENDED: [&str; 3] = ["yield_now", "yield_by_waking", "budget_is_spent"];
 /// A line in front of the tasks, and one behind them.
@@ -169,10 +178,14 @@ fn a_look_from_outside_shows_other_frames_than_the_tasks() {
                 tasks += 1;
                 stacks += own.len();
             }
-            own => different.push(format!("{test}: {incomplete:?}\n outside {from_outside:#?}\n itself {own:#?}")),
+            own => different
+                .push(format!("{test}: {incomplete:?}\n outside {from_outside:#?}\n itself {own:#?}")),
         }
     }
-    println!("{tasks} tasks with {stacks} stacks are equal, {} tasks are not, {over} are over", different.len());
+    println!(
+        "{tasks} tasks with {stacks} stacks are equal, {} tasks are not, {over} are over",
+        different.len()
+    );
     assert!(different.is_empty(), "{}", different.join("\n"));
     assert!(stacks >= LEAST_STACKS, "only {stacks} stacks were compared");
 }

@@ -234,8 +234,8 @@ impl Look<'_> {
             self.mappings,
             self.rules,
             self.wakers,
-            self.target.pid(),
-            clocks,
+            self.wrapped,
+            (self.target.pid(), clocks),
             *self.limits,
         );
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());

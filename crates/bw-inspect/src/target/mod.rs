@@ -1,6 +1,7 @@
 //! The process that is looked at: its memory, mappings, modules and threads. Every read may fail, and nothing is ever written.
 
 pub(crate) mod data_scan;
+pub(crate) mod exported_functions;
 pub(crate) mod frozen_copy;
 #[cfg_attr(not(target_os = "linux"), path = "no_live_process.rs")]
 pub(crate) mod live_process;
