@@ -75,7 +75,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
     let list = TaskList::scan(target, &data, &tables, &threads);
-    let wakers = WakerIndex::scan(target, &data, &memory, &modules, &list.tasks);
+    let wakers = WakerIndex::scan(target, &data, &memory, &modules, &tables, &list.tasks);
     let wrapped = WrappedTasks::find(target, &modules);
     memory.ignore(wrapped.clocks());
     let rules = UnwindRules::new(&memory, &modules);
@@ -256,8 +256,8 @@ impl Look<'_> {
             self.mappings,
             self.rules,
             self.wakers,
-            self.target.pid(),
-            clocks,
+            self.wrapped,
+            (self.target.pid(), clocks),
             *self.limits,
         );
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());

@@ -14,6 +14,7 @@ use std::ops::Range;
 use crate::emulate::Overlay;
 use crate::executor::task_list::FoundTask;
 use crate::executor::waker_index::WakerIndex;
+use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
 use crate::target::modules::LoadedModules;
@@ -32,16 +33,22 @@ const SIZE_FLAGS: u64 = 7;
 pub(crate) struct Blocks<'m> {
     memory: &'m dyn Memory,
     modules: &'m LoadedModules,
+    wrapped: &'m WrappedTasks,
     /// Where blocks may lie, by address.
     data: Vec<Range<u64>>,
 }
 
 impl<'m> Blocks<'m> {
-    pub(crate) fn new(memory: &'m dyn Memory, modules: &'m LoadedModules, mappings: &[Mapping]) -> Self {
+    pub(crate) fn new(
+        memory: &'m dyn Memory,
+        modules: &'m LoadedModules,
+        wrapped: &'m WrappedTasks,
+        mappings: &[Mapping],
+    ) -> Self {
         let data = mappings.iter().filter(|mapping| mapping.may_hold_tasks());
         let mut data: Vec<Range<u64>> = data.map(|mapping| mapping.range.clone()).collect();
         data.sort_unstable_by_key(|range| range.start);
-        Self { memory, modules, data }
+        Self { memory, modules, wrapped, data }
     }
 
     /// Returns words of a task that an emulated poll changed, with their values after the poll. Costs little if there are none in all
@@ -73,7 +80,8 @@ impl<'m> Blocks<'m> {
             return words;
         }
         let owned = self.of_task(task);
-        words.retain(|(at, _)| owned.iter().any(|block| block.contains(at)));
+        let wrapper = self.wrapped.fields(self.memory, task).unwrap_or_default();
+        words.retain(|(at, _)| !wrapper.contains(at) && owned.iter().any(|block| block.contains(at)));
         words
     }
 

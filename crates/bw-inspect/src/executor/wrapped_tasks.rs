@@ -3,6 +3,7 @@
 //! The wrapper stands in front of the future that a task of a runtime runs. A table among the constants of the program says where its
 //! fields lie: see [`TaskLayout`]. So this needs no symbols, no agent and no poll.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bw_core::{SpawnedAt, TaskLayout};
@@ -89,10 +90,27 @@ impl WrappedTasks {
 
     /// Reads the wrapper of a task. `None` if the task has none, or has it not around all of its future.
     pub(crate) fn of_task(&self, memory: &dyn Memory, task: &FoundTask) -> Option<WrappedTask> {
+        self.wrapper(memory, task).map(|(_, _, wrapped)| wrapped)
+    }
+
+    /// Returns where the fields of the wrapper of a task lie, if it has one. A poll may change each of them, whether its future goes on or
+    /// not: it counts, and it sees that another task was asked meanwhile.
+    pub(crate) fn fields(&self, memory: &dyn Memory, task: &FoundTask) -> Option<Range<u64>> {
+        let (at, layout, _) = self.wrapper(memory, task)?;
+        let last = [layout.polls, layout.last_poll, layout.id, layout.shared].into_iter().max()?;
+        Some(at..at.checked_add(last)?.checked_add(8)?)
+    }
+
+    fn wrapper(&self, memory: &dyn Memory, task: &FoundTask) -> Option<(u64, &TaskLayout, WrappedTask)> {
         let first = task.header.checked_add(task.table.id_offset)?;
-        self.copies
-            .iter()
-            .find_map(|copy| (1..=STARTS).find_map(|word| copy.read(memory, first.checked_add(word * 8)?)))
+        let at = |copy: &CoreCopy, word: u64| {
+            let at = first.checked_add(word * 8)?;
+            Some((at, copy.read(memory, at)?))
+        };
+        self.copies.iter().find_map(|copy| {
+            let (at, wrapped) = (1..=STARTS).find_map(|word| at(copy, word))?;
+            Some((at, &copy.layout, wrapped))
+        })
     }
 }
 

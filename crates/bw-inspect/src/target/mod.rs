@@ -3,6 +3,7 @@
 pub(crate) mod core_file;
 pub(crate) mod core_notes;
 pub(crate) mod data_scan;
+pub(crate) mod exported_functions;
 pub(crate) mod file_build;
 pub(crate) mod frozen_copy;
 #[cfg_attr(not(target_os = "linux"), path = "no_live_process.rs")]
