@@ -14,6 +14,7 @@ use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::capture::limits::Limits;
 use crate::capture::thread_stack;
 use crate::capture::unwind_rules::UnwindRules;
+use crate::executor::child_wakers;
 use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_list::{self, FoundTask, TaskList};
 use crate::executor::task_state::Activity;
@@ -83,6 +84,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         memory: &memory,
         rules: &rules,
         wakers: &wakers,
+        data: &data,
         runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
     };
     let mut figures =
@@ -199,6 +201,7 @@ struct Look<'l> {
     memory: &'l PageCache<'l>,
     rules: &'l UnwindRules<'l>,
     wakers: &'l WakerIndex,
+    data: &'l DataScan,
     runtime_threads: RuntimeThreads,
 }
 
@@ -215,6 +218,9 @@ impl Look<'_> {
             clocks,
             *self.limits,
         );
+        let modules = self.rules.modules();
+        let others = child_wakers::scan(self.target, self.data, self.memory, modules, self.wakers);
+        figures.instructions += emulator.find_children(others, tasks, &self.runtime_threads);
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
         for batch in tasks.chunks(BATCH) {
             let mut waiting: Vec<FoundTask> = batch.to_vec();

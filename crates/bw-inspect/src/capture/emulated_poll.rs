@@ -11,6 +11,7 @@ use std::path::Path;
 use bw_core::StackFlags;
 
 use super::address_space::{FreeSpace, STACK_BYTES, TABLE_BYTES};
+use super::child_polls::Children;
 use super::kernel::{Answer, Kernel};
 use super::limits::Limits;
 use super::progress::Blocks;
@@ -20,7 +21,7 @@ use crate::emulate::{CodeCache, Fault, Machine, Overlay, Stop};
 use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::executor::task_list::FoundTask;
 use crate::executor::task_state::{Activity, TaskWord};
-use crate::executor::waker_index::WakerIndex;
+use crate::executor::waker_index::{WakerFunctions, WakerIndex};
 use crate::target::Clocks;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
@@ -33,7 +34,7 @@ const ABOVE_STACK: u64 = 4096;
 const PANIC: &str = " panicked at ";
 
 /// The result of one emulated poll.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct EmulatedPoll {
     /// Return addresses from the leaf to the root, for each clone of the task's waker. The first is one byte into the waker's function.
     pub(crate) stacks: Vec<(Vec<usize>, StackFlags)>,
@@ -46,9 +47,10 @@ pub(crate) struct EmulatedPoll {
 }
 
 /// How an emulated poll ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PollEnd {
     /// The future is pending.
+    #[default]
     Pending,
     /// The future is ready: what it waited for has happened, and the task was not woken yet.
     Ready,
@@ -64,16 +66,21 @@ pub(crate) enum PollEnd {
 pub(crate) struct PollEmulator<'m> {
     rules: &'m UnwindRules<'m>,
     wakers: &'m WakerIndex,
-    limits: Limits,
-    space: FreeSpace,
-    kernel: Kernel,
-    memory: &'m dyn Memory,
+    pub(super) limits: Limits,
+    pub(super) space: FreeSpace,
+    pub(super) kernel: Kernel,
+    pub(super) memory: &'m dyn Memory,
     blocks: Blocks<'m>,
-    machine: Machine<'m>,
-    code: CodeCache,
+    pub(super) machine: Machine<'m>,
+    pub(super) code: CodeCache,
     traps: HashSet<u64>,
+    /// Where a wake that is emulated stops: at the functions that wake tasks, and where the kernel has to answer.
+    pub(super) wake_traps: HashSet<u64>,
     clones: HashSet<u64>,
     wakes: HashSet<u64>,
+    /// The data of the waker whose clones are recorded, if it is not the task's.
+    watched: Option<u64>,
+    pub(super) children: Children,
 }
 
 impl<'m> PollEmulator<'m> {
@@ -92,22 +99,34 @@ impl<'m> PollEmulator<'m> {
         let clones: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[0]).collect();
         let wakes: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[2]).collect();
         let traps = clones.iter().chain(&wakes).copied().chain(kernel.traps()).chain([space.end]).collect();
+        let waking = wakers.functions.iter().flat_map(|waker| [waker.functions[1], waker.functions[2]]);
+        let wake_traps = waking.chain(kernel.traps()).chain([space.end]).collect();
         let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
         let code = CodeCache::new();
         let blocks = Blocks::new(memory, rules.modules(), mappings);
-        Self { rules, wakers, limits, space, kernel, memory, blocks, machine, code, traps, clones, wakes }
+        Self {
+            rules,
+            wakers,
+            limits,
+            space,
+            kernel,
+            memory,
+            blocks,
+            machine,
+            code,
+            traps,
+            wake_traps,
+            clones,
+            wakes,
+            watched: None,
+            children: Children::default(),
+        }
     }
 
     /// Polls a task that is idle, on a thread whose thread-local values the poll sees.
     pub(crate) fn poll(&mut self, task: &FoundTask, threads: &RuntimeThreads) -> EmulatedPoll {
         let before = self.machine.executed();
-        let mut poll = EmulatedPoll {
-            stacks: Vec::new(),
-            dropped: 0,
-            end: PollEnd::Pending,
-            used: Vec::new(),
-            instructions: 0,
-        };
+        let mut poll = EmulatedPoll::default();
         let thread = threads.of_task(self.memory, task);
         poll.end = match self.prepare(task, thread) {
             Ok(()) => self.run(task, &mut poll),
@@ -124,6 +143,7 @@ impl<'m> PollEmulator<'m> {
             poll.end = PollEnd::Moved;
         }
         poll.used = self.machine.memory.used();
+        self.poll_children(task, thread, &mut poll);
         poll.instructions = self.machine.executed() - before;
         poll
     }
@@ -137,13 +157,7 @@ impl<'m> PollEmulator<'m> {
         }
         let clocks = self.kernel.clone();
         self.kernel.pass_time();
-        let mut again = EmulatedPoll {
-            stacks: Vec::new(),
-            dropped: 0,
-            end: PollEnd::Pending,
-            used: Vec::new(),
-            instructions: 0,
-        };
+        let mut again = EmulatedPoll::default();
         let end = self.enter(task, thread).map(|()| self.run(task, &mut again));
         self.kernel = clocks;
         if end == Ok(PollEnd::Ready) {
@@ -153,8 +167,8 @@ impl<'m> PollEmulator<'m> {
         changed.iter().any(|&(at, value)| memory.read_u64(at).is_ok_and(|now| now == value))
     }
 
-    /// Sets up the registers and the copy.
-    fn prepare(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+    /// Begins a copy in which nothing was changed yet, on a thread.
+    pub(super) fn start_anew(&mut self, thread: PollThread) {
         let space = self.space;
         self.kernel.restart(thread.id);
         let machine = &mut self.machine;
@@ -162,6 +176,63 @@ impl<'m> PollEmulator<'m> {
         machine.memory.map(space.stack, STACK_BYTES);
         machine.memory.map(space.tables, TABLE_BYTES);
         machine.memory.map(space.heap, super::address_space::HEAP_BYTES);
+        machine.cpu = crate::emulate::x86_64::Cpu::default();
+        machine.cpu.fs_base = thread.pointer;
+    }
+
+    /// Sets the stack pointer to where the stack begins.
+    pub(super) fn place_stack(&mut self) {
+        self.machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
+    }
+
+    /// Changes stored wakers, so that none of them is equal to the one that a leaf gets. `places` are those of the tables' addresses.
+    pub(super) fn replace_wakers(
+        &mut self,
+        places: impl Iterator<Item = u64>,
+        waker: WakerFunctions,
+    ) -> Result<(), Fault> {
+        let table = self.space.tables + TABLE_BYTES - WAKER_TABLE_BYTES;
+        for (function, place) in waker.functions.iter().zip((table..).step_by(8)) {
+            self.machine.memory.write_u64(place, *function)?;
+        }
+        for place in places {
+            // It may have been dropped since.
+            if self.machine.memory.read_u64(place) == Ok(waker.table) {
+                self.machine.memory.write_u64(place, table)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something while clones of another waker than the task's are recorded, and its wakes as those of a future that yields.
+    pub(super) fn watching<T>(
+        &mut self,
+        data: u64,
+        clone: u64,
+        wake: u64,
+        run: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let kept = (self.traps.clone(), self.clones.clone(), self.wakes.clone());
+        self.watched = Some(data);
+        self.traps.extend([clone, wake]);
+        self.clones.insert(clone);
+        self.wakes.insert(wake);
+        let result = run(self);
+        self.watched = None;
+        (self.traps, self.clones, self.wakes) = kept;
+        result
+    }
+
+    /// Answers a system call. `false` if that ends the run.
+    pub(super) fn answers_system_call(&mut self) -> bool {
+        self.kernel.system_call(&mut self.machine) == Ok(Answer::Answered)
+    }
+
+    /// Sets up the registers and the copy.
+    pub(super) fn prepare(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+        self.start_anew(thread);
+        let space = self.space;
+        let machine = &mut self.machine;
         // A table for wakers that are equal to this task's in nothing but what they do.
         let tables = self.wakers.functions.iter().zip((space.tables..).step_by(32));
         for (waker, table) in tables.take(usize::try_from(TABLE_BYTES / WAKER_TABLE_BYTES).unwrap_or(0)) {
@@ -181,7 +252,7 @@ impl<'m> PollEmulator<'m> {
     }
 
     /// Sets up the registers and the state word: the next instruction is the first of a poll.
-    fn enter(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+    pub(super) fn enter(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
         let machine = &mut self.machine;
         machine.cpu = crate::emulate::x86_64::Cpu::default();
         machine.cpu.fs_base = thread.pointer;
@@ -192,14 +263,14 @@ impl<'m> PollEmulator<'m> {
         machine.call(task.table.poll, &[task.header], self.space.end)
     }
 
-    fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {
+    pub(super) fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {
         let end = self.machine.executed() + self.limits.poll_instructions;
         loop {
             let left = end.saturating_sub(self.machine.executed());
             match self.machine.run(&mut self.code, &self.traps, left) {
                 Stop::Trap(at) if at == self.space.end => return self.result(task),
                 Stop::Trap(at) if self.clones.contains(&at) || self.wakes.contains(&at) => {
-                    if self.machine.cpu.argument(0) == Some(task.header) {
+                    if self.machine.cpu.argument(0) == Some(self.watched.unwrap_or(task.header)) {
                         self.record(poll, !self.clones.contains(&at));
                     }
                     // The function runs, as it does in the process.

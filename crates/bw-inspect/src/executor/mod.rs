@@ -1,5 +1,6 @@
 //! How the tasks of an executor are found in memory.
 
+pub(crate) mod child_wakers;
 pub(crate) mod runtime_threads;
 pub(crate) mod task_list;
 pub(crate) mod task_state;

@@ -85,10 +85,15 @@ impl RuntimeThreads {
         }
     }
 
+    /// Returns a thread of any runtime, or any thread.
+    pub(crate) fn any(&self) -> PollThread {
+        self.of_any_runtime.unwrap_or(self.fallback)
+    }
+
     /// Returns the thread for a task: one of its runtime, or of any runtime, or any thread.
     pub(crate) fn of_task(&self, memory: &dyn Memory, task: &FoundTask) -> PollThread {
         let own = scheduler(memory, task).and_then(|handle| self.of_scheduler.get(&handle));
-        own.copied().or(self.of_any_runtime).unwrap_or(self.fallback)
+        own.copied().unwrap_or_else(|| self.any())
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct WakerFunctions {
 pub(crate) struct WakerIndex {
     /// The tables that they have; one for each version of tokio in the process.
     pub(crate) functions: Vec<WakerFunctions>,
+    /// Whether the compiler put the address of the table in front of the other word of a waker.
+    pub(crate) table_is_first: bool,
     /// The headers of tasks, and where the address of the table stands in a waker of each. By header.
     stored: Vec<(u64, u64)>,
 }
@@ -50,7 +52,7 @@ impl WakerIndex {
         let headers: HashSet<u64> = tasks.iter().map(|task| task.header).collect();
         let bounds = headers.iter().min().copied().zip(headers.iter().max().copied());
         let Some((first, last)) = bounds else { return Self::default() };
-        let mut tables = KnownTables { constants, modules, known: HashMap::new() };
+        let mut tables = KnownTables::new(constants, modules);
         // Behind the header, and in front of it: which order the compiler chose is the same for all of them.
         let mut sides: [Vec<(u64, u64, u64)>; 2] = [Vec::new(), Vec::new()];
         let mut previous = (0, 0);
@@ -85,7 +87,8 @@ impl WakerIndex {
                 (start + (count.saturating_sub(1) * 8) as u64, word(count.saturating_sub(1)).unwrap_or(0));
         });
         let [behind, in_front] = sides;
-        let found = if behind.len() >= in_front.len() { behind } else { in_front };
+        let table_is_first = in_front.len() > behind.len();
+        let found = if table_is_first { in_front } else { behind };
         let mut used: Vec<u64> = found.iter().map(|(_, _, table)| *table).collect();
         used.sort_unstable();
         used.dedup();
@@ -93,7 +96,7 @@ impl WakerIndex {
         let mut stored: Vec<(u64, u64)> =
             found.into_iter().map(|(header, place, _)| (header, place)).collect();
         stored.sort_unstable();
-        Self { functions, stored }
+        Self { functions, table_is_first, stored }
     }
 
     /// Returns where wakers of a task are stored: the addresses of the words that hold the address of their table.
@@ -105,14 +108,18 @@ impl WakerIndex {
 }
 
 /// Which addresses are those of a waker's table.
-struct KnownTables<'a> {
+pub(super) struct KnownTables<'a> {
     constants: &'a dyn Memory,
     modules: &'a LoadedModules,
     known: HashMap<u64, Option<WakerFunctions>>,
 }
 
-impl KnownTables<'_> {
-    fn functions(&mut self, table: u64) -> Option<WakerFunctions> {
+impl<'a> KnownTables<'a> {
+    pub(super) fn new(constants: &'a dyn Memory, modules: &'a LoadedModules) -> Self {
+        Self { constants, modules, known: HashMap::new() }
+    }
+
+    pub(super) fn functions(&mut self, table: u64) -> Option<WakerFunctions> {
         let module = self.modules.find(table).filter(|_| table.is_multiple_of(8))?;
         if !module.constants().iter().any(|range| range.contains(&table)) {
             return None;
