@@ -10,11 +10,12 @@ use bw_core::{
 };
 use bw_dump::{ModuleMap, Process, RawDumpFile};
 
+use crate::capture::block_on_root::WaitingThread;
 use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::capture::limits::Limits;
 use crate::capture::thread_stack;
 use crate::capture::unwind_rules::UnwindRules;
-use crate::executor::child_wakers;
+use crate::executor::child_wakers::{self, ChildWaker};
 use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_list::{self, FoundTask, TaskList};
 use crate::executor::task_state::Activity;
@@ -85,11 +86,12 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         rules: &rules,
         wakers: &wakers,
         data: &data,
+        thread_pointers: &list.thread_pointers,
         runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
     };
     let mut figures =
         Figures { searched_bytes: data.bytes(), skipped_bytes: data.skipped(), instructions: 0, repeated: 0 };
-    let outcomes = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target))?;
+    let (outcomes, roots) = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target))?;
     // What is missing then is missing because nothing could be read any more.
     if target.is_over() {
         return Err(ended(target));
@@ -97,7 +99,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let mut traces = Traces::default();
     let mut ids = Ids::default();
     let mut polls = HashMap::new();
-    let records: Vec<TaskRecord> = outcomes
+    let mut records: Vec<TaskRecord> = outcomes
         .into_iter()
         .filter_map(|(task, outcome)| {
             let id = ids.id(task.id)?;
@@ -105,6 +107,12 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
             Some(record(id, outcome, &mut traces))
         })
         .collect();
+    records.extend(roots.into_iter().filter_map(|(thread, outcome)| {
+        // The ids of tasks are given out before.
+        let name = thread.name.as_deref().map_or_else(|| thread.id.to_string(), |name| format!("{name:?}"));
+        let record = record(ids.id(thread.id)?, outcome, &mut traces);
+        Some(record.with_name(format!("block_on on thread {name}")))
+    }));
     let notes = notes(&records, &list, &wakers, &tables, &figures);
     let dump = RawTaskDump::new(taken_at, began.elapsed(), records, traces.traces);
     let dump = dump.with_source(DumpSource::Memory).with_notes(notes);
@@ -193,6 +201,9 @@ struct Outcome {
     incomplete: Option<String>,
 }
 
+type TaskOutcomes = Vec<(FoundTask, Outcome)>;
+type RootOutcomes<'l> = Vec<(&'l Thread, Outcome)>;
+
 struct Look<'l> {
     target: &'l dyn Target,
     limits: &'l Limits,
@@ -202,12 +213,17 @@ struct Look<'l> {
     rules: &'l UnwindRules<'l>,
     wakers: &'l WakerIndex,
     data: &'l DataScan,
+    thread_pointers: &'l HashMap<u64, u64>,
     runtime_threads: RuntimeThreads,
 }
 
 impl Look<'_> {
-    /// Looks at every task. `None` if the process has ended.
-    fn outcomes(&self, tasks: &[FoundTask], figures: &mut Figures) -> Option<Vec<(FoundTask, Outcome)>> {
+    /// Looks at every task, and at what threads block on. `None` if the process has ended.
+    fn outcomes(
+        &self,
+        tasks: &[FoundTask],
+        figures: &mut Figures,
+    ) -> Option<(TaskOutcomes, RootOutcomes<'_>)> {
         let clocks = self.target.clocks();
         let mut emulator = PollEmulator::new(
             self.memory,
@@ -220,6 +236,7 @@ impl Look<'_> {
         );
         let modules = self.rules.modules();
         let others = child_wakers::scan(self.target, self.data, self.memory, modules, self.wakers);
+        let roots = self.roots(&others, &mut emulator, figures)?;
         figures.instructions += emulator.find_children(others, tasks, &self.runtime_threads);
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
         for batch in tasks.chunks(BATCH) {
@@ -243,7 +260,50 @@ impl Look<'_> {
                 }
             }
         }
-        Some(outcomes)
+        Some((outcomes, roots))
+    }
+
+    /// Looks at the futures that waiting threads drive with `block_on`.
+    fn roots(
+        &self,
+        wakers: &[ChildWaker],
+        emulator: &mut PollEmulator<'_>,
+        figures: &mut Figures,
+    ) -> Option<RootOutcomes<'_>> {
+        let mut roots = Vec::new();
+        for thread in self.threads {
+            for attempt in 1..=self.limits.attempts.max(1) {
+                self.memory.forget();
+                let native = thread_stack::walk(self.target, thread, self.rules, self.limits.frames);
+                let mapping = self.mappings.iter().find_map(|mapping| {
+                    thread.stack_in(&mapping.range)?;
+                    Some(&mapping.range)
+                });
+                let pointer = self.thread_pointers.get(&thread.id).copied();
+                let waiting = mapping.zip(pointer).and_then(|(mapping, pointer)| {
+                    let other = self.thread_pointers.iter().filter(|(id, _)| **id != thread.id).min();
+                    WaitingThread::new(thread, pointer, other.map(|(_, pointer)| *pointer), mapping)
+                });
+                let Some(poll) = waiting.and_then(|waiting| emulator.poll_root(&waiting, wakers, native))
+                else {
+                    break;
+                };
+                figures.instructions += poll.instructions;
+                let (mut outcome, used) = idle(poll);
+                let has_moved = self.memory.changed(&[used])? != [false]
+                    || self.target.thread_now(thread.id)?.waits_at != thread.waits_at;
+                if has_moved && attempt < self.limits.attempts {
+                    continue;
+                }
+                if has_moved {
+                    outcome.incomplete = Some(NoTrace::Moved.to_string());
+                    outcome.trace = Err(NoTrace::Moved);
+                }
+                roots.push((thread, outcome));
+                break;
+            }
+        }
+        Some(roots)
     }
 
     /// Looks at some tasks, and puts those that ran meanwhile into `moved`, unless this is the last attempt.

@@ -50,10 +50,10 @@ impl PollEmulator<'_> {
         threads: &RuntimeThreads,
     ) -> u64 {
         let tasks: HashMap<u64, &FoundTask> = tasks.iter().map(|task| (task.header, task)).collect();
-        let mut vain: HashMap<u64, u32> = HashMap::new();
+        let mut vain: HashMap<(u64, bool), u32> = HashMap::new();
         let before = self.machine.executed();
         for waker in wakers {
-            let vain = vain.entry(waker.functions.table).or_default();
+            let vain = vain.entry((waker.functions.table, waker.table_is_first)).or_default();
             let taken = self.machine.executed() - before;
             if *vain >= MOST_VAIN || taken >= self.limits.all_instructions / 4 {
                 continue;
@@ -128,7 +128,7 @@ impl PollEmulator<'_> {
     }
 
     /// Wakes a child in the copy. Returns the headers of the tasks that this woke.
-    fn wake(&mut self, waker: &ChildWaker) -> HashSet<u64> {
+    pub(super) fn wake(&mut self, waker: &ChildWaker) -> HashSet<u64> {
         let mut woken = HashSet::new();
         let [_, _, wake, _] = waker.functions.functions;
         self.place_stack();

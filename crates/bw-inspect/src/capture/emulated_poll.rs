@@ -64,7 +64,7 @@ pub(crate) enum PollEnd {
 
 /// Emulates polls of the tasks of one process, one after the other.
 pub(crate) struct PollEmulator<'m> {
-    rules: &'m UnwindRules<'m>,
+    pub(super) rules: &'m UnwindRules<'m>,
     wakers: &'m WakerIndex,
     pub(super) limits: Limits,
     pub(super) space: FreeSpace,
@@ -170,14 +170,20 @@ impl<'m> PollEmulator<'m> {
     /// Begins a copy in which nothing was changed yet, on a thread.
     pub(super) fn start_anew(&mut self, thread: PollThread) {
         let space = self.space;
-        self.kernel.restart(thread.id);
+        self.kernel.restart();
         let machine = &mut self.machine;
         machine.memory.reset();
         machine.memory.map(space.stack, STACK_BYTES);
         machine.memory.map(space.tables, TABLE_BYTES);
         machine.memory.map(space.heap, super::address_space::HEAP_BYTES);
-        machine.cpu = crate::emulate::x86_64::Cpu::default();
-        machine.cpu.fs_base = thread.pointer;
+        self.on_thread(thread);
+    }
+
+    /// Begins with registers that say nothing, on a thread.
+    pub(super) fn on_thread(&mut self, thread: PollThread) {
+        self.kernel.on_thread(thread.id);
+        self.machine.cpu = crate::emulate::x86_64::Cpu::default();
+        self.machine.cpu.fs_base = thread.pointer;
     }
 
     /// Sets the stack pointer to where the stack begins.
@@ -223,6 +229,30 @@ impl<'m> PollEmulator<'m> {
         result
     }
 
+    /// Goes on to the next thing that a caller has to decide, and records clones and wakes of a waker on the way.
+    pub(super) fn step(&mut self, budget: u64, data: u64, poll: &mut EmulatedPoll) -> Result<Stop, Fault> {
+        let end = self.machine.executed() + budget;
+        loop {
+            let left = end.saturating_sub(self.machine.executed());
+            match self.machine.run(&mut self.code, &self.traps, left) {
+                Stop::Trap(at) if self.clones.contains(&at) || self.wakes.contains(&at) => {
+                    if self.machine.cpu.argument(0) == Some(data) {
+                        self.record(poll, !self.clones.contains(&at));
+                    }
+                    // The function runs, as it does in the process.
+                    let stepped = self.machine.run(&mut self.code, &HashSet::new(), 1);
+                    if stepped != Stop::OutOfBudget {
+                        return Ok(stepped);
+                    }
+                }
+                Stop::Trap(at) if at != self.space.end => {
+                    self.kernel.function(&mut self.machine, at).unwrap_or(Err(Fault::Unknown))?;
+                }
+                stop => return Ok(stop),
+            }
+        }
+    }
+
     /// Answers a system call. `false` if that ends the run.
     pub(super) fn answers_system_call(&mut self) -> bool {
         self.kernel.system_call(&mut self.machine) == Ok(Answer::Answered)
@@ -253,9 +283,8 @@ impl<'m> PollEmulator<'m> {
 
     /// Sets up the registers and the state word: the next instruction is the first of a poll.
     pub(super) fn enter(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+        self.on_thread(thread);
         let machine = &mut self.machine;
-        machine.cpu = crate::emulate::x86_64::Cpu::default();
-        machine.cpu.fs_base = thread.pointer;
         machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
         // The result depends on the word that is replaced.
         machine.memory.read_u64(task.header)?;
@@ -265,26 +294,12 @@ impl<'m> PollEmulator<'m> {
 
     pub(super) fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {
         let end = self.machine.executed() + self.limits.poll_instructions;
+        let data = self.watched.unwrap_or(task.header);
         loop {
             let left = end.saturating_sub(self.machine.executed());
-            match self.machine.run(&mut self.code, &self.traps, left) {
-                Stop::Trap(at) if at == self.space.end => return self.result(task),
-                Stop::Trap(at) if self.clones.contains(&at) || self.wakes.contains(&at) => {
-                    if self.machine.cpu.argument(0) == Some(self.watched.unwrap_or(task.header)) {
-                        self.record(poll, !self.clones.contains(&at));
-                    }
-                    // The function runs, as it does in the process.
-                    let stepped = self.machine.run(&mut self.code, &HashSet::new(), 1);
-                    if stepped != Stop::OutOfBudget {
-                        return self.incomplete(poll, &stepped);
-                    }
-                }
-                Stop::Trap(at) => match self.kernel.function(&mut self.machine, at) {
-                    Some(Ok(())) => {}
-                    Some(Err(fault)) => return PollEnd::Incomplete(fault.to_string()),
-                    None => return PollEnd::Incomplete("an unknown trap".into()),
-                },
-                Stop::SystemCall { .. } => match self.kernel.system_call(&mut self.machine) {
+            match self.step(left, data, poll) {
+                Ok(Stop::Trap(_)) => return self.result(task),
+                Ok(Stop::SystemCall { .. }) => match self.kernel.system_call(&mut self.machine) {
                     Ok(Answer::Answered) => {}
                     Ok(Answer::Locked) => {
                         self.record_stop(poll);
@@ -293,7 +308,8 @@ impl<'m> PollEmulator<'m> {
                     Ok(Answer::Exits) => return PollEnd::Incomplete("it ends the process".into()),
                     Err(fault) => return PollEnd::Incomplete(fault.to_string()),
                 },
-                stop => return self.incomplete(poll, &stop),
+                Ok(stop) => return self.incomplete(poll, &stop),
+                Err(fault) => return PollEnd::Incomplete(fault.to_string()),
             }
         }
     }
@@ -366,11 +382,23 @@ impl<'m> PollEmulator<'m> {
     }
 }
 
+/// The encoding of the DWARF registers 0 to 7: `rax`, `rdx`, `rcx`, `rbx`, `rsi`, `rdi`, `rbp`, `rsp`.
+const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
+
+/// Puts registers from the numbering of DWARF into the order of their encoding. `unknown` is for those that are not known.
+pub(super) fn encoded_registers(general: &[Option<u64>; REGISTERS], unknown: u64) -> [u64; REGISTERS] {
+    let mut encoded = [unknown; REGISTERS];
+    for (number, value) in general.iter().enumerate() {
+        let encoding = ENCODING.get(number).copied().unwrap_or(number);
+        if let (Some(value), Some(place)) = (value, encoded.get_mut(encoding)) {
+            *place = *value;
+        }
+    }
+    encoded
+}
+
 /// Puts registers, which are in the order of their encoding, into the numbering of DWARF.
 fn general_registers(encoded: &[u64; REGISTERS]) -> [Option<u64>; REGISTERS] {
-    /// The encoding of the DWARF registers 0 to 7: `rax`, `rdx`, `rcx`, `rbx`, `rsi`, `rdi`, `rbp`, `rsp`.
-    const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
-
     std::array::from_fn(|number| {
         let encoding = ENCODING.get(number).copied().unwrap_or(number);
         encoded.get(encoding).copied()

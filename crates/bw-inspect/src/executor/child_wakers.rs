@@ -23,6 +23,8 @@ pub(crate) struct ChildWaker {
     /// Its data: the address of what its parent keeps of the child.
     pub(crate) data: u64,
     pub(crate) functions: WakerFunctions,
+    /// The order of its words in memory.
+    pub(crate) table_is_first: bool,
     /// The addresses of the words that hold the address of its table.
     pub(crate) places: Vec<u64>,
 }
@@ -44,7 +46,7 @@ pub(crate) fn scan(
     };
     let of_tasks: HashSet<u64> = wakers.functions.iter().map(|waker| waker.table).collect();
     let mut tables = KnownTables::new(constants, modules);
-    let mut found: HashMap<(u64, u64), ChildWaker> = HashMap::new();
+    let mut found: HashMap<(u64, u64, bool), ChildWaker> = HashMap::new();
     let mut left = MOST_STORED;
     let mut previous = (0, 0);
     data.each(target, |start, words, count| {
@@ -56,22 +58,23 @@ pub(crate) fn scan(
             }
             let Some(functions) = tables.functions(table) else { continue };
             let place = start + (at * 8) as u64;
-            let beside = if wakers.table_is_first {
-                word(at + 1)
-            } else {
-                // The last word of the piece before this one may be it.
-                at.checked_sub(1).and_then(word).or((previous.0 + 8 == place).then_some(previous.1))
-            };
-            let is_data = |data: &u64| *data >= SMALLEST_ADDRESS && data.is_multiple_of(8);
-            let Some(data) = beside.filter(is_data) else { continue };
-            left -= 1;
-            let new = || ChildWaker { data, functions, places: Vec::new() };
-            found.entry((data, table)).or_insert_with(new).places.push(place);
+            // The last word of the piece before this one may be in front.
+            let in_front =
+                at.checked_sub(1).and_then(word).or((previous.0 + 8 == place).then_some(previous.1));
+            for (data, is_first) in [(word(at + 1), true), (in_front, false)] {
+                let is_data = |data: &u64| *data >= SMALLEST_ADDRESS && data.is_multiple_of(8);
+                let is_order = wakers.table_is_first.is_none_or(|known| known == is_first);
+                if let Some(data) = data.filter(|data| is_data(data) && is_order) {
+                    left = left.saturating_sub(1);
+                    let new = || ChildWaker { data, functions, table_is_first: is_first, places: Vec::new() };
+                    found.entry((data, table, is_first)).or_insert_with(new).places.push(place);
+                }
+            }
         }
         let last = count.saturating_sub(1);
         previous = (start + (last * 8) as u64, word(last).unwrap_or(0));
     });
     let mut found: Vec<ChildWaker> = found.into_values().collect();
-    found.sort_unstable_by_key(|waker| (waker.data, waker.functions.table));
+    found.sort_unstable_by_key(|waker| (waker.data, waker.functions.table, waker.table_is_first));
     found
 }

@@ -17,6 +17,8 @@ use crate::target::words::word_at;
 
 /// Every header is aligned so.
 const HEADER_ALIGNMENT: u64 = 128;
+/// So many more wakers with one order of their words than with the other say which is right.
+const PLAIN_MAJORITY: usize = 8;
 /// Stored wakers that are kept.
 const MOST_STORED: usize = 20_000_000;
 
@@ -34,8 +36,8 @@ pub(crate) struct WakerFunctions {
 pub(crate) struct WakerIndex {
     /// The tables that they have; one for each version of tokio in the process.
     pub(crate) functions: Vec<WakerFunctions>,
-    /// Whether the compiler put the address of the table in front of the other word of a waker.
-    pub(crate) table_is_first: bool,
+    /// Whether the compiler put the address of the table in front of the other word of a waker. `None` if there are too few to tell.
+    pub(crate) table_is_first: Option<bool>,
     /// The headers of tasks, and where the address of the table stands in a waker of each. By header.
     stored: Vec<(u64, u64)>,
 }
@@ -87,8 +89,9 @@ impl WakerIndex {
                 (start + (count.saturating_sub(1) * 8) as u64, word(count.saturating_sub(1)).unwrap_or(0));
         });
         let [behind, in_front] = sides;
-        let table_is_first = in_front.len() > behind.len();
-        let found = if table_is_first { in_front } else { behind };
+        let order = (behind.len().abs_diff(in_front.len()) >= PLAIN_MAJORITY)
+            .then_some(in_front.len() > behind.len());
+        let found = if in_front.len() > behind.len() { in_front } else { behind };
         let mut used: Vec<u64> = found.iter().map(|(_, _, table)| *table).collect();
         used.sort_unstable();
         used.dedup();
@@ -96,7 +99,7 @@ impl WakerIndex {
         let mut stored: Vec<(u64, u64)> =
             found.into_iter().map(|(header, place, _)| (header, place)).collect();
         stored.sort_unstable();
-        Self { functions, table_is_first, stored }
+        Self { functions, table_is_first: order, stored }
     }
 
     /// Returns where wakers of a task are stored: the addresses of the words that hold the address of their table.

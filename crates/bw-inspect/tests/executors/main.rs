@@ -4,12 +4,14 @@
 
 mod children;
 mod program;
+mod roots;
 
 #[test]
 #[ignore = "this is the program that the other tests start and look at"]
 fn the_program() {
     match std::env::var(program::WHICH).as_deref() {
         Ok("children") => children::run(),
+        Ok("roots") => roots::run(),
         which => panic!("{which:?} is no program"),
     }
 }

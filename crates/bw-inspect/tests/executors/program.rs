@@ -17,7 +17,7 @@ pub(crate) const WHICH: &str = "EXECUTORS_PROGRAM";
 
 pub(crate) const LONG: Duration = Duration::from_secs(86_400);
 /// How long tasks may take to come to rest.
-const TIME_TO_REST: Duration = Duration::from_secs(60);
+const TIME_TO_REST: Duration = Duration::from_secs(50);
 
 /// Spawns a task on tokio, and says its id and its name.
 pub(crate) fn spawn<F>(name: &str, future: F) -> JoinHandle<F::Output>
@@ -106,7 +106,8 @@ impl Drop for Program {
 
 /// The labels of the lines in files of these tests; a label stands in a comment at the end of its line.
 fn label(file: &str, line: u32) -> Option<&'static str> {
-    const FILES: [(&str, &str); 1] = [("children.rs", include_str!("children.rs"))];
+    const FILES: [(&str, &str); 2] =
+        [("children.rs", include_str!("children.rs")), ("roots.rs", include_str!("roots.rs"))];
 
     let (_, text) = FILES.iter().find(|(name, _)| file.ends_with(&format!("tests/executors/{name}")))?;
     let line = text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
