@@ -15,11 +15,11 @@ use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::capture::limits::Limits;
 use crate::capture::thread_stack;
 use crate::capture::unwind_rules::UnwindRules;
-use crate::executor::child_wakers::{self, ChildWaker};
+use crate::executor::child_wakers::ChildWaker;
+use crate::executor::found_task::FoundTask;
+use crate::executor::process_tasks::{self, ProcessTasks};
 use crate::executor::runtime_threads::RuntimeThreads;
-use crate::executor::task_list::{self, FoundTask, TaskList};
 use crate::executor::task_state::Activity;
-use crate::executor::task_vtables::TaskVtables;
 use crate::executor::waker_index::WakerIndex;
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
@@ -71,11 +71,10 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
     let memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
     let modules = LoadedModules::read(&memory, &mappings);
-    let tables = TaskVtables::find(target, &modules);
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let list = TaskList::scan(target, &data, &tables, &threads);
-    let wakers = WakerIndex::scan(target, &data, &memory, &modules, &list.tasks);
+    let ProcessTasks { list, wakers, others, has_code } =
+        ProcessTasks::find(target, &data, &memory, &modules, &mappings, &threads);
     let rules = UnwindRules::new(&memory, &modules);
     let looked = Look {
         target,
@@ -85,7 +84,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         memory: &memory,
         rules: &rules,
         wakers: &wakers,
-        data: &data,
+        others: &others,
         thread_pointers: &list.thread_pointers,
         runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
     };
@@ -113,20 +112,20 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         let record = record(ids.id(thread.id)?, outcome, &mut traces);
         Some(record.with_name(format!("block_on on thread {name}")))
     }));
-    let notes = notes(&records, &list, &wakers, &tables, &figures);
+    let notes = notes(&records, &list.tasks, &wakers, has_code, &figures);
     let dump = RawTaskDump::new(taken_at, began.elapsed(), records, traces.traces);
     let dump = dump.with_source(DumpSource::Memory).with_notes(notes);
     Ok(Inspection { dump, modules: modules.map(), polls, figures })
 }
 
-/// Returns whether a process has code of tokio's tasks. Reads the headers and some constants of its modules: takes a few milliseconds.
+/// Returns whether a process has code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of its modules: takes a few milliseconds.
 ///
 /// # Errors
 ///
 /// When the process ended meanwhile, or its mappings may not be read.
-pub fn runs_tokio(target: &dyn Target) -> Result<bool, OpenError> {
+pub fn runs_tasks(target: &dyn Target) -> Result<bool, OpenError> {
     let mappings = target.mappings()?;
-    Ok(!TaskVtables::find(target, &LoadedModules::read(target, &mappings)).is_empty())
+    Ok(process_tasks::has_code(target, &LoadedModules::read(target, &mappings)))
 }
 
 /// What is said when the target is there no more.
@@ -212,7 +211,7 @@ struct Look<'l> {
     memory: &'l PageCache<'l>,
     rules: &'l UnwindRules<'l>,
     wakers: &'l WakerIndex,
-    data: &'l DataScan,
+    others: &'l [ChildWaker],
     thread_pointers: &'l HashMap<u64, u64>,
     runtime_threads: RuntimeThreads,
 }
@@ -234,10 +233,8 @@ impl Look<'_> {
             clocks,
             *self.limits,
         );
-        let modules = self.rules.modules();
-        let others = child_wakers::scan(self.target, self.data, self.memory, modules, self.wakers);
-        let roots = self.roots(&others, &mut emulator, figures)?;
-        figures.instructions += emulator.find_children(others, tasks, &self.runtime_threads);
+        let roots = self.roots(&mut emulator, figures)?;
+        figures.instructions += emulator.find_children(self.others, tasks, &self.runtime_threads);
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
         for batch in tasks.chunks(BATCH) {
             let mut waiting: Vec<FoundTask> = batch.to_vec();
@@ -264,12 +261,7 @@ impl Look<'_> {
     }
 
     /// Looks at the futures that waiting threads drive with `block_on`.
-    fn roots(
-        &self,
-        wakers: &[ChildWaker],
-        emulator: &mut PollEmulator<'_>,
-        figures: &mut Figures,
-    ) -> Option<RootOutcomes<'_>> {
+    fn roots(&self, emulator: &mut PollEmulator<'_>, figures: &mut Figures) -> Option<RootOutcomes<'_>> {
         let mut roots = Vec::new();
         for thread in self.threads {
             for attempt in 1..=self.limits.attempts.max(1) {
@@ -284,7 +276,8 @@ impl Look<'_> {
                     let other = self.thread_pointers.iter().filter(|(id, _)| **id != thread.id).min();
                     WaitingThread::new(thread, pointer, other.map(|(_, pointer)| *pointer), mapping)
                 });
-                let Some(poll) = waiting.and_then(|waiting| emulator.poll_root(&waiting, wakers, native))
+                let Some(poll) =
+                    waiting.and_then(|waiting| emulator.poll_root(&waiting, self.others, native))
                 else {
                     break;
                 };
@@ -321,7 +314,7 @@ impl Look<'_> {
         let mut used: Vec<Vec<(u64, u64)>> = Vec::with_capacity(tasks.len());
         for known in tasks {
             // What was found before may have ended since.
-            let Ok(Some(task)) = task_list::read_task(self.memory, known.header, known.table) else {
+            let Ok(Some(task)) = known.read_again(self.memory) else {
                 continue;
             };
             if task.id != known.id {
@@ -459,20 +452,21 @@ impl Ids {
 /// Sentences about what is missing.
 fn notes(
     records: &[TaskRecord],
-    list: &TaskList,
+    tasks: &[FoundTask],
     wakers: &WakerIndex,
-    tables: &TaskVtables,
+    has_code: bool,
     figures: &Figures,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    if tables.is_empty() {
-        notes.push("the program has no code of tokio's tasks, so no task can be found".to_owned());
+    if !has_code {
+        notes
+            .push("the program has no code of async tasks that is known, so no task can be found".to_owned());
     }
     if figures.skipped_bytes > 0 {
         let gigabytes = figures.skipped_bytes >> 30;
         notes.push(format!("{gigabytes} GiB of memory were not searched for tasks"));
     }
-    if !list.tasks.is_empty() && wakers.functions.is_empty() {
+    if !tasks.is_empty() && wakers.functions.is_empty() {
         notes.push(
             "no waker of a task is stored anywhere, so no place was found at which tasks wait".to_owned(),
         );

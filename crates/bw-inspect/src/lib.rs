@@ -52,5 +52,5 @@ pub mod target;
 mod task_type;
 
 pub use capture::limits::Limits;
-pub use inspection::{Figures, Inspection, inspect, runs_tokio};
+pub use inspection::{Figures, Inspection, inspect, runs_tasks};
 pub use task_type::task_type;

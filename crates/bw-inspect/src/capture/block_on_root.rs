@@ -29,9 +29,9 @@ const MOST_WAKERS: usize = 8;
 const MOST_PLACES: usize = 16;
 /// Callers in which a thread may go on.
 const MOST_CALLERS: usize = 16;
-/// Ways of one thread that are tried, and instructions of each.
-const MOST_WAYS: u32 = 256;
-const MOST_INSTRUCTIONS: u64 = 500_000;
+/// Ways in which a thread comes back that are tried with each place, and instructions of each.
+const MOST_WAYS: usize = 3;
+const MOST_INSTRUCTIONS: u64 = 200_000;
 /// Where clones through changed wakers go, behind the address to which polls return.
 const CHANGED_CLONE: u64 = 64;
 /// What the function may have returned that waits.
@@ -127,22 +127,31 @@ impl PollEmulator<'_> {
         let memory = self.memory;
         let word = |address| word_at(memory, address).ok();
         let callers = stack_walk::callers(self.rules, registers, MOST_CALLERS, word);
+        let mut ways: Vec<(&WalkRegisters, u64)> =
+            callers.iter().flat_map(|caller| RETURNED.map(|returned| (caller, returned))).collect();
         let mut without_stacks = None;
-        let mut left = MOST_WAYS;
         for kept in thread.places(waker).take(MOST_PLACES) {
-            for (registers, returned) in
-                callers.iter().flat_map(|caller| RETURNED.map(|returned| (caller, returned)))
-            {
-                let Some(after) = left.checked_sub(1) else { return without_stacks };
-                left = after;
+            // In which ways the thread comes back does not depend on the place.
+            let mut good = Vec::new();
+            for &(registers, returned) in &ways {
                 match self.poll_in_way(thread, waker, &Way { registers, returned, kept }) {
                     Ok(poll) if !poll.stacks.is_empty() => return Some(poll),
                     // It may not have polled at all.
-                    Ok(poll) => without_stacks = without_stacks.or(Some(poll)),
-                    Err(NoReturn::OtherPlace) => break,
+                    Ok(poll) => {
+                        without_stacks = without_stacks.or(Some(poll));
+                        good.push((registers, returned));
+                    }
+                    Err(NoReturn::OtherPlace) => {
+                        good = vec![(registers, returned)];
+                        break;
+                    }
                     Err(NoReturn::OtherWay) => {}
                 }
+                if good.len() >= MOST_WAYS {
+                    break;
+                }
             }
+            ways = good;
         }
         without_stacks
     }

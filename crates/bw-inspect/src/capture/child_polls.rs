@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 use super::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::emulate::Stop;
 use crate::executor::child_wakers::ChildWaker;
+use crate::executor::found_task::FoundTask;
 use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
-use crate::executor::task_list::FoundTask;
 use crate::target::memory::Memory;
 use crate::target::words::word_at;
 
@@ -45,7 +45,7 @@ impl PollEmulator<'_> {
     /// quarter of all that may be emulated at most.
     pub(crate) fn find_children(
         &mut self,
-        wakers: Vec<ChildWaker>,
+        wakers: &[ChildWaker],
         tasks: &[FoundTask],
         threads: &RuntimeThreads,
     ) -> u64 {
@@ -59,10 +59,10 @@ impl PollEmulator<'_> {
                 continue;
             }
             self.start_anew(threads.any());
-            let woken = self.wake(&waker);
+            let woken = self.wake(waker);
             let woken: Vec<u64> = woken.into_iter().filter(|header| tasks.contains_key(header)).collect();
             *vain = if woken.is_empty() { *vain + 1 } else { 0 };
-            if !is_of_join_set(self.memory, &waker, &tasks) {
+            if !is_of_join_set(self.memory, waker, &tasks) {
                 for header in woken {
                     self.children.0.entry(header).or_default().push(waker.clone());
                 }

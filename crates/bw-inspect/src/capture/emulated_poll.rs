@@ -18,9 +18,9 @@ use super::progress::Blocks;
 use super::stack_walk::{self, WalkEnd, WalkRegisters};
 use super::unwind_rules::{REGISTERS, UnwindRules};
 use crate::emulate::{CodeCache, Fault, Machine, Overlay, Stop};
+use crate::executor::found_task::FoundTask;
 use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
-use crate::executor::task_list::FoundTask;
-use crate::executor::task_state::{Activity, TaskWord};
+use crate::executor::task_state::Activity;
 use crate::executor::waker_index::{WakerFunctions, WakerIndex};
 use crate::target::Clocks;
 use crate::target::mappings::Mapping;
@@ -158,7 +158,9 @@ impl<'m> PollEmulator<'m> {
         let clocks = self.kernel.clone();
         self.kernel.pass_time();
         let mut again = EmulatedPoll::default();
-        let end = self.enter(task, thread).map(|()| self.run(task, &mut again));
+        // A leaf that counts how often it waits does so again only if it waits anew.
+        let entered = self.change_wakers(task).and_then(|()| self.enter(task, thread));
+        let end = entered.map(|()| self.run(task, &mut again));
         self.kernel = clocks;
         if end == Ok(PollEnd::Ready) {
             return true;
@@ -261,24 +263,31 @@ impl<'m> PollEmulator<'m> {
     /// Sets up the registers and the copy.
     pub(super) fn prepare(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
         self.start_anew(thread);
+        self.change_wakers(task)?;
+        self.enter(task, thread)
+    }
+
+    /// Changes the stored wakers of a task, so that each leaf clones it again.
+    fn change_wakers(&mut self, task: &FoundTask) -> Result<(), Fault> {
         let space = self.space;
+        let last_table = space.tables + TABLE_BYTES - WAKER_TABLE_BYTES;
         let machine = &mut self.machine;
-        // A table for wakers that are equal to this task's in nothing but what they do.
-        let tables = self.wakers.functions.iter().zip((space.tables..).step_by(32));
-        for (waker, table) in tables.take(usize::try_from(TABLE_BYTES / WAKER_TABLE_BYTES).unwrap_or(0)) {
+        // The table of changed wakers, which are equal to this task's in nothing but what they do.
+        let mut known: Option<(WakerFunctions, u64)> = None;
+        for place in self.wakers.of_task(task.header) {
+            // It may have been dropped since.
+            let Ok(stored) = machine.memory.read_u64(place) else { continue };
+            if known.is_none_or(|(waker, _)| waker.table != stored) {
+                let mut tables = self.wakers.functions.iter().zip((space.tables..last_table).step_by(32));
+                known = tables.find(|(waker, _)| waker.table == stored).map(|(waker, table)| (*waker, table));
+            }
+            let Some((waker, table)) = known else { continue };
             for (function, place) in waker.functions.iter().zip((table..).step_by(8)) {
                 machine.memory.write_u64(place, *function)?;
             }
+            machine.memory.write_u64(place, table)?;
         }
-        for place in self.wakers.of_task(task.header) {
-            let stored = machine.memory.read_u64(place);
-            // It may have been dropped since.
-            let known = self.wakers.functions.iter().position(|waker| Ok(waker.table) == stored);
-            if let Some(number) = known {
-                machine.memory.write_u64(place, space.tables + number as u64 * WAKER_TABLE_BYTES)?;
-            }
-        }
-        self.enter(task, thread)
+        Ok(())
     }
 
     /// Sets up the registers and the state word: the next instruction is the first of a poll.
@@ -287,8 +296,8 @@ impl<'m> PollEmulator<'m> {
         let machine = &mut self.machine;
         machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
         // The result depends on the word that is replaced.
-        machine.memory.read_u64(task.header)?;
-        machine.memory.write_u64(task.header, task.word.scheduled())?;
+        machine.memory.read_u64(task.state)?;
+        machine.memory.write_u64(task.state, task.word.scheduled())?;
         machine.call(task.table.poll, &[task.header], self.space.end)
     }
 
@@ -316,8 +325,8 @@ impl<'m> PollEmulator<'m> {
 
     /// Whether the future was ready: the state word says so.
     fn result(&mut self, task: &FoundTask) -> PollEnd {
-        let word = self.machine.memory.read_u64(task.header).ok().and_then(TaskWord::of_living);
-        match word.map(TaskWord::activity) {
+        let word = self.machine.memory.read_u64(task.state).ok();
+        match word.and_then(|word| task.word.activity_of(word)) {
             Some(Activity::Idle | Activity::Notified) => PollEnd::Pending,
             _ => PollEnd::Ready,
         }

@@ -7,7 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::task_list::{FoundTask, TaskList};
+use super::found_task::FoundTask;
+use super::task_list::TaskList;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
 use crate::target::threads::Thread;

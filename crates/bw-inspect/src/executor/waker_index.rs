@@ -8,7 +8,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::task_list::FoundTask;
+use super::child_wakers::ChildWaker;
+use super::found_task::FoundTask;
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
 use crate::target::memory::Memory;
@@ -100,6 +101,17 @@ impl WakerIndex {
             found.into_iter().map(|(header, place, _)| (header, place)).collect();
         stored.sort_unstable();
         Self { functions, table_is_first: order, stored }
+    }
+
+    /// Adds wakers of tasks that were found in another way.
+    pub(crate) fn add(&mut self, wakers: &[ChildWaker]) {
+        for waker in wakers {
+            if !self.functions.contains(&waker.functions) {
+                self.functions.push(waker.functions);
+            }
+            self.stored.extend(waker.places.iter().map(|place| (waker.data, *place)));
+        }
+        self.stored.sort_unstable();
     }
 
     /// Returns where wakers of a task are stored: the addresses of the words that hold the address of their table.

@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used)]
 
+mod async_tasks;
 mod children;
 mod program;
 mod roots;
@@ -10,6 +11,7 @@ mod roots;
 #[ignore = "this is the program that the other tests start and look at"]
 fn the_program() {
     match std::env::var(program::WHICH).as_deref() {
+        Ok("async_tasks") => async_tasks::run(),
         Ok("children") => children::run(),
         Ok("roots") => roots::run(),
         which => panic!("{which:?} is no program"),

@@ -55,7 +55,8 @@ impl Program {
         Self { child, tasks }
     }
 
-    /// Looks at it again and again until `is_settled`.
+    /// Looks at it again and again until `is_settled`, and then once more: a task that was polled for the first time while the wakers in
+    /// memory were looked for may have stored its own behind the search.
     pub(crate) fn inspect_until(
         &self,
         limits: &Limits,
@@ -63,20 +64,22 @@ impl Program {
     ) -> Inspection {
         let process = LiveProcess::open(self.child.id()).unwrap();
         let until = Instant::now() + TIME_TO_REST;
+        let mut was_settled = false;
         loop {
             let inspection = inspect(&process, limits).unwrap();
-            if is_settled(&inspection) {
+            let settled = is_settled(&inspection);
+            if settled && was_settled {
                 return inspection;
             }
+            was_settled = settled;
             assert!(Instant::now() < until, "it does not rest: {:#?}", inspection.dump());
             std::thread::yield_now();
         }
     }
 
-    /// Looks at it again and again until none of its tasks waits to be polled, and then once more: a task that was polled for the
-    /// first time while the wakers in memory were looked for may have stored its own behind the search.
+    /// Looks at it until none of its tasks waits to be polled.
     pub(crate) fn inspect_when_idle(&self, limits: &Limits) -> Inspection {
-        let are_idle = |inspection: &Inspection| {
+        self.inspect_until(limits, |inspection| {
             let is_idle = |id: &u64| {
                 let mut tasks = inspection.dump().tasks().iter();
                 let task = tasks.find(|task| task.id().get() == *id);
@@ -85,9 +88,7 @@ impl Program {
                 })
             };
             self.tasks.values().all(is_idle)
-        };
-        self.inspect_until(limits, are_idle);
-        self.inspect_until(limits, are_idle)
+        })
     }
 
     /// The task of a name that the program has said.
@@ -106,8 +107,11 @@ impl Drop for Program {
 
 /// The labels of the lines in files of these tests; a label stands in a comment at the end of its line.
 fn label(file: &str, line: u32) -> Option<&'static str> {
-    const FILES: [(&str, &str); 2] =
-        [("children.rs", include_str!("children.rs")), ("roots.rs", include_str!("roots.rs"))];
+    const FILES: [(&str, &str); 3] = [
+        ("async_tasks.rs", include_str!("async_tasks.rs")),
+        ("children.rs", include_str!("children.rs")),
+        ("roots.rs", include_str!("roots.rs")),
+    ];
 
     let (_, text) = FILES.iter().find(|(name, _)| file.ends_with(&format!("tests/executors/{name}")))?;
     let line = text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)?;

@@ -1,0 +1,68 @@
+//! One task as it was when it was found, whichever executor it is of.
+
+use super::async_task_list;
+use super::async_task_state::AsyncTaskWord;
+use super::task_list;
+use super::task_state::{Activity, TaskWord};
+use super::task_vtables::TaskVtable;
+use crate::target::memory::{Memory, Unreadable};
+
+/// One task as it was when it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FoundTask {
+    /// The address of its header, which is also the data of its wakers.
+    pub(crate) header: u64,
+    /// Its table.
+    pub(crate) table: TaskVtable,
+    /// The address of its state word.
+    pub(crate) state: u64,
+    /// Its state word.
+    pub(crate) word: StateWord,
+    /// The id of the runtime or local set that owns it; 0 for one of the blocking pool, and where executors have none.
+    pub(crate) owner: u64,
+    /// Its id, as `tokio::task::Id` has it, or a number where executors have none.
+    pub(crate) id: u64,
+}
+
+/// The state word of a task, by its executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StateWord {
+    Tokio(TaskWord),
+    AsyncTask(AsyncTaskWord),
+}
+
+impl FoundTask {
+    /// Reads it again. `None` if it has ended.
+    pub(crate) fn read_again(&self, memory: &dyn Memory) -> Result<Option<Self>, Unreadable> {
+        match self.word {
+            StateWord::Tokio(_) => task_list::read_task(memory, self.header, self.table),
+            StateWord::AsyncTask(_) => Ok(async_task_list::read_again(memory, self)),
+        }
+    }
+}
+
+impl StateWord {
+    /// Returns what a task of the same executor does that has another word. `None` if none can have it.
+    pub(crate) fn activity_of(self, other: u64) -> Option<Activity> {
+        match self {
+            Self::Tokio(_) => TaskWord::of_living(other).map(TaskWord::activity),
+            Self::AsyncTask(_) => AsyncTaskWord::of_living(other).map(AsyncTaskWord::activity),
+        }
+    }
+
+    /// Returns what the task does.
+    pub(crate) fn activity(self) -> Activity {
+        match self {
+            Self::Tokio(word) => word.activity(),
+            Self::AsyncTask(word) => word.activity(),
+        }
+    }
+
+    /// Returns the word as the executor has it right before it polls the task.
+    pub(crate) fn scheduled(self) -> u64 {
+        match self {
+            Self::Tokio(word) => word.scheduled(),
+            Self::AsyncTask(word) => word.scheduled(),
+        }
+    }
+}
