@@ -233,8 +233,8 @@ impl Look<'_> {
             clocks,
             *self.limits,
         );
-        let roots = self.roots(&mut emulator, figures)?;
         figures.instructions += emulator.find_children(self.others, tasks, &self.runtime_threads);
+        let roots = self.roots(&mut emulator, figures)?;
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
         for batch in tasks.chunks(BATCH) {
             let mut waiting: Vec<FoundTask> = batch.to_vec();
@@ -272,12 +272,11 @@ impl Look<'_> {
                     Some(&mapping.range)
                 });
                 let pointer = self.thread_pointers.get(&thread.id).copied();
-                let waiting = mapping.zip(pointer).and_then(|(mapping, pointer)| {
-                    let other = self.thread_pointers.iter().filter(|(id, _)| **id != thread.id).min();
-                    WaitingThread::new(thread, pointer, other.map(|(_, pointer)| *pointer), mapping)
-                });
+                let waiting = mapping
+                    .zip(pointer)
+                    .and_then(|(mapping, pointer)| WaitingThread::new(thread, pointer, mapping));
                 let Some(poll) =
-                    waiting.and_then(|waiting| emulator.poll_root(&waiting, self.others, native))
+                    waiting.and_then(|waiting| emulator.poll_root(&waiting, &self.runtime_threads, native))
                 else {
                     break;
                 };

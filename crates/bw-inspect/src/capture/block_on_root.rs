@@ -9,6 +9,7 @@
 //! returned is not known either, and tried. Registers that no function saved get a value that means nothing, and then another one: a
 //! result that depends on them is none.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use bw_core::StackFlags;
@@ -18,7 +19,7 @@ use super::stack_walk::{self, WalkRegisters};
 use super::unwind_rules::{REGISTERS, STACK_POINTER};
 use crate::emulate::{Fault, Stop};
 use crate::executor::child_wakers::ChildWaker;
-use crate::executor::runtime_threads::PollThread;
+use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::target::threads::{Thread, WaitingAt};
 use crate::target::words::word_at;
 
@@ -46,25 +47,16 @@ const SYSTEM_CALL_BYTES: u64 = 2;
 /// A thread that waits in the kernel.
 pub(crate) struct WaitingThread<'t> {
     thread: PollThread,
-    /// Another thread, which uses the waker: one that wakes itself does not end a wait.
-    waker_thread: PollThread,
     at: &'t WaitingAt,
     /// Where its stack and its thread-local values are.
     own: [Range<u64>; 2],
 }
 
 impl<'t> WaitingThread<'t> {
-    /// `None` if the thread runs. `stack` is the mapping that its stack pointer is in. `other` is any other thread, if there is one.
-    pub(crate) fn new(
-        thread: &'t Thread,
-        pointer: u64,
-        other: Option<u64>,
-        stack: &Range<u64>,
-    ) -> Option<Self> {
+    /// `None` if the thread runs. `stack` is the mapping that its stack pointer is in.
+    pub(crate) fn new(thread: &'t Thread, pointer: u64, stack: &Range<u64>) -> Option<Self> {
         let own = [thread.stack_in(stack)?, pointer.saturating_sub(THREAD_LOCAL_BYTES)..pointer];
-        let waker_thread = PollThread { id: 0, pointer: other.unwrap_or(pointer) };
-        let thread_id = PollThread { id: thread.id, pointer };
-        Some(Self { thread: thread_id, waker_thread, at: thread.waits_at.as_ref()?, own })
+        Some(Self { thread: PollThread { id: thread.id, pointer }, at: thread.waits_at.as_ref()?, own })
     }
 
     /// The places of a waker that are the thread's own.
@@ -74,11 +66,13 @@ impl<'t> WaitingThread<'t> {
 }
 
 /// A way for a thread to go on.
-struct Way<'w> {
-    registers: &'w WalkRegisters,
+#[derive(Clone)]
+struct Way {
+    registers: WalkRegisters,
     returned: u64,
-    /// The place of the waker that the future is polled with. All others are changed, so that leaves clone it.
-    kept: u64,
+    /// The place of the waker that the future is polled with. All others are changed, so that leaves clone it. `None` if it is polled with
+    /// another waker than the one that is used.
+    kept: Option<u64>,
 }
 
 /// Why a thread did not come back to its wait.
@@ -90,59 +84,84 @@ enum NoReturn {
 }
 
 impl PollEmulator<'_> {
-    /// Polls the future that a waiting thread drives. `None` if it drives none: no waker of its own ends the wait.
+    /// Polls the future that a waiting thread drives. `None` if it drives none: no waker of its own ends the wait. Children must have been
+    /// found before.
     pub(crate) fn poll_root(
         &mut self,
         thread: &WaitingThread<'_>,
-        wakers: &[ChildWaker],
+        threads: &RuntimeThreads,
         native: Option<(Vec<usize>, StackFlags)>,
     ) -> Option<EmulatedPoll> {
         let before = self.machine.executed();
-        let own = wakers.iter().filter(|waker| thread.places(waker).next().is_some()).take(MOST_WAKERS);
-        let ends_wait = |emulator: &mut Self, waker: &&ChildWaker| {
-            emulator.start_anew(thread.waker_thread);
-            emulator.wake(waker).is_empty() && emulator.kernel.ends(&thread.at.call)
-        };
-        // What is left of an older waker ends no wait.
-        let own: Vec<&ChildWaker> = own.filter(|waker| ends_wait(self, waker)).collect();
-        let polls: Vec<EmulatedPoll> = own.iter().filter_map(|waker| self.poll_with(thread, waker)).collect();
-        let best = polls.into_iter().max_by_key(|poll| poll.stacks.len());
+        let ends = self.children.of_threads.iter().filter(|(_, woken)| woken.ends(&thread.at.call));
+        let (own, others): (Vec<ChildWaker>, Vec<ChildWaker>) =
+            ends.map(|(waker, _)| waker.clone()).partition(|waker| thread.places(waker).next().is_some());
+        // Any other thread uses the wakers.
+        let waking = threads.two().find(|other| *other != thread.thread).unwrap_or(thread.thread);
+        let mut best: Option<(Way, EmulatedPoll)> = None;
+        for waker in own.iter().take(MOST_WAKERS) {
+            let found = self.poll_with(thread, waking, waker);
+            let is_better = |poll: &EmulatedPoll| {
+                best.as_ref().is_none_or(|(_, best)| best.stacks.len() < poll.stacks.len())
+            };
+            best = found.filter(|(_, poll)| is_better(poll)).or(best);
+        }
         let poll = match best {
-            Some(poll) => Some(poll),
-            None if own.is_empty() => None,
-            None => Some(EmulatedPoll {
+            Some((way, mut poll)) => {
+                // What is on the thread's own stack may be of a child, too.
+                let data: HashSet<u64> = own.iter().map(|waker| waker.data).collect();
+                let children = others.iter().filter(|waker| !data.contains(&waker.data));
+                for child in children.take(self.limits.children) {
+                    let way = Way { kept: None, ..way.clone() };
+                    if let Ok(of_child) = self.resume(thread, waking, child, &way, MEANINGLESS[0]) {
+                        poll.stacks.extend(of_child.stacks);
+                        poll.used.extend(of_child.used);
+                    }
+                }
+                poll
+            }
+            None if own.is_empty() => return None,
+            None => EmulatedPoll {
                 stacks: native.into_iter().collect(),
                 end: PollEnd::Incomplete("its thread did not come back to its wait in the emulator".into()),
                 ..EmulatedPoll::default()
-            }),
+            },
         };
-        poll.map(|poll| EmulatedPoll { instructions: self.machine.executed() - before, ..poll })
+        Some(EmulatedPoll { instructions: self.machine.executed() - before, ..poll })
     }
 
     /// Polls the future with one waker: in one way after the other until it shows where it waits. `None` if the thread never comes back to its wait.
-    fn poll_with(&mut self, thread: &WaitingThread<'_>, waker: &ChildWaker) -> Option<EmulatedPoll> {
+    fn poll_with(
+        &mut self,
+        thread: &WaitingThread<'_>,
+        waking: PollThread,
+        waker: &ChildWaker,
+    ) -> Option<(Way, EmulatedPoll)> {
         let mut general = [None; REGISTERS];
         general[STACK_POINTER] = Some(thread.at.stack_pointer);
         let registers = WalkRegisters { instruction: thread.at.program_counter, general };
         let memory = self.memory;
         let word = |address| word_at(memory, address).ok();
         let callers = stack_walk::callers(self.rules, registers, MOST_CALLERS, word);
-        let mut ways: Vec<(&WalkRegisters, u64)> =
-            callers.iter().flat_map(|caller| RETURNED.map(|returned| (caller, returned))).collect();
+        let ways = callers.iter().flat_map(|caller| RETURNED.map(|returned| (caller, returned)));
+        let mut ways: Vec<Way> = ways
+            .map(|(registers, returned)| Way { registers: registers.clone(), returned, kept: None })
+            .collect();
         let mut without_stacks = None;
         for kept in thread.places(waker).take(MOST_PLACES) {
             // In which ways the thread comes back does not depend on the place.
             let mut good = Vec::new();
-            for &(registers, returned) in &ways {
-                match self.poll_in_way(thread, waker, &Way { registers, returned, kept }) {
-                    Ok(poll) if !poll.stacks.is_empty() => return Some(poll),
+            for way in ways {
+                let way = Way { kept: Some(kept), ..way };
+                match self.poll_in_way(thread, waking, waker, &way) {
+                    Ok(poll) if !poll.stacks.is_empty() => return Some((way, poll)),
                     // It may not have polled at all.
                     Ok(poll) => {
-                        without_stacks = without_stacks.or(Some(poll));
-                        good.push((registers, returned));
+                        without_stacks = without_stacks.or_else(|| Some((way.clone(), poll)));
+                        good.push(way);
                     }
                     Err(NoReturn::OtherPlace) => {
-                        good = vec![(registers, returned)];
+                        good = vec![way];
                         break;
                     }
                     Err(NoReturn::OtherWay) => {}
@@ -160,16 +179,17 @@ impl PollEmulator<'_> {
     fn poll_in_way(
         &mut self,
         thread: &WaitingThread<'_>,
+        waking: PollThread,
         waker: &ChildWaker,
-        way: &Way<'_>,
+        way: &Way,
     ) -> Result<EmulatedPoll, NoReturn> {
         let [first, second] = MEANINGLESS;
-        let poll = self.resume(thread, waker, way, first)?;
+        let poll = self.resume(thread, waking, waker, way, first)?;
         let is_known = |register: usize| way.registers.general.get(register).is_some_and(Option::is_some);
         if KEPT_BY_CALLS.iter().all(|&register| is_known(register)) {
             return Ok(poll);
         }
-        let other = self.resume(thread, waker, way, second)?;
+        let other = self.resume(thread, waking, waker, way, second)?;
         let is_same = other.stacks == poll.stacks && other.instructions == poll.instructions;
         if is_same { Ok(poll) } else { Err(NoReturn::OtherWay) }
     }
@@ -178,18 +198,21 @@ impl PollEmulator<'_> {
     fn resume(
         &mut self,
         thread: &WaitingThread<'_>,
+        waking: PollThread,
         waker: &ChildWaker,
-        way: &Way<'_>,
+        way: &Way,
         meaningless: u64,
     ) -> Result<EmulatedPoll, NoReturn> {
-        self.start_anew(thread.waker_thread);
+        self.start_anew(waking);
         self.wake(waker);
         self.on_thread(thread.thread);
-        let others = waker.places.iter().copied().filter(|place| *place != way.kept);
+        let others = waker.places.iter().copied().filter(|place| Some(*place) != way.kept);
         // A clone through a changed waker ends at this address, which is no code.
         let mut changed = waker.functions;
         let changed_clone = self.space.end + CHANGED_CLONE;
-        changed.functions[0] = changed_clone;
+        if way.kept.is_some() {
+            changed.functions[0] = changed_clone;
+        }
         self.replace_wakers(others, changed).map_err(|_| NoReturn::OtherWay)?;
         let cpu = &mut self.machine.cpu;
         cpu.gpr = encoded_registers(&way.registers.general, meaningless);

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
+use super::kernel::Woken;
 use crate::emulate::Stop;
 use crate::executor::child_wakers::ChildWaker;
 use crate::executor::found_task::FoundTask;
@@ -29,7 +30,11 @@ const JOIN_SET_HANDLE: u64 = 24;
 
 /// The children of tasks, by the tasks' headers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Children(HashMap<u64, Vec<ChildWaker>>);
+pub(super) struct Children {
+    of_task: HashMap<u64, Vec<ChildWaker>>,
+    /// Wakers that wake no task, but perhaps a thread: those of threads, and of the children of what these block on.
+    pub(super) of_threads: Vec<(ChildWaker, Woken)>,
+}
 
 /// Whether it is the waker with which a `JoinSet` waits for one of its tasks. These are tasks of their own.
 fn is_of_join_set(memory: &dyn Memory, waker: &ChildWaker, tasks: &HashMap<u64, &FoundTask>) -> bool {
@@ -58,14 +63,28 @@ impl PollEmulator<'_> {
             if *vain >= MOST_VAIN || taken >= self.limits.all_instructions / 4 {
                 continue;
             }
-            self.start_anew(threads.any());
-            let woken = self.wake(waker);
-            let woken: Vec<u64> = woken.into_iter().filter(|header| tasks.contains_key(header)).collect();
-            *vain = if woken.is_empty() { *vain + 1 } else { 0 };
-            if !is_of_join_set(self.memory, waker, &tasks) {
-                for header in woken {
-                    self.children.0.entry(header).or_default().push(waker.clone());
+            let mut woken = HashSet::new();
+            let mut of_threads = Woken::default();
+            // A thread that uses its own waker does not end its wait.
+            for thread in threads.two() {
+                self.start_anew(thread);
+                woken = self.wake(waker);
+                woken.retain(|header| tasks.contains_key(header));
+                of_threads.add(self.kernel.woken());
+                if !woken.is_empty() || !of_threads.is_empty() {
+                    break;
                 }
+            }
+            let is_vain = woken.is_empty() && of_threads.is_empty();
+            *vain = if is_vain { *vain + 1 } else { 0 };
+            if is_vain || is_of_join_set(self.memory, waker, &tasks) {
+                continue;
+            }
+            if woken.is_empty() {
+                self.children.of_threads.push((waker.clone(), of_threads));
+            }
+            for header in woken {
+                self.children.of_task.entry(header).or_default().push(waker.clone());
             }
         }
         self.machine.executed() - before
@@ -74,7 +93,7 @@ impl PollEmulator<'_> {
     /// Adds to the poll of an idle task where its children wait.
     pub(super) fn poll_children(&mut self, task: &FoundTask, thread: PollThread, poll: &mut EmulatedPoll) {
         // A task that goes on by itself, or that cannot be polled at all, says nothing of its children.
-        let children = self.children.0.get(&task.header).filter(|_| poll.end == PollEnd::Pending);
+        let children = self.children.of_task.get(&task.header).filter(|_| poll.end == PollEnd::Pending);
         let Some(children) = children.cloned() else { return };
         let end = self.machine.executed().saturating_add(CHILDREN_POLLS * self.limits.poll_instructions);
         let mut shown = 0;

@@ -51,8 +51,14 @@ pub(crate) struct Kernel {
     thread: u64,
     /// What the poll wrote to stderr: the message of a panic.
     said: Vec<u8>,
-    /// The futexes that the poll woke, and whether it wrote to an event descriptor.
-    woken: Vec<u64>,
+    woken: Woken,
+}
+
+/// What a poll did that may end the wait of a thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Woken {
+    futexes: Vec<u64>,
+    /// Which of the descriptors that a thread waits for it was is not known.
     has_written_event: bool,
 }
 
@@ -119,8 +125,7 @@ impl Kernel {
             process: u64::from(process),
             thread: 0,
             said: Vec::new(),
-            woken: Vec::new(),
-            has_written_event: false,
+            woken: Woken::default(),
         }
     }
 
@@ -133,8 +138,7 @@ impl Kernel {
     pub(crate) fn restart(&mut self) {
         self.next = self.heap;
         self.said.clear();
-        self.woken.clear();
-        self.has_written_event = false;
+        self.woken = Woken::default();
     }
 
     /// Lets time pass: more than a second, so that seconds and their parts both change.
@@ -152,20 +156,9 @@ impl Kernel {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Whether what was done since the start ends a wait of another thread: a system call as the kernel writes it, with its number and its
-    /// arguments.
-    pub(crate) fn ends(&self, call: &str) -> bool {
-        let mut words = call.split_ascii_whitespace();
-        let number = words.next().and_then(|word| word.parse().ok());
-        let first = words.next().and_then(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
-        match number {
-            Some(call::FUTEX) => first.is_some_and(|first| self.woken.contains(&first)),
-            // Which of the descriptors that it waits for is not known.
-            Some(call::POLL | call::PPOLL | call::EPOLL_WAIT | call::EPOLL_PWAIT | call::EPOLL_PWAIT2) => {
-                self.has_written_event
-            }
-            _ => false,
-        }
+    /// Returns what was woken since the start.
+    pub(crate) fn woken(&self) -> &Woken {
+        &self.woken
     }
 
     /// Returns the addresses of functions that have to be answered.
@@ -197,8 +190,8 @@ impl Kernel {
         let value = match machine.cpu.gpr[0] {
             // Of a futex, waking is answered with how many were woken. Everything else waits.
             call::FUTEX if matches!(second & 0x7f, 1 | 3 | 4 | 5 | 7 | 10) => {
-                if self.woken.len() < MOST_WOKEN {
-                    self.woken.push(first);
+                if self.woken.futexes.len() < MOST_WOKEN {
+                    self.woken.futexes.push(first);
                 }
                 0
             }
@@ -209,7 +202,7 @@ impl Kernel {
                 if first == STDERR {
                     self.listen(machine, second, third);
                 }
-                self.has_written_event |= third == EVENT_BYTES;
+                self.woken.has_written_event |= third == EVENT_BYTES;
                 third
             }
             call::GETPID => self.process,
@@ -280,6 +273,33 @@ impl Kernel {
 
         let time = if REALTIME.contains(&clock) { self.clocks.realtime } else { self.clocks.monotonic };
         two_words(machine, to, time.as_secs(), u64::from(time.subsec_nanos()))
+    }
+}
+
+impl Woken {
+    /// Adds what another poll woke.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.futexes.extend(&other.futexes);
+        self.has_written_event |= other.has_written_event;
+    }
+
+    /// Whether nothing was woken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.futexes.is_empty() && !self.has_written_event
+    }
+
+    /// Whether it ends a wait: a system call as the kernel writes it, with its number and its arguments.
+    pub(crate) fn ends(&self, call: &str) -> bool {
+        let mut words = call.split_ascii_whitespace();
+        let number = words.next().and_then(|word| word.parse().ok());
+        let first = words.next().and_then(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+        match number {
+            Some(call::FUTEX) => first.is_some_and(|first| self.futexes.contains(&first)),
+            Some(call::POLL | call::PPOLL | call::EPOLL_WAIT | call::EPOLL_PWAIT | call::EPOLL_PWAIT2) => {
+                self.has_written_event
+            }
+            _ => false,
+        }
     }
 }
 

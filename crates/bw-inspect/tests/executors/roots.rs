@@ -11,6 +11,7 @@ use std::thread;
 
 use bw_core::NoTrace;
 use bw_inspect::Limits;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
@@ -67,7 +68,7 @@ fn start(name: &str, run: impl FnOnce() + Send + 'static) {
 static POLLED: AtomicUsize = AtomicUsize::new(0);
 
 /// Threads that block on something.
-const BLOCKED: usize = 9;
+const BLOCKED: usize = 10;
 
 pub(super) fn run() {
     println!("\ntasks");
@@ -102,6 +103,15 @@ pub(super) fn run() {
     start("smol", {
         let notify = notify.clone();
         move || smol::block_on(counted(&POLLED, notified(notify)))
+    });
+    start("many", {
+        let (runtime, notify) = (runtime.clone(), notify.clone());
+        move || {
+            runtime.block_on(counted(&POLLED, async {
+                let mut all: FuturesUnordered<_> = (0..3).map(|_| notified(notify.clone())).collect();
+                while all.next().await.is_some() {} // @many
+            }));
+        }
     });
     start("by_hand", {
         let notify = notify.clone();
@@ -139,6 +149,10 @@ fn what_a_thread_blocks_on_is_not_shown() {
         ("local_set", &["", "counted/nap"]),
         ("futures", &["counted/notified"]),
         ("smol", &["counted/notified"]),
+        (
+            "many",
+            &["counted/many", "counted/many/notified", "counted/many/notified", "counted/many/notified"],
+        ),
         ("by_hand", &["counted/notified"]),
         ("nowhere", &[]),
     ];
@@ -147,8 +161,9 @@ fn what_a_thread_blocks_on_is_not_shown() {
         let root = tasks.clone().find(|task| task.name() == Some(&*name_of(thread)));
         let root = root.unwrap_or_else(|| panic!("nothing of {thread}"));
         assert_eq!(root.incomplete(), None, "{thread}");
-        let ways: BTreeMap<String, usize> = ways.iter().map(|way| ((*way).to_owned(), 1)).collect();
-        assert_eq!(program::ways(&inspection, &symbolizer, root), ways, "{thread}");
+        let mut expected = BTreeMap::new();
+        ways.iter().for_each(|way| *expected.entry((*way).to_owned()).or_default() += 1);
+        assert_eq!(program::ways(&inspection, &symbolizer, root), expected, "{thread}");
     }
     let roots = inspection.dump().tasks().iter().filter(|task| task.name().is_some());
     assert_eq!(roots.count(), BLOCKED, "{:#?}", inspection.dump().tasks());
