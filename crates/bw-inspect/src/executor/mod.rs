@@ -1,4 +1,4 @@
-//! How the tasks of an executor are found in memory.
+//! How the tasks of executors are found in memory.
 
 mod async_task_list;
 mod async_task_state;
