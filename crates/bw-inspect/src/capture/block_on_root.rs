@@ -221,9 +221,11 @@ impl PollEmulator<'_> {
         let before = self.machine.executed();
         let mut poll = EmulatedPoll::default();
         let [clone, _, wake, _] = waker.functions.functions;
+        self.unknown = Some(meaningless);
         let stop = self.watching(waker.data, clone, wake, |emulator| {
             emulator.until_it_waits(thread.at, waker.data, &mut poll)
         });
+        self.unknown = None;
         poll.used = self.machine.memory.used();
         poll.instructions = self.machine.executed() - before;
         match stop {

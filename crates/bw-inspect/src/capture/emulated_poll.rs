@@ -80,6 +80,8 @@ pub(crate) struct PollEmulator<'m> {
     wakes: HashSet<u64>,
     /// The data of the waker whose clones are recorded, if it is not the task's.
     watched: Option<u64>,
+    /// What registers have whose values are not known.
+    pub(super) unknown: Option<u64>,
     pub(super) children: Children,
 }
 
@@ -119,6 +121,7 @@ impl<'m> PollEmulator<'m> {
             clones,
             wakes,
             watched: None,
+            unknown: None,
             children: Children::default(),
         }
     }
@@ -375,12 +378,15 @@ impl<'m> PollEmulator<'m> {
             poll.dropped += 1;
             return;
         }
+        // A function may have saved one.
+        let unknown = self.unknown;
+        let is_known = |value: &u64| Some(*value) != unknown;
         let registers = WalkRegisters {
             instruction: self.machine.cpu.rip,
-            general: general_registers(&self.machine.cpu.gpr),
+            general: general_registers(&self.machine.cpu.gpr).map(|value| value.filter(is_known)),
         };
         let memory = &mut self.machine.memory;
-        let word = |address| memory.read_u64(address).ok();
+        let word = |address| memory.read_u64(address).ok().filter(is_known);
         let walk = stack_walk::walk(self.rules, registers, Some(self.space.end), self.limits.frames, word);
         let mut addresses = walk.addresses.into_iter();
         // Readers of traces take every address for a return address, and look one byte in front of it.

@@ -161,6 +161,11 @@ fn what_a_thread_blocks_on_is_not_shown() {
         let root = tasks.clone().find(|task| task.name() == Some(&*name_of(thread)));
         let root = root.unwrap_or_else(|| panic!("nothing of {thread}"));
         assert_eq!(root.incomplete(), None, "{thread}");
+        let mut stacks = inspection.dump().trace_of(root).unwrap().stacks();
+        assert!(
+            stacks.all(|stack| !stack.is_truncated()),
+            "{thread}: the walk does not come to where it began"
+        );
         let mut expected = BTreeMap::new();
         ways.iter().for_each(|way| *expected.entry((*way).to_owned()).or_default() += 1);
         assert_eq!(program::ways(&inspection, &symbolizer, root), expected, "{thread}");
