@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::emulate::Overlay;
-use crate::executor::task_list::FoundTask;
+use crate::executor::found_task::FoundTask;
 use crate::executor::waker_index::WakerIndex;
 use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::mappings::Mapping;
@@ -71,6 +71,7 @@ impl<'m> Blocks<'m> {
             if let Ok(value) = overlay.read_u64(at)
                 && let Ok(before) = word_at(self.memory, at)
                 && (self.data_around(value).is_none() || is_number_beside_stale_bytes(before, value))
+                && !is_padding(before, value)
                 && !is_waker(overlay, task, wakers, &known, at, value)
             {
                 words.push((at, value));
@@ -155,6 +156,15 @@ const fn is_number_beside_stale_bytes(before: u64, after: u64) -> bool {
     is_one_byte && !(before.is_multiple_of(8) && after.is_multiple_of(8))
 }
 
+/// Whether only the upper bytes of a word differ, more than two of them, and are empty now: nobody had written them, and a move of the lower
+/// bytes cleared them. No number of an `await` becomes 0.
+fn is_padding(before: u64, after: u64) -> bool {
+    (1..=5).map(|bytes| bytes * 8).any(|bits| {
+        let is_same = (before ^ after).trailing_zeros() >= bits;
+        is_same && after >> bits == 0 && before >> bits > 0xffff
+    })
+}
+
 /// Whether a word is a part of a waker of the task: where one was stored before, or with a value as a waker has it.
 fn is_waker(
     overlay: &mut Overlay<'_>,
@@ -189,6 +199,19 @@ mod tests {
             (1, 0x7f60_1420_0000),
         ] {
             assert!(!is_number_beside_stale_bytes(before, after), "{before:#x} {after:#x}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_changes_is_taken_for_padding() {
+        // Two states of futures, beside what was on the stack before.
+        assert!(is_padding(0x7f49_868c_0103, 0x103));
+        assert!(is_padding(0x7f49_868c_0003, 3));
+        // The next `await`, in any byte; a flag that is cleared.
+        for (before, after) in
+            [(3, 4), (0x300, 0x400), (3 << 56, 4 << 56), (0x7f49_868c_0103, 0x104), (0x1_0003, 3)]
+        {
+            assert!(!is_padding(before, after), "{before:#x} {after:#x}");
         }
     }
 }
