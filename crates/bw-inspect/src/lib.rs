@@ -17,6 +17,9 @@
 //!
 //! To print it, symbolize it with the crate `bw-symbolize`, for [its modules](Inspection::modules).
 //!
+//! A core file is looked at in the same way: [`CoreFile`](target::CoreFile) is a target as well. [`inspect_stopped`] stops all threads of a
+//! process for some milliseconds, and shows it as it is at one moment.
+//!
 //! # What is found
 //!
 //! * Every task of tokio: of any runtime, also one that nobody drives, of local sets, and of the blocking pool. Tables and headers of tasks
