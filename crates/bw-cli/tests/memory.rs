@@ -108,7 +108,10 @@ fn a_program_without_tokio_is_read_all_the_same() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(without.0 == 1 && without.2.contains("has no agent that can be found"), "{without:?}");
-    assert!(told.0 == 0 && told.1.contains("the program has no code of async tasks that is known"), "{told:?}");
+    assert!(
+        told.0 == 0 && told.1.contains("the program has no code of async tasks that is known"),
+        "{told:?}"
+    );
     let (code, _, err) = run(&["dump", &pid, "--memory"]);
     assert!(code == 1 && err.contains(&format!("error: no process has the number {pid}\n")), "{err}");
     assert!(err.contains("\nbacktrace-waker: help: "), "{err}");

@@ -60,7 +60,9 @@ impl PollEmulator<'_> {
         for waker in wakers {
             let vain = vain.entry((waker.functions.table, waker.table_is_first)).or_default();
             let taken = self.machine.executed() - before;
-            if *vain >= MOST_VAIN || taken >= self.limits.all_instructions / 4 {
+            // Words that look like a waker of another type, beside the address of a task, are no child of it.
+            let is_task = tasks.contains_key(&waker.data);
+            if is_task || *vain >= MOST_VAIN || taken >= self.limits.all_instructions / 4 {
                 continue;
             }
             let mut woken = HashSet::new();
