@@ -136,7 +136,8 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     Ok(Inspection { dump, modules: modules.map(), polls, figures })
 }
 
-/// Returns whether a process has code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of its modules: takes a few milliseconds.
+/// Returns whether a process has code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of its
+/// modules: takes a few milliseconds.
 ///
 /// # Errors
 ///
@@ -312,6 +313,9 @@ impl Look<'_> {
     fn roots(&self, emulator: &mut PollEmulator<'_>, figures: &mut Figures) -> Option<RootOutcomes<'_>> {
         let mut roots = Vec::new();
         for thread in self.threads {
+            if figures.instructions >= self.limits.all_instructions {
+                break;
+            }
             for attempt in 1..=self.limits.attempts.max(1) {
                 self.memory.forget();
                 let native = thread_stack::walk(self.target, thread, self.rules, self.limits.frames);

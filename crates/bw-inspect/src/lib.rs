@@ -1,9 +1,9 @@
 //! Finds where the async tasks of an unprepared process wait, by reading its memory.
 //!
 //! The process needs no wrapper, no agent, no flag of its runtime and no restart. Nothing is written to it, no code runs in it, and no
-//! thread of it is stopped. [`inspect`] finds the tasks of tokio and of `async-task` in its memory, polls each idle one in an emulator over a copy, and
-//! walks the emulated stack wherever a future clones the task's waker. The result is a task dump with raw return addresses, as a
-//! capture inside of the process makes it.
+//! thread of it is stopped. [`inspect`] finds the tasks of tokio and of `async-task` in its memory, polls each idle one in an emulator over
+//! a copy, and walks the emulated stack wherever a future clones the task's waker. The result is a task dump with raw return addresses, as
+//! a capture inside of the process makes it.
 //!
 //! ```no_run
 //! use bw_inspect::target::LiveProcess;
@@ -29,8 +29,8 @@
 //!
 //! * Of the children of `FuturesUnordered`, `Shared` and their like, all places, also if nobody woke them: as stacks of the task that polls
 //!   them.
-//! * Of a thread that waits in `block_on`, where its future waits. That is no task: its record has the number of the thread as its id, and a
-//!   name such as `block_on on thread "main"`.
+//! * Of a thread that waits in `block_on`, where its future waits. That is no task: its record has the number of the thread as its id, and
+//!   a name such as `block_on on thread "main"`.
 //! * Every task of the crate `async-task`, with which smol, async-std and `async-executor` make theirs. They have no ids, so they are
 //!   numbered by their addresses: from one look to the next, a task may get another number. Tests are with 4.7; 4.0 has the same layout.
 //!

@@ -6,8 +6,8 @@ use bw_symbolize::{Symbolizer, readable_type};
 /// Returns the type of the tasks that a function polls, as people write it, such as `async fn shop::accept`. `None` where debug
 /// information does not tell.
 ///
-/// `poll` is the address of tokio's `poll::<T, S>` or that of `RawTask::run` of the crate `async-task`, from [`Inspection::poll_of`](crate::Inspection::poll_of). Costs what
-/// symbolizing one address costs.
+/// `poll` is the address of tokio's `poll::<T, S>` or that of `RawTask::run` of the crate `async-task`, from
+/// [`Inspection::poll_of`](crate::Inspection::poll_of). Costs what symbolizing one address costs.
 #[must_use]
 pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
     let after = usize::try_from(poll).ok()?.checked_add(1)?;

@@ -1,8 +1,8 @@
 //! Where the children of tasks wait: futures that another future polls with wakers of their own.
 //!
-//! Whose child a waker belongs to is found out by using it: in the copy, it is woken, and that ends in waking the task which polls the child,
-//! also through other wakers in between. Then the task is polled, once for each child. So the child is polled as its parent polls it, and
-//! nothing else of that poll counts: each clone of the child's waker is a place at which the child waits.
+//! Whose child a waker belongs to is found out by using it: in the copy, it is woken, and that ends in waking the task which polls the
+//! child, also through other wakers in between. Then the task is polled, once for each child. So the child is polled as its parent polls
+//! it, and nothing else of that poll counts: each clone of the child's waker is a place at which the child waits.
 
 use std::collections::{HashMap, HashSet};
 
@@ -60,7 +60,9 @@ impl PollEmulator<'_> {
         for waker in wakers {
             let vain = vain.entry((waker.functions.table, waker.table_is_first)).or_default();
             let taken = self.machine.executed() - before;
-            if *vain >= MOST_VAIN || taken >= self.limits.all_instructions / 4 {
+            // Words that look like a waker of another type, beside the address of a task, are no child of it.
+            let is_task = tasks.contains_key(&waker.data);
+            if is_task || *vain >= MOST_VAIN || taken >= self.limits.all_instructions / 4 {
                 continue;
             }
             let mut woken = HashSet::new();

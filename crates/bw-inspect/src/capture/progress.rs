@@ -5,8 +5,8 @@
 //! that the task holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
 //!
 //! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of data are
-//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll
-//! changes them: the caller polls again, later, and leaves out each word that changes again.
+//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll changes
+//! them: the caller polls again, later, and leaves out each word that changes again.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -156,8 +156,8 @@ const fn is_number_beside_stale_bytes(before: u64, after: u64) -> bool {
     is_one_byte && !(before.is_multiple_of(8) && after.is_multiple_of(8))
 }
 
-/// Whether only the upper bytes of a word differ, more than two of them, and are empty now: nobody had written them, and a move of the lower
-/// bytes cleared them. No number of an `await` becomes 0.
+/// Whether only the upper bytes of a word differ, more than two of them, and are empty now: nobody had written them, and a move of the
+/// lower bytes cleared them. No number of an `await` becomes 0.
 fn is_padding(before: u64, after: u64) -> bool {
     (1..=5).map(|bytes| bytes * 8).any(|bits| {
         let is_same = (before ^ after).trailing_zeros() >= bits;

@@ -1,8 +1,8 @@
 //! The tasks of the crate `async-task` in a process, found by scanning its memory.
 //!
-//! A task begins with its `Header`: a state word, room for a waker, and the address of its table, in an order that the compiler chose. Stored
-//! wakers of tasks tell where headers begin, and the values in them which word is the state. A task has no id: they are numbered by their
-//! addresses.
+//! A task begins with its `Header`: a state word, room for a waker, and the address of its table, in an order that the compiler chose.
+//! Stored wakers of tasks tell where headers begin, and the values in them which word is the state. A task has no id: they are numbered by
+//! their addresses.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;

@@ -1,7 +1,8 @@
 //! The tables of functions of tasks of the crate `async-task`, with which smol, async-std and others make tasks, found by their shape.
 //!
-//! Each type of task has a `TaskVTable`: the addresses of seven functions, and since 4.5 that of its layout, which is five numbers. In older
-//! versions, nothing but its function that clones wakers tells such a table from others: it is the first in the table of a stored waker.
+//! Each type of task has a `TaskVTable`: the addresses of seven functions, and since 4.5 that of its layout, which is five numbers. In
+//! older versions, nothing but its function that clones wakers tells such a table from others: it is the first in the table of a stored
+//! waker.
 
 use std::collections::{BTreeMap, HashSet};
 

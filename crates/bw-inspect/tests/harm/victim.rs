@@ -120,7 +120,7 @@ impl Victim {
         let process = self.open();
         let are_idle = || {
             let looked = super::look(&process).unwrap();
-            let tasks = looked.dump().tasks();
+            let tasks = super::tasks(&looked);
             tasks.len() == 3 && tasks.iter().all(|task| task.trace().is_ok())
         };
         while !are_idle() {
