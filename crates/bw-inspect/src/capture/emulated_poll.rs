@@ -10,7 +10,7 @@ use std::path::Path;
 
 use bw_core::StackFlags;
 
-use super::address_space::{FreeSpace, HEAP_BYTES, STACK_BYTES, TABLE_BYTES};
+use super::address_space::{FreeSpace, STACK_BYTES, TABLE_BYTES};
 use super::allocator::Allocator;
 use super::kernel::{Answer, Kernel};
 use super::limits::Limits;
@@ -101,8 +101,8 @@ impl<'m> PollEmulator<'m> {
         let traps = clones.iter().chain(&wakes).copied().chain(answered).chain([space.end]).collect();
         let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
         let code = CodeCache::new();
-        let blocks =
-            Blocks::new(memory, rules.modules(), wrapped, mappings, space.heap..space.heap + HEAP_BYTES);
+        let allocated = space.heap..space.heap + super::address_space::HEAP_BYTES;
+        let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings, allocated);
         Self {
             rules,
             wakers,
@@ -190,7 +190,7 @@ impl<'m> PollEmulator<'m> {
         machine.memory.reset();
         machine.memory.map(space.stack, STACK_BYTES);
         machine.memory.map(space.tables, TABLE_BYTES);
-        machine.memory.map(space.heap, HEAP_BYTES);
+        machine.memory.map(space.heap, super::address_space::HEAP_BYTES);
         // A table for wakers that are equal to this task's in nothing but what they do.
         let tables = self.wakers.functions.iter().zip((space.tables..).step_by(32));
         for (waker, table) in tables.take(usize::try_from(TABLE_BYTES / WAKER_TABLE_BYTES).unwrap_or(0)) {
