@@ -112,7 +112,8 @@ impl<'m> PollEmulator<'m> {
         let wake_traps = waking.chain(answered).chain([space.end]).collect();
         let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
         let code = CodeCache::new();
-        let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings);
+        let allocated = space.heap..space.heap + super::address_space::HEAP_BYTES;
+        let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings, allocated);
         Self {
             rules,
             wakers,

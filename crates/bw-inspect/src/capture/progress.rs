@@ -2,7 +2,7 @@
 //!
 //! A future keeps where it is in its own memory: the number of the `await` that it waits at. A poll reads this number first, and changes it
 //! if it goes on. So a word is a candidate if the poll read it, if its value differs afterwards, and if it lies in the task or in a block
-//! that the task holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
+//! that the task alone holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
 //!
 //! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of data are
 //! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll changes
@@ -26,6 +26,8 @@ const MOST_BLOCKS: usize = 1024;
 const MOST_BLOCK_BYTES: u64 = 64 * 1024;
 /// The smallest and the largest block of an allocator that keeps the size in front of it.
 const SIZED_BLOCKS: Range<u64> = 32..MOST_BLOCK_BYTES;
+/// Owners that a shared block may have.
+const MOST_SHARES: u64 = 1 << 24;
 /// Bits of such a size that are flags.
 const SIZE_FLAGS: u64 = 7;
 
@@ -39,14 +41,17 @@ pub(crate) struct Blocks<'m> {
 }
 
 impl<'m> Blocks<'m> {
+    /// Prepares. `allocated` is where an emulated poll gets new memory.
     pub(crate) fn new(
         memory: &'m dyn Memory,
         modules: &'m LoadedModules,
         wrapped: &'m WrappedTasks,
         mappings: &[Mapping],
+        allocated: Range<u64>,
     ) -> Self {
         let data = mappings.iter().filter(|mapping| mapping.may_hold_tasks());
-        let mut data: Vec<Range<u64>> = data.map(|mapping| mapping.range.clone()).collect();
+        let mut data: Vec<Range<u64>> =
+            data.map(|mapping| mapping.range.clone()).chain([allocated]).collect();
         data.sort_unstable_by_key(|range| range.start);
         Self { memory, modules, wrapped, data }
     }
@@ -106,6 +111,9 @@ impl<'m> Blocks<'m> {
                 if !self.is_data(address) || known.contains(&address) {
                     continue;
                 }
+                if self.is_shared(address) {
+                    continue;
+                }
                 let table = words.get(at + 1).copied().unwrap_or(0);
                 if let Some(length) = self.size_in_table(table).or_else(|| self.size_in_front(address)) {
                     known.insert(address);
@@ -114,6 +122,17 @@ impl<'m> Blocks<'m> {
             }
         }
         blocks
+    }
+
+    /// Whether an address is that of an `Arc`'s block or of the value in it: both counts stand there, which are small. What is shared holds the
+    /// state of others, too: a subscriber of `tracing` has a stack of spans for each thread, which grows when a thread first enters one.
+    fn is_shared(&self, address: u64) -> bool {
+        let word = |at: u64| word_at(self.memory, at).unwrap_or(0);
+        let is_count = |count: u64, most: u64| (1..most).contains(&count);
+        let counts =
+            |at: u64, most: u64| is_count(word(at), MOST_SHARES) && is_count(word(at.wrapping_add(8)), most);
+        // In front of a block of glibc stands its size, which is no count so small.
+        counts(address, MOST_SHARES) || counts(address.wrapping_sub(16), SIZED_BLOCKS.start)
     }
 
     fn is_data(&self, address: u64) -> bool {
