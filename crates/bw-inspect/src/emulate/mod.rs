@@ -47,6 +47,7 @@
 //! * Floating-point exceptions are not recorded, and rounding is to the nearest even value.
 //! * Code that changes after it was decoded runs as it was.
 
+pub mod aarch64;
 mod code_cache;
 mod fault;
 mod machine;
