@@ -1,6 +1,7 @@
 //! A few instructions with random operands, interpreted.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use bw_inspect::emulate::aarch64::{Cpu, Nzcv};
 use bw_inspect::emulate::{CodeCache, Machine, Overlay, Processor, Stop};
@@ -58,7 +59,7 @@ impl State {
             u128::from(word()) << 64 | u128::from(word())
         });
         let nzcv = random.word() as u8 & 15;
-        let data = (0..DATA_BYTES / 8).flat_map(|_| random.word().to_le_bytes()).collect();
+        let data = random_data(&mut random);
         let mut state = Self { x, sp: middle, pc: CODE + FIRST as u64, nzcv, v, data };
         // Random numbers are seldom equal to what is in memory.
         if random.below(2) == 0 {
@@ -107,9 +108,23 @@ impl State {
     }
 }
 
+/// Random data. What is far from its middle is the same each time, since making it takes longer than everything else.
+fn random_data(random: &mut Random) -> Vec<u8> {
+    static FAR: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut random = Random::new(3);
+        (0..DATA_BYTES / 8).flat_map(|_| random.word().to_le_bytes()).collect()
+    });
+    let mut data = FAR.clone();
+    for word in data[DATA_BYTES / 2 - 64..DATA_BYTES / 2 + 128].chunks_exact_mut(8) {
+        word.copy_from_slice(&random.vector_word().to_le_bytes());
+    }
+    data
+}
+
 /// The code: some words, and `brk` everywhere else.
 pub(crate) fn code(words: &[u32]) -> Vec<u8> {
-    let mut code: Vec<u8> = BREAK.to_le_bytes().repeat(CODE_BYTES / 4);
+    static EMPTY: LazyLock<Vec<u8>> = LazyLock::new(|| BREAK.to_le_bytes().repeat(CODE_BYTES / 4));
+    let mut code = EMPTY.clone();
     for (word, place) in words.iter().zip(code[FIRST..].chunks_exact_mut(4)) {
         place.copy_from_slice(&word.to_le_bytes());
     }
@@ -144,7 +159,8 @@ impl Memory for Copied<'_> {
 pub(crate) fn interpret(words: &[u32], before: &State) -> Result<State, Stop> {
     let code = code(words);
     let memory = Copied { code: &code, data: &before.data };
-    let mut cpu = Cpu { pc: before.pc, flags: Nzcv::from_bits(before.nzcv), v: before.v, ..Cpu::default() };
+    let mut cpu = Cpu::default();
+    (cpu.pc, cpu.flags, cpu.v) = (before.pc, Nzcv::from_bits(before.nzcv), before.v);
     for (number, value) in before.x.iter().enumerate() {
         cpu.set_x(number, *value);
     }

@@ -100,8 +100,9 @@ pub(crate) fn all(rounds: usize) -> impl Iterator<Item = u32> {
 
 /// What has to be executed in front of a word: an exclusive store fails without an exclusive load.
 pub(crate) fn prefix(word: u32) -> Option<u32> {
-    let is_exclusive_store = word & 0x3fc0_0000 == 0x0800_0000 && word >> 21 & 0b1000000001 != 1;
     let is_pair = word >> 21 & 1 == 1;
+    // Pairs of bytes and halfwords are no stores, but `casp`.
+    let is_exclusive_store = word & 0x3fc0_0000 == 0x0800_0000 && (!is_pair || word >> 31 == 1);
     let second = if is_pair { 23 } else { 31 };
     // Size and pair as the store, status 31, the address in the same register, to x22 and x23.
     is_exclusive_store.then(|| word & 0xc020_03e0 | 0x085f_0000 | second << 10 | 22)

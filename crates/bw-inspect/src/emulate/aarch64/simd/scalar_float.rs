@@ -19,27 +19,27 @@ pub(super) fn decode(word: Word) -> Option<Instruction> {
         3 => 16,
         _ => 128,
     };
+    let is_arithmetic = (bits == 32 || bits == 64) && !word.bit(31);
     let instruction = match (word.bit(24), word.bit(21)) {
-        (true, _) if word.bit(31) || bits > 64 => None,
-        (true, _) => three_sources(word),
+        (true, _) if is_arithmetic => three_sources(word),
         (false, false) if bits == 32 || bits == 64 => fixed_point(word),
-        (false, false) => None,
         (false, true) if word.bits(10, 6) == 0 => with_integer(word, bits),
-        (false, true) if word.bit(31) || bits > 64 => None,
-        (false, true) => match word.bits(10, 2) {
+        // Of half precision, there are only conversions.
+        (false, true) if bits == 16 && !word.bit(31) && word.bits(10, 5) == 0b10000 => {
+            one_source(word, bits).filter(|instruction| instruction.option == CONVERSION)
+        }
+        (false, true) if is_arithmetic => match word.bits(10, 2) {
             0b01 => conditional_compare(word),
             0b10 => two_sources(word),
             0b11 => Some(select(word)),
-            _ if word.bits(12, 1) == 1 => immediate(word, bits),
-            _ if word.bits(13, 1) == 1 => compare(word),
-            _ if word.bits(14, 1) == 1 => one_source(word, bits),
+            _ if word.bit(12) => immediate(word, bits),
+            _ if word.bit(13) => compare(word),
+            _ if word.bit(14) => one_source(word, bits),
             _ => None,
         },
+        _ => None,
     }?;
-    // Arithmetic of half precision is not known; conversions of it are.
-    let is_conversion = bits == 16 && instruction.option == CONVERSION;
-    (bits == 32 || bits == 64 || is_conversion || word.bits(10, 6) == 0)
-        .then(|| instruction.with_element(bits.min(64)).with_bytes(bits.min(64) / 8))
+    Some(instruction.with_element(bits.min(64)).with_bytes(bits.min(64) / 8))
 }
 
 /// The option of conversions from half precision.
