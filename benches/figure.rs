@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::Sampler;
 use crate::measure::dump::Part;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::measure::inspect;
 use crate::measure::{
     allocations, clones, first_capture, idle, name, raw_dump, request, spawn, symbols, two_threads,
 };
@@ -247,7 +249,46 @@ pub fn figures() -> Vec<Figure> {
         symbols::figure(symbols::Part::Memory),
     ];
     figures.extend(dumps());
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    figures.extend(inspections());
     figures
+}
+
+/// A look at a process from outside.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn inspections() -> [Figure; 4] {
+    macro_rules! row {
+        ($key:literal, $about:literal, $most:literal, $part:ident, $tasks:literal) => {
+            Figure {
+                key: $key,
+                about: $about,
+                target: Target::AtMost($most),
+                measure: Measure::Child {
+                    times: |effort| effort.dumps.max(effort.children / 2),
+                    names: inspect::names,
+                    child: |name| inspect::$part($key, $tasks, name),
+                },
+            }
+        };
+    }
+    [
+        row!(
+            "inspect_1k_ms",
+            "1,000 tasks of a process that nobody prepared, from its memory to text; gdb: the stacks of its threads",
+            150.0,
+            text,
+            1_000
+        ),
+        row!("inspect_100k_ms", "the same of 100,000 tasks", 2_000.0, text, 100_000),
+        row!(
+            "inspect_pause_1k_ms",
+            "for how long its threads stand still with `--stop`; gdb: how long it runs",
+            5.0,
+            pause,
+            1_000
+        ),
+        row!("inspect_pause_100k_ms", "the same of 100,000 tasks", 50.0, pause, 100_000),
+    ]
 }
 
 /// The rows of a dump: five for each number of tasks.

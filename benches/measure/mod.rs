@@ -5,6 +5,8 @@ pub mod clones;
 pub mod dump;
 pub mod first_capture;
 pub mod idle;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod inspect;
 pub mod memory;
 pub mod raw_dump;
 pub mod request;
@@ -31,6 +33,9 @@ pub mod name {
     pub const BACKTRACE: &str = "backtrace";
     /// `addr2line::Loader`, the other reader of debug information that is used as a library.
     pub const LOADER: &str = "addr2line";
+    /// `gdb -p PID`, which stops a process and prints the stacks of its threads.
+    pub const GDB: &str = "gdb";
     /// All of them, in the order of the columns.
-    pub const ALL: [&str; 8] = [BARE, OURS, TASKTRACE, ASYNC_BACKTRACE, AWAIT_TREE, TOKIO, BACKTRACE, LOADER];
+    pub const ALL: [&str; 9] =
+        [BARE, OURS, TASKTRACE, ASYNC_BACKTRACE, AWAIT_TREE, TOKIO, BACKTRACE, LOADER, GDB];
 }

@@ -42,6 +42,9 @@ impl Shared {
     }
 }
 
+/// Threads of the runtime of a service.
+pub const WORKERS: usize = 2;
+
 /// What all services of a dump run on: two workers.
 ///
 /// # Panics
@@ -49,7 +52,7 @@ impl Shared {
 /// When threads cannot be started.
 #[must_use]
 pub fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().expect("a runtime")
 }
 
 macro_rules! service {

@@ -43,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(written(&again) == once, "what was read is written otherwise");
 
     let symbolizer = Symbolizer::for_modules(file.modules().clone(), SymbolSources::none());
-    let trees = TaskTrees::trees(&symbolizer.symbolize_all(file.dump()));
+    let trees = TaskTrees::trees(file.dump(), &symbolizer.symbolize_all(file.dump()));
     let trees = TaskTrees::new(file.dump(), &trees);
     for text in [Text::new(), Text::new().detail(Detail::Full).glyphs(Glyphs::Ascii)] {
         let text = DumpText::new(text);

@@ -24,3 +24,5 @@ mod shapes;
 mod share;
 mod sync;
 mod tasks;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod watched;

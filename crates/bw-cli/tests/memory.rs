@@ -121,11 +121,27 @@ fn a_filter_by_time_lets_every_task_pass() {
         let (code, out, err) = program.run("dump", &["--filter", filter]);
         assert_eq!((code, &*out), (1, ""), "{filter}: {err}");
         assert!(
-            err.contains("error: cannot filter by time: memory does not show how long a task waits\n")
-                && err.contains("help: leave out for: and older:, or ask an agent\n"),
+            err.contains("error: cannot filter by time: memory does not show how long these tasks wait\n")
+                && err.contains("help: leave out for: and older:, or wrap tasks with `traced`\n"),
             "{filter}: {err}"
         );
     }
     let (code, out, err) = program.run("dump", &["--filter", "name:for:"]);
     assert_eq!((code, &*err), (0, ""), "{out}");
+}
+
+#[test]
+fn ps_lists_only_programs_with_an_agent() {
+    let program = Started::new();
+    let pid = program.0.id();
+    let (code, out, err) = run(&["ps"]);
+    assert_eq!(code, 0, "{err}");
+    let of_program = |line: &&str| line.trim_start().starts_with(&format!("{pid} "));
+    let row = out.lines().find(of_program).unwrap_or_else(|| panic!("{out}"));
+    assert!(row.contains("Z      2  memory  /"), "{out}");
+    // The test itself has code of tokio, and no task.
+    let json: serde_json::Value = serde_json::from_str(&run(&["ps", "--json"]).1).unwrap();
+    let listed = |pid: u32| json["processes"].as_array().unwrap().iter().find(|it| it["pid"] == pid).unwrap();
+    assert_eq!((&listed(pid)["tasks"], &listed(pid)["source"]), (&2.into(), &"memory".into()));
+    assert_eq!(listed(std::process::id())["tasks"], 0);
 }

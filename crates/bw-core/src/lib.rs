@@ -96,6 +96,7 @@ pub use trace::raw_task_dump::{DumpSource, RawTaskDump};
 pub use trace::raw_trace::{LeftOut, RawStack, RawTrace, StackFlags, Stacks};
 pub use trace::state::{PollingThread, TaskState, TaskStatus};
 pub use trace::task_filter::{InvalidTaskFilter, TaskFilter};
+pub use trace::task_layout::TaskLayout;
 pub use trace::task_record::{NoTrace, SpawnedAt, TaskRecord};
 pub use unwind::Backend;
 

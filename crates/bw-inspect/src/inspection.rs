@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Instant, SystemTime};
 
 use bw_core::{
-    DumpSource, NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskRecord, TaskState,
+    NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskLayout, TaskRecord, TaskState,
     TaskStatus,
 };
 use bw_dump::{ModuleMap, Process, RawDumpFile};
@@ -19,6 +19,7 @@ use crate::executor::task_list::{self, FoundTask, TaskList};
 use crate::executor::task_state::Activity;
 use crate::executor::task_vtables::TaskVtables;
 use crate::executor::waker_index::WakerIndex;
+use crate::executor::wrapped_tasks::{WrappedTask, WrappedTasks};
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
 use crate::target::mappings::Mapping;
@@ -64,16 +65,19 @@ pub struct Figures {
 ///
 /// When the process ended meanwhile, or its mappings may not be read. A process without tasks is no error.
 pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenError> {
-    let (taken_at, began) = (SystemTime::now(), Instant::now());
+    let began = Instant::now();
+    let taken_at = SystemTime::UNIX_EPOCH.checked_add(target.clocks().realtime);
     let mappings = target.mappings()?;
     let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
-    let memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
+    let mut memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
     let modules = LoadedModules::read(&memory, &mappings);
     let tables = TaskVtables::find(target, &modules);
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
     let list = TaskList::scan(target, &data, &tables, &threads);
-    let wakers = WakerIndex::scan(target, &data, &memory, &modules, &list.tasks);
+    let wakers = WakerIndex::scan(target, &data, &memory, &modules, &tables, &list.tasks);
+    let wrapped = WrappedTasks::find(target, &modules);
+    memory.ignore(wrapped.clocks());
     let rules = UnwindRules::new(&memory, &modules);
     let looked = Look {
         target,
@@ -83,6 +87,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         memory: &memory,
         rules: &rules,
         wakers: &wakers,
+        wrapped: &wrapped,
         runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
     };
     let mut figures =
@@ -95,17 +100,30 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let mut traces = Traces::default();
     let mut ids = Ids::default();
     let mut polls = HashMap::new();
-    let records: Vec<TaskRecord> = outcomes
+    let numbered: Vec<(TaskId, FoundTask, Outcome)> =
+        outcomes.into_iter().filter_map(|(task, outcome)| Some((ids.id(task.id)?, task, outcome))).collect();
+    // A wrapper knows ids of its own.
+    let by_wrapper: HashMap<u64, TaskId> =
+        numbered.iter().filter_map(|(id, _, outcome)| Some((outcome.wrapped.as_ref()?.id, *id))).collect();
+    let records: Vec<TaskRecord> = numbered
         .into_iter()
-        .filter_map(|(task, outcome)| {
-            let id = ids.id(task.id)?;
+        .map(|(id, task, outcome)| {
             polls.insert(id, task.table.poll);
-            Some(record(id, outcome, &mut traces))
+            record(id, outcome, &mut traces, &by_wrapper)
         })
         .collect();
-    let notes = notes(&records, &list, &wakers, &tables, &figures);
-    let dump = RawTaskDump::new(taken_at, began.elapsed(), records, traces.traces);
-    let dump = dump.with_source(DumpSource::Memory).with_notes(notes);
+    let mut all_notes = target.notes();
+    all_notes.extend(notes(&records, &list, &wakers, &tables, &figures));
+    if let Some(version) = wrapped.unknown_version() {
+        all_notes.push(format!(
+            "names and ages are missing: the program has version {version} of the table that says where they are, and this \
+             command reads version {}",
+            TaskLayout::VERSION
+        ));
+    }
+    let dump =
+        RawTaskDump::new(taken_at.unwrap_or_else(SystemTime::now), began.elapsed(), records, traces.traces);
+    let dump = dump.with_source(target.source()).with_pause(target.pause()).with_notes(all_notes);
     Ok(Inspection { dump, modules: modules.map(), polls, figures })
 }
 
@@ -117,6 +135,25 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
 pub fn runs_tokio(target: &dyn Target) -> Result<bool, OpenError> {
     let mappings = target.mappings()?;
     Ok(!TaskVtables::find(target, &LoadedModules::read(target, &mappings)).is_empty())
+}
+
+/// Counts the tasks of a process that have not finished. `None` if it has no code of tokio's tasks. Reads all memory in which tasks may
+/// lie, but emulates nothing: about 10 ms for 100 MB.
+///
+/// # Errors
+///
+/// When the process ended meanwhile, or its mappings may not be read.
+pub fn count_tasks(target: &dyn Target, limits: &Limits) -> Result<Option<usize>, OpenError> {
+    let mappings = target.mappings()?;
+    let tables = TaskVtables::find(target, &LoadedModules::read(target, &mappings));
+    if tables.is_empty() {
+        return Ok(None);
+    }
+    let data = DataScan::new(target, &mappings, limits.data_bytes);
+    let tasks = TaskList::scan(target, &data, &tables, &target.threads()).tasks;
+    // Those that nobody owns run in the blocking pool, and workers are among them.
+    let is_counted = |task: &&FoundTask| task.owner != 0 && task.word.activity() != Activity::Complete;
+    Ok(Some(tasks.iter().filter(is_counted).count()))
 }
 
 /// What is said when the target is there no more.
@@ -189,6 +226,13 @@ struct Outcome {
     state: TaskState,
     trace: Result<RawTrace, NoTrace>,
     incomplete: Option<String>,
+    wrapped: Option<WrappedTask>,
+}
+
+impl Outcome {
+    fn new(state: TaskState, trace: Result<RawTrace, NoTrace>, incomplete: Option<String>) -> Self {
+        Self { state, trace, incomplete, wrapped: None }
+    }
 }
 
 struct Look<'l> {
@@ -199,6 +243,7 @@ struct Look<'l> {
     memory: &'l PageCache<'l>,
     rules: &'l UnwindRules<'l>,
     wakers: &'l WakerIndex,
+    wrapped: &'l WrappedTasks,
     runtime_threads: RuntimeThreads,
 }
 
@@ -211,8 +256,8 @@ impl Look<'_> {
             self.mappings,
             self.rules,
             self.wakers,
-            self.target.pid(),
-            clocks,
+            self.wrapped,
+            (self.target.pid(), clocks),
             *self.limits,
         );
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
@@ -261,7 +306,8 @@ impl Look<'_> {
             if task.id != known.id {
                 continue;
             }
-            let (outcome, ranges) = self.one(&task, emulator, figures);
+            let (mut outcome, ranges) = self.one(&task, emulator, figures);
+            outcome.wrapped = self.wrapped.of_task(self.memory, &task);
             seen.push((task, outcome));
             used.push(ranges);
         }
@@ -288,8 +334,7 @@ impl Look<'_> {
         figures: &mut Figures,
     ) -> (Outcome, Vec<(u64, u64)>) {
         let header = vec![(task.header, 8)];
-        let without =
-            |state, reason| (Outcome { state, trace: Err(reason), incomplete: None }, header.clone());
+        let without = |state, reason| (Outcome::new(state, Err(reason), None), header.clone());
         match task.word.activity() {
             Activity::Notified => without(TaskState::Woken, NoTrace::Queued),
             Activity::Complete => without(TaskState::Finished, NoTrace::Retained),
@@ -307,7 +352,7 @@ impl Look<'_> {
                     None => (PollingThread::elsewhere(None, None), None),
                 };
                 let trace = stack.map(|stack| RawTrace::from_stacks([stack])).ok_or(NoTrace::Running);
-                (Outcome { state: TaskState::Polling(thread), trace, incomplete: None }, header)
+                (Outcome::new(TaskState::Polling(thread), trace, None), header)
             }
             Activity::Idle if figures.instructions >= self.limits.all_instructions => {
                 let (mut outcome, used) = without(TaskState::Suspended, NoTrace::Incomplete);
@@ -344,16 +389,39 @@ fn idle(poll: EmulatedPoll) -> (Outcome, Vec<(u64, u64)>) {
     } else {
         Ok(RawTrace::from_stacks(poll.stacks).with_dropped(poll.dropped))
     };
-    (Outcome { state: TaskState::Suspended, trace, incomplete }, poll.used)
+    (Outcome::new(TaskState::Suspended, trace, incomplete), poll.used)
 }
 
-fn record(id: TaskId, outcome: Outcome, traces: &mut Traces) -> TaskRecord {
+fn record(
+    id: TaskId,
+    outcome: Outcome,
+    traces: &mut Traces,
+    by_wrapper: &HashMap<u64, TaskId>,
+) -> TaskRecord {
     let trace = outcome.trace.map(|trace| traces.number(trace));
-    let record = TaskRecord::new(id, SpawnedAt::unknown(), TaskStatus::new(outcome.state)).with_trace(trace);
-    match outcome.incomplete {
-        Some(reason) => record.with_incomplete(reason),
-        None => record,
+    let mut status = TaskStatus::new(outcome.state);
+    let mut record = match outcome.wrapped {
+        Some(wrapped) => {
+            (status.age, status.polls) = (wrapped.age, wrapped.polls);
+            status.in_state = wrapped.since_poll.filter(|_| status.state == TaskState::Suspended);
+            let mut record = TaskRecord::new(id, wrapped.spawned_at, status);
+            if let Some(name) = wrapped.name {
+                record = record.with_name(name);
+            }
+            if let Some(type_name) = wrapped.type_name {
+                record = record.with_type_name(type_name);
+            }
+            match wrapped.wrapped_in.and_then(|parent| by_wrapper.get(&parent)) {
+                Some(parent) => record.with_parent(*parent),
+                None => record,
+            }
+        }
+        None => TaskRecord::new(id, SpawnedAt::unknown(), status),
+    };
+    if let Some(reason) = outcome.incomplete {
+        record = record.with_incomplete(reason);
     }
+    record.with_trace(trace)
 }
 
 /// Each trace once.

@@ -48,9 +48,11 @@ mod capture;
 pub mod emulate;
 mod executor;
 mod inspection;
+mod stopped_inspection;
 pub mod target;
 mod task_type;
 
 pub use capture::limits::Limits;
-pub use inspection::{Figures, Inspection, inspect, runs_tokio};
+pub use inspection::{Figures, Inspection, count_tasks, inspect, runs_tokio};
+pub use stopped_inspection::inspect_stopped;
 pub use task_type::task_type;

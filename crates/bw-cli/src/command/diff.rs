@@ -32,7 +32,7 @@ Examples:
 #[command(long_about = LONG_ABOUT)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Diff {
-    /// The older one: a raw dump file (`-` for stdin), a process, socket or URL
+    /// The older one: a raw dump or core file (`-` for stdin), a process, socket or URL
     older: Target,
 
     /// The newer one

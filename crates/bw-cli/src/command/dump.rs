@@ -32,6 +32,8 @@ Examples:
       Every task with `conn` in its name that has been where it is for five minutes, and every frame.
   backtrace-waker dump 4711 -o before.dump --format raw
       To be looked at later: with `dump`, `tree`, `diff` or `symbolize`, here or elsewhere.
+  backtrace-waker dump core.4711 --exe ./shop
+      A core file of the kernel or of gcore, and the program that wrote it.
   backtrace-waker dump 4711 --html -o shop.html
       A page to look at in a browser, or to send to somebody.
   backtrace-waker dump http://127.0.0.1:6060 --json | jq .groups
@@ -44,7 +46,7 @@ Examples:
 #[command(long_about = LONG_ABOUT)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Dump {
-    /// The number or name of a process, a raw dump file (`-` for stdin), the socket or the URL of an agent
+    /// The number or name of a process, a raw dump or core file (`-` for stdin), the socket or the URL of an agent
     target: Target,
 
     /// How to print it

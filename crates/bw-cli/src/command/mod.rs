@@ -27,7 +27,7 @@ Exit codes:
 const EXAMPLES: &str = "\
 Examples:
   backtrace-waker ps
-      The processes that can be asked: those with `bw_agent::start()` in their main.
+      The processes with async tasks, and whether an agent or their memory is asked.
   backtrace-waker dump 4711
       Where the tasks of process 4711 wait, those that wait alike together.
   backtrace-waker top 4711

@@ -1,4 +1,4 @@
-//! `backtrace-waker ps`: the processes that can be asked.
+//! `backtrace-waker ps`: the processes that can be dumped.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -17,13 +17,17 @@ use crate::output::{message, print};
 use crate::source::agent::all_agents::{self, Listed};
 use crate::source::agent::process::Process;
 use crate::source::agent::users;
+use crate::source::all_readable;
 
 const LONG_ABOUT: &str = "\
-List the processes that can be asked
+List the processes with async tasks
 
-Those that have an agent (`bw_agent::start()`) with a socket in the usual folders, or where the variables XDG_RUNTIME_DIR
-and BACKTRACE_WAKER_SOCKET of the process say: yours, and as root everybody's, also in containers of this machine. An
-agent with another socket, or with a TCP port only, is not found; name its socket or URL to the other commands.";
+Yours, and as root everybody's, also in containers of this machine. The column SOURCE says what `dump PID` asks:
+
+agent    an agent in the process (`bw_agent::start()`), with a socket in the usual folders, or where the variables
+         XDG_RUNTIME_DIR and BACKTRACE_WAKER_SOCKET of the process say. An agent with another socket, or with a TCP port only,
+         is not found; name its socket or URL to the other commands.
+memory   its memory: it uses tokio, and has no agent. Nothing is written to it, and no thread of it is stopped.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -34,7 +38,8 @@ Exit codes:
 const EXAMPLES: &str = "\
 Examples:
   backtrace-waker ps
-      A line for each process: number, user, start, tasks, program with its arguments. Where one does not answer, why.
+      A line for each process: number, user, start, tasks, source, program with its arguments. Where one does not answer,
+      why.
   backtrace-waker ps shop
       Those with `shop` in the path of their program or in their arguments.
   sudo backtrace-waker ps
@@ -42,7 +47,7 @@ Examples:
   backtrace-waker ps --json | jq -r .processes[].pid
       For programs.";
 
-/// List the processes that can be asked
+/// List the processes with async tasks
 #[derive(Args, Debug)]
 #[command(long_about = LONG_ABOUT)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -68,6 +73,9 @@ const MOST_COMMAND_LINE: usize = 120;
 
 pub(super) fn run(arguments: &Ps) -> Result<ExitCode, Failure> {
     let mut listed = all_agents::list(arguments.timeout)?;
+    let with_agent: Vec<u32> =
+        listed.iter().filter_map(|listed| listed.process.as_ref()).map(Process::pid).collect();
+    listed.extend(all_readable::list(|pid| with_agent.contains(&pid)));
     let found = listed.len();
     if let Some(filter) = &arguments.filter {
         listed.retain(|listed| passes(listed, filter));
@@ -82,8 +90,7 @@ pub(super) fn run(arguments: &Ps) -> Result<ExitCode, Failure> {
         ));
     } else if listed.is_empty() && !arguments.json {
         message::note(
-            &"no process has an agent that you may ask: add `bw_agent::start_or_warn();` to its main; `dump PID` reads the memory of a \
-              program without an agent; processes of other users are listed with sudo",
+            &"no process of yours has async tasks of tokio, or an agent; sudo lists the processes of other users",
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -93,18 +100,18 @@ fn table(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
     if listed.is_empty() {
         return Ok(());
     }
-    let heading = ["PID", "USER", "STARTED", "TASKS", "PROGRAM"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = [heading].into_iter().chain(listed.iter().map(row)).collect();
+    let heading = ["PID", "USER", "STARTED", "TASKS", "SOURCE", "PROGRAM"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = [heading].into_iter().chain(listed.iter().map(row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths = [0, 1, 2, 3].map(width);
-    for [pid, user, started, tasks, program] in &rows {
-        let [a, b, c, d] = widths;
-        writeln!(out, "{pid:>a$}  {user:b$}  {started:c$}  {tasks:>d$}  {program}")?;
+    let widths = [0, 1, 2, 3, 4].map(width);
+    for [pid, user, started, tasks, source, program] in &rows {
+        let [a, b, c, d, e] = widths;
+        writeln!(out, "{pid:>a$}  {user:b$}  {started:c$}  {tasks:>d$}  {source:e$}  {program}")?;
     }
     Ok(())
 }
 
-fn row(listed: &Listed) -> [String; 5] {
+fn row(listed: &Listed) -> [String; 6] {
     let unknown = || "-".to_owned();
     let description = listed.description.as_ref();
     // With a program as long as it is: a path is of no use without its end.
@@ -122,11 +129,17 @@ fn row(listed: &Listed) -> [String; 5] {
             .ok()
             .and_then(|it| it.tasks)
             .map_or_else(unknown, |tasks| Count(usize::try_from(tasks).unwrap_or(usize::MAX)).to_string()),
+        source(listed).to_owned(),
         match description {
             Ok(_) => program,
             Err(reason) => format!("{program}: {}", cell(reason)),
         },
     ]
+}
+
+/// What a dump of it asks.
+fn source(listed: &Listed) -> &'static str {
+    if listed.socket.is_some() { "agent" } else { "memory" }
 }
 
 /// The path of its program.
@@ -169,7 +182,9 @@ struct One<'a> {
     agent_started_at: Option<String>,
     package: Option<&'a str>,
     tasks: Option<u64>,
-    socket: String,
+    /// `agent` or `memory`.
+    source: &'static str,
+    socket: Option<String>,
     /// Why it does not say more.
     error: Option<&'a str>,
 }
@@ -188,7 +203,8 @@ fn json(listed: &[Listed], out: &mut dyn Write) -> io::Result<()> {
             agent_started_at: description.and_then(|it| it.agent_started_at).map(rfc3339::milliseconds),
             package: description.and_then(|it| it.package.as_deref()),
             tasks: description.and_then(|it| it.tasks),
-            socket: listed.socket.display().to_string(),
+            source: source(listed),
+            socket: listed.socket.as_ref().map(|path| path.display().to_string()),
             error: listed.description.as_ref().err().map(String::as_str),
         }
     });

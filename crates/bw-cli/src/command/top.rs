@@ -50,7 +50,7 @@ Examples:
 #[command(after_help = format!("Keys: ? shows them\n\n{EXIT_CODES}"))]
 #[command(after_long_help = format!("{}\n{EXAMPLES}\n\n{EXIT_CODES}", top::help()))]
 pub(super) struct Top {
-    /// The number or name of a process, a raw dump file (`-` for stdin), the socket or the URL of an agent
+    /// The number or name of a process, a raw dump or core file (`-` for stdin), the socket or the URL of an agent
     target: Target,
 
     /// How long to wait after each refresh, such as 500ms, 5s or 1m

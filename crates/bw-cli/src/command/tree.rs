@@ -30,7 +30,7 @@ Examples:
 #[command(long_about = LONG_ABOUT)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct Tree {
-    /// The number or name of a process, a raw dump file (`-` for stdin), the socket or the URL of an agent
+    /// The number or name of a process, a raw dump or core file (`-` for stdin), the socket or the URL of an agent
     target: Target,
 
     /// As JSON, on one line: what `dump --json` prints

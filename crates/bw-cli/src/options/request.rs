@@ -1,13 +1,16 @@
 //! What to ask a process for, and how long to wait for its answer.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use bw_core::DumpSource;
 use bw_dump::contract::endpoints::{DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
 use bw_dump::{RawDumpFile, RawDumpReader};
 use clap::Args;
 
 use super::filter::Filter;
 use super::{number, time_limits};
+use crate::output::failure::Failure;
 
 /// How much longer than for its tasks a process is waited for: so that an answer can be put together and sent.
 const GRACE: Duration = Duration::from_secs(6);
@@ -27,6 +30,25 @@ pub(crate) struct RequestOptions {
     /// Without an agent that is done anyway. Nothing is stopped or woken.
     #[arg(long)]
     pub(crate) memory: bool,
+
+    /// Stop all threads of the process for a moment, and read its memory as it is then
+    ///
+    /// Takes milliseconds; how long is printed. System calls that threads wait in may end with EINTR: epoll_wait does, and recv and
+    /// accept on sockets with a timeout. Runtimes expect that, other code may not. Without --stop, no thread is stopped, and tasks
+    /// that ran while they were read are read again.
+    #[allow(clippy::doc_markdown, reason = "it is printed as help")]
+    #[arg(long)]
+    pub(crate) stop: bool,
+
+    /// How long threads may be stopped, such as 20ms; what is not copied until then is read while they run
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time_limits::timeout, requires = "stop")]
+    pub(crate) max_pause: Duration,
+
+    /// The program that wrote the core file, if it is not where it was then
+    ///
+    /// Code is read from it, which core files leave out. It must be of the same build.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exe: Option<PathBuf>,
 
     /// How long tasks may take to answer, such as 500ms, 5s or 1m
     ///
@@ -52,6 +74,9 @@ impl Default for RequestOptions {
         Self {
             filters: Vec::new(),
             memory: false,
+            stop: false,
+            max_pause: Duration::from_millis(100),
+            exe: None,
             timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
             token: None,
             most_bytes: RawDumpReader::MOST_BYTES,
@@ -73,9 +98,18 @@ impl RequestOptions {
         query.finish()
     }
 
-    /// A dump as an agent would have given it that was asked with these filters.
-    pub(crate) fn only(&self, file: RawDumpFile<'static>) -> RawDumpFile<'static> {
-        self.filters.iter().fold(file, |file, filter| file.only(filter.filter()))
+    /// A dump as an agent would have given it that was asked with these filters. Fails if they are by time, and the dump has no times.
+    pub(crate) fn only(&self, file: RawDumpFile<'static>) -> Result<RawDumpFile<'static>, Failure> {
+        let dump = file.dump();
+        let has_times = dump.source() == DumpSource::Requests
+            || dump.tasks().is_empty()
+            || dump.tasks().iter().any(|task| task.status().age.is_some());
+        if !has_times && self.filters.iter().any(|filter| filter.filter().needs_times()) {
+            let failure =
+                Failure::new("cannot filter by time: memory does not show how long these tasks wait");
+            return Err(failure.with_help("leave out for: and older:, or wrap tasks with `traced`"));
+        }
+        Ok(self.filters.iter().fold(file, |file, filter| file.only(filter.filter())))
     }
 
     /// How long an agent may take for all of its answer: another dump may be before this one.

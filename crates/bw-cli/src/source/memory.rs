@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use bw_dump::RawDumpFile;
 use bw_inspect::target::{LiveProcess, OpenError, Target as _};
-use bw_inspect::{Inspection, Limits, inspect, runs_tokio, task_type};
+use bw_inspect::{Inspection, Limits, inspect, inspect_stopped, runs_tokio, task_type};
 use bw_symbolize::Symbolizer;
 
 use super::agent::process::Process;
-use crate::options::filter::Filter;
+use crate::options::request::RequestOptions;
 use crate::output::failure::Failure;
 
 /// A process whose memory is read each time.
@@ -46,13 +46,15 @@ impl ProcessMemory {
         &self.process
     }
 
-    /// Reads it, for a dump of the tasks that pass these filters.
-    pub(crate) fn inspect(&self, filters: &[Filter]) -> Result<Inspection, Failure> {
-        if filters.iter().any(needs_times) {
-            let failure = Failure::new("cannot filter by time: memory does not show how long a task waits");
-            return Err(failure.with_help("leave out for: and older:, or ask an agent"));
-        }
-        inspect(&self.live, &Limits::default()).map_err(|error| failure(&error))
+    /// Reads it.
+    pub(crate) fn inspect(&self, request: &RequestOptions) -> Result<Inspection, Failure> {
+        let limits = Limits::default();
+        let inspection = if request.stop {
+            inspect_stopped(&self.live, &limits, request.max_pause)
+        } else {
+            inspect(&self.live, &limits)
+        };
+        inspection.map_err(|error| failure(&error))
     }
 
     /// Returns a dump whose tasks are named after their types.
@@ -66,14 +68,8 @@ impl ProcessMemory {
     }
 }
 
-/// Whether a filter asks how old a task is, or for how long it has been in its state.
-fn needs_times(filter: &Filter) -> bool {
-    let mut terms = filter.as_str().split(',');
-    terms.any(|term| term.starts_with("for:") || term.starts_with("older:"))
-}
-
 /// Says why memory cannot be read, and what to do.
-fn failure(error: &OpenError) -> Failure {
+pub(super) fn failure(error: &OpenError) -> Failure {
     let failure =
         if error.is_end() { Failure::ended(error.to_string()) } else { Failure::new(error.to_string()) };
     match error.help() {

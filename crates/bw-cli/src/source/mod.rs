@@ -1,6 +1,8 @@
-//! Where snapshots come from: the agent in a process, the memory of a process without one, or a raw dump file.
+//! Where snapshots come from: the agent in a process, the memory of a process without one, a core file, or a raw dump file.
 
 pub(crate) mod agent;
+pub(crate) mod all_readable;
+mod core_file;
 pub(crate) mod follow;
 mod memory;
 
@@ -19,6 +21,7 @@ use crate::output::failure::Failure;
 use crate::output::snapshot::Snapshot;
 use agent::Agent;
 use agent::process::{Process, without_deleted};
+use core_file::CoreSource;
 use memory::ProcessMemory;
 
 /// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
@@ -40,12 +43,13 @@ enum Origin {
     Stdin,
     Agent(Agent),
     Memory(ProcessMemory),
+    Core(CoreSource),
 }
 
 impl Origin {
     /// A process of this machine: its agent, or its memory if it has none.
     fn of_process(pid: u32, request: &RequestOptions) -> Result<Self, Failure> {
-        if request.memory {
+        if request.memory || request.stop {
             return ProcessMemory::open(pid).map(Self::Memory);
         }
         match Agent::of_process(pid, request.answer_timeout()) {
@@ -57,7 +61,7 @@ impl Origin {
 
     /// The process of this machine that is named so. `None` if no process is.
     fn of_name(name: &str, request: &RequestOptions) -> Result<Option<Self>, Failure> {
-        let found = if request.memory { None } else { Agent::with_name(name)? };
+        let found = if request.memory || request.stop { None } else { Agent::with_name(name)? };
         if let Some(agent) = found {
             return Ok(Some(Self::Agent(agent)));
         }
@@ -70,7 +74,7 @@ impl Origin {
         match self {
             Self::Agent(agent) => agent.process(),
             Self::Memory(memory) => Some(memory.process()),
-            Self::File(_) | Self::Stdin => None,
+            Self::File(_) | Self::Stdin | Self::Core(_) => None,
         }
     }
 }
@@ -93,6 +97,9 @@ impl Source {
             Target::Path(path) if is_socket(path) => {
                 Origin::Agent(Agent::at_socket(path, request.answer_timeout())?)
             }
+            Target::Path(path) | Target::File(path) if CoreSource::is_at(path) => {
+                Origin::Core(CoreSource::open(path, request.exe.as_deref())?)
+            }
             Target::Path(path) => {
                 let absent = absent(path);
                 // In the folder of a program, its name is meant, and not its file.
@@ -107,6 +114,11 @@ impl Source {
             }
             Target::File(path) => Origin::File(path.clone()),
         };
+        if request.stop && !matches!(origin, Origin::Memory(_)) {
+            let failure =
+                Failure::new(format!("cannot stop {target}: --stop is for processes of this machine"));
+            return Err(failure.with_help("name the process by its number, or leave out --stop"));
+        }
         Ok(Self {
             origin,
             request: request.clone(),
@@ -161,14 +173,28 @@ impl Source {
     /// Reads the memory of the process, and names its tasks after their types.
     fn read_memory(&mut self) -> Result<RawDumpFile<'static>, Failure> {
         let Origin::Memory(memory) = &self.origin else { return Err(Failure::new("no process to read")) };
-        let inspection = memory.inspect(&self.request.filters)?;
+        let inspection = memory.inspect(&self.request)?;
         let executable = memory.process().executable();
         self.prepare_symbolizer(inspection.modules(), executable.as_deref());
         match (&mut self.origin, &self.symbolizer) {
             (Origin::Memory(memory), Some((_, symbolizer))) => {
-                Ok(self.request.only(memory.file(inspection, symbolizer)))
+                self.request.only(memory.file(inspection, symbolizer))
             }
             _ => Err(Failure::new("no process to read")),
+        }
+    }
+
+    /// Reads the memory in the core file, and names its tasks after their types.
+    fn read_core(&mut self) -> Result<RawDumpFile<'static>, Failure> {
+        let Origin::Core(core) = &self.origin else { return Err(Failure::new("no core file to read")) };
+        let inspection = core.inspect()?;
+        let executable = core.executable().map(Path::to_owned);
+        self.prepare_symbolizer(inspection.modules(), executable.as_deref());
+        match (&self.origin, &self.symbolizer) {
+            (Origin::Core(core), Some((_, symbolizer))) => {
+                self.request.only(core.file(inspection, symbolizer))
+            }
+            _ => Err(Failure::new("no core file to read")),
         }
     }
 
@@ -185,15 +211,16 @@ impl Source {
         }
         match &self.origin {
             Origin::Memory(_) => self.read_memory(),
+            Origin::Core(_) => self.read_core(),
             Origin::Stdin => {
                 let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
                 let file = reader.read(io::stdin().lock()).map_err(invalid)?;
-                Ok(self.request.only(file))
+                self.request.only(file)
             }
             Origin::File(path) => {
                 let file = File::open(path).map_err(|error| no_file(path, &error))?;
                 let invalid = |error| Failure::new(format!("{} {error}", path.display()));
-                reader.read(file).map_err(invalid).map(|file| self.request.only(file))
+                reader.read(file).map_err(invalid).and_then(|file| self.request.only(file))
             }
             Origin::Agent(agent) => {
                 let body = agent.ask(
@@ -209,6 +236,11 @@ impl Source {
     /// Where debug information of that dump is looked for: of a process of this machine, in the file it runs and below its root.
     fn sources(&self, own_path: Option<&Path>) -> SymbolSources {
         let mut sources = self.symbols.clone();
+        if let (Origin::Core(core), Some(given)) = (&self.origin, &self.request.exe)
+            && let Some(module) = core.executable()
+        {
+            sources = sources.module_file(module, given);
+        }
         let Some(process) = self.origin.process() else { return sources };
         let root = process.other_root();
         if let Some(executable) = &self.executable {

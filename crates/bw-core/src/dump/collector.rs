@@ -253,6 +253,7 @@ impl Collector {
             tasks: std::mem::take(&mut self.records),
             traces,
             source: DumpSource::Requests,
+            pause: None,
             notes: Vec::new(),
         }
     }

@@ -7,6 +7,8 @@ pub(crate) mod every_poll;
 pub(crate) mod generation;
 pub(crate) mod handle;
 pub(crate) mod inbox;
+#[cfg(all(target_pointer_width = "64", not(bw_loom)))]
+pub(crate) mod layout_table;
 #[allow(unsafe_code)]
 pub(crate) mod poll_record;
 pub(crate) mod poll_traced;

@@ -27,9 +27,9 @@ pin_project! {
         waker_data: usize,
         waker_vtable: usize,
         #[pin]
-        stamp: Stamp,
-        id: TaskId,
-        cell: Arc<TaskCell>,
+        pub(crate) stamp: Stamp,
+        pub(crate) id: TaskId,
+        pub(crate) cell: Arc<TaskCell>,
     }
 
     impl PinnedDrop for PollRecord {

@@ -44,6 +44,8 @@ use crate::sync::Mutex;
 use crate::task::every_poll::EVERY_POLL;
 use crate::task::generation;
 use crate::task::inbox::Inbox;
+#[cfg(all(target_pointer_width = "64", not(bw_loom)))]
+use crate::task::layout_table;
 use crate::task::registry::{PlaceInShard, Registry};
 use crate::task::request::Request;
 use crate::task::requester::{Requester, Requesters};
@@ -77,9 +79,9 @@ pub(crate) struct TaskCell {
     /// The registry it is in, and where.
     pub(crate) registry: Registry,
     pub(crate) place: PlaceInShard,
-    born: Tick,
+    pub(crate) born: Tick,
     /// The traced task in whose poll it was wrapped.
-    wrapped_in: Option<TaskId>,
+    pub(crate) wrapped_in: Option<TaskId>,
     shared: Mutex<Shared>,
 }
 
@@ -175,6 +177,8 @@ impl TaskCell {
         spawned_at: &'static Location<'static>,
         type_name: &'static str,
     ) -> Self {
+        #[cfg(all(target_pointer_width = "64", not(bw_loom)))]
+        layout_table::keep();
         Self {
             id: TaskId::next(),
             name,

@@ -14,8 +14,8 @@ use crate::time::clock::{self, Tick};
 /// Polls that returned, and when the last one did. Only the poller writes.
 #[derive(Default)]
 pub(crate) struct Stamp {
-    polls: AtomicU32,
-    tick: AtomicU32,
+    pub(crate) polls: AtomicU32,
+    pub(crate) tick: AtomicU32,
     /// So that a `&mut` to what contains this does not claim that nobody else reads it.
     _pinned: PhantomPinned,
 }

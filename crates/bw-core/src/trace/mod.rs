@@ -11,4 +11,5 @@ pub(crate) mod raw_task_dump;
 pub(crate) mod raw_trace;
 pub(crate) mod state;
 pub(crate) mod task_filter;
+pub(crate) mod task_layout;
 pub(crate) mod task_record;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 /// A name that is cheap to hand on: a constant, or shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(usize)] // Read from outside, too: see `TaskLayout::name`.
 pub(crate) enum Name {
     Static(&'static str),
     Shared(Arc<str>),

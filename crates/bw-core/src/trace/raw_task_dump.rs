@@ -18,18 +18,34 @@ pub enum DumpSource {
     /// Each task was asked, and answered in a poll of its own.
     #[default]
     Requests,
-    /// The memory of the process was read from outside. Nothing was woken, and no thread was stopped.
+    /// The memory of the process was read from outside. Nothing was woken, and no thread was stopped unless there is a
+    /// [pause](RawTaskDump::pause).
     Memory,
+    /// A core file was read: the memory of a process as it was at one moment.
+    CoreFile,
 }
 
 impl DumpSource {
-    /// A word for it that stays the same: `requests`, `memory`.
+    /// A word for it that stays the same: `requests`, `memory`, `core`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
             Self::Memory => "memory",
+            Self::CoreFile => "core",
         }
+    }
+
+    /// The source that has this [name](Self::name). `None` if this version knows none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Requests, Self::Memory, Self::CoreFile].into_iter().find(|source| source.name() == name)
+    }
+
+    /// Whether memory was read, and no task was asked.
+    #[must_use]
+    pub fn is_memory(self) -> bool {
+        matches!(self, Self::Memory | Self::CoreFile)
     }
 }
 
@@ -46,6 +62,7 @@ pub struct RawTaskDump {
     pub(crate) tasks: Vec<TaskRecord>,
     pub(crate) traces: Vec<RawTrace>,
     pub(crate) source: DumpSource,
+    pub(crate) pause: Option<Duration>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -69,14 +86,21 @@ impl RawTaskDump {
         let nested = tasks.iter().filter(|task| task.nested).count();
         let unpolled = tasks.iter().filter(|task| task.status.state == TaskState::NeverPolled).count();
         let registered = tasks.len();
-        let (alive, source, notes) = (None, DumpSource::Requests, Vec::new());
-        Self { taken_at, took, registered, nested, unpolled, alive, tasks, traces, source, notes }
+        let (alive, source, pause, notes) = (None, DumpSource::Requests, None, Vec::new());
+        Self { taken_at, took, registered, nested, unpolled, alive, tasks, traces, source, pause, notes }
     }
 
     /// The same dump, learned in another way.
     #[must_use]
     pub fn with_source(mut self, source: DumpSource) -> Self {
         self.source = source;
+        self
+    }
+
+    /// The same dump, for which all threads of the process were stopped for so long.
+    #[must_use]
+    pub fn with_pause(mut self, pause: Option<Duration>) -> Self {
+        self.pause = pause;
         self
     }
 
@@ -129,10 +153,13 @@ impl RawTaskDump {
     }
 
     /// The same dump without the tasks that do not [pass](TaskFilter::passes), and without the traces that only they have: what
-    /// [`Dump::only`](crate::DumpFuture::only) would have left out. How many were registered stays. Linear in the number of tasks.
+    /// [`Dump::only`](crate::DumpFuture::only) would have left out. Of a dump that was not asked for but read, a filter by time leaves out
+    /// tasks whose times are not known, too. How many were registered stays. Linear in the number of tasks.
     #[must_use]
     pub fn only(mut self, filter: &TaskFilter) -> Self {
-        self.tasks.retain(|task| filter.passes(task));
+        // Memory has times of wrapped tasks only. Where tasks were asked, they are missing only if the clock stands still.
+        let may_lack_times = self.source == DumpSource::Requests;
+        self.tasks.retain(|task| filter.passes(task) && (may_lack_times || filter.can_judge(task.status())));
         let mut is_kept = vec![false; self.traces.len()];
         for number in self.tasks.iter().filter_map(|task| task.trace().ok()) {
             is_kept[number] = true;
@@ -158,6 +185,12 @@ impl RawTaskDump {
     #[must_use]
     pub fn source(&self) -> DumpSource {
         self.source
+    }
+
+    /// For how long all threads of the process were stopped; `None` if none was.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        self.pause
     }
 
     /// Sentences about what is missing in it, without a period at the end. Empty unless it was read from memory.
@@ -300,6 +333,28 @@ mod tests {
         assert_eq!(only.registered(), 5);
         assert_eq!(dump.clone().only(&TaskFilter::new()), dump);
         assert!(dump.only(&TaskFilter::new().name_contains("nobody")).traces().is_empty());
+    }
+
+    #[test]
+    fn a_filter_by_time_lets_tasks_pass_of_which_memory_shows_no_time() {
+        let task = |id, known: Option<u64>| {
+            let mut status = TaskStatus::new(TaskState::Suspended);
+            status.age = known.map(Duration::from_secs);
+            status.in_state = status.age;
+            TaskRecord::new(TaskId::from_u64(id).unwrap(), SpawnedAt::unknown(), status)
+        };
+        let tasks = vec![task(1, None), task(2, Some(10)), task(3, Some(1))];
+        let asked = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, Vec::new());
+        let read = asked.clone().with_source(DumpSource::Memory);
+        let passing = |dump: &RawTaskDump, filter: TaskFilter| {
+            dump.clone().only(&filter).tasks().iter().map(|task| task.id().get()).collect::<Vec<_>>()
+        };
+        let five = Duration::from_secs(5);
+        for filter in [TaskFilter::new().older_than(five), TaskFilter::new().in_state_for(five)] {
+            assert_eq!(passing(&read, filter.clone()), [2]);
+            assert_eq!(passing(&asked, filter), [1, 2], "there the clock stands still");
+        }
+        assert_eq!(passing(&read, TaskFilter::new()), [1, 2, 3]);
     }
 
     #[test]

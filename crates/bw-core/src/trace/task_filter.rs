@@ -78,6 +78,18 @@ impl TaskFilter {
         self.lets_pass(task.id(), task.name(), task.status())
     }
 
+    /// Whether the times that this asks for are known.
+    pub(crate) fn can_judge(&self, status: &TaskStatus) -> bool {
+        let is_known = |known: Option<Duration>, least: Option<Duration>| known.is_some() || least.is_none();
+        is_known(status.age, self.age) && is_known(status.in_state, self.in_state)
+    }
+
+    /// Whether it asks for times.
+    #[must_use]
+    pub fn needs_times(&self) -> bool {
+        self.age.is_some() || self.in_state.is_some()
+    }
+
     /// Whether a task of that id and name passes, as it is now.
     pub(crate) fn lets_pass(&self, id: TaskId, name: Option<&str>, status: &TaskStatus) -> bool {
         let at_least = |known: Option<Duration>, least: Option<Duration>| match (known, least) {

@@ -25,7 +25,8 @@
 //! | `registered` | how many traced tasks there were, whether they passed the dump's filter or not |
 //! | `nested`, `unpolled` | how many of those are polled by other traced tasks, and how many were never polled; if absent, as many as are in the file |
 //! | `alive` | how many tasks the runtime said are alive, traced or not; may be absent |
-//! | `source` | `"memory"` if the memory of the process was read from outside; absent if its tasks were asked |
+//! | `source` | `"memory"` if the memory of the process was read from outside, `"core"` if a core file was read; absent if its tasks were asked |
+//! | `pause_ns` | for how long the threads of the process were stopped while its memory was read; absent if they were not |
 //! | `notes` | sentences about what is missing in the dump; absent if there are none |
 //! | `modules` | what was loaded when the dump was written, by where it begins |
 //! | `modules[].path` | a path, see below. Empty where not known, without a slash where there is no file (the vDSO) |

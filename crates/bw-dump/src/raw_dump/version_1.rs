@@ -32,6 +32,7 @@ struct Dump {
     unpolled: Option<usize>,
     alive: Option<usize>,
     source: Option<String>,
+    pause_ns: Option<u64>,
     notes: Option<Vec<String>>,
     modules: Vec<Module>,
     places: Vec<Place>,
@@ -194,9 +195,9 @@ impl Dump {
         let uncounted = (self.nested.unwrap_or(dump.nested()), self.unpolled.unwrap_or(dump.unpolled()));
         let dump = dump.with_uncounted(uncounted.0, uncounted.1);
         // A source that this reader does not know changes nothing in how the rest is read.
-        let is_memory = self.source.is_some_and(|source| source == DumpSource::Memory.name());
-        let source = if is_memory { DumpSource::Memory } else { DumpSource::Requests };
+        let source = self.source.and_then(|name| DumpSource::from_name(&name)).unwrap_or_default();
         let dump = dump.with_source(source).with_notes(self.notes.unwrap_or_default());
+        let dump = dump.with_pause(self.pause_ns.map(Duration::from_nanos));
         let dump = match self.alive {
             Some(alive) => dump.with_alive(alive),
             None => dump,

@@ -147,6 +147,8 @@ struct Dump<'a, M, P, S> {
     alive: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause_ns: Option<u64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     notes: &'a [String],
     modules: M,
@@ -172,6 +174,7 @@ impl<'a> Dump<'a, (), (), ()> {
             unpolled: dump.unpolled(),
             alive: dump.alive(),
             source: (dump.source() != DumpSource::Requests).then(|| dump.source().name()),
+            pause_ns: dump.pause().map(whole_nanoseconds),
             notes: dump.notes(),
             modules: Each(move || modules.modules().iter().map(ModuleText::new)),
             places: Each(move || tables.places.values.iter().map(|place| Place::new(place))),

@@ -11,6 +11,7 @@ use std::path::Path;
 use bw_core::StackFlags;
 
 use super::address_space::{FreeSpace, STACK_BYTES, TABLE_BYTES};
+use super::allocator::Allocator;
 use super::kernel::{Answer, Kernel};
 use super::limits::Limits;
 use super::progress::Blocks;
@@ -21,6 +22,7 @@ use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::executor::task_list::FoundTask;
 use crate::executor::task_state::{Activity, TaskWord};
 use crate::executor::waker_index::WakerIndex;
+use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::Clocks;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
@@ -29,6 +31,8 @@ use crate::target::memory::Memory;
 const WAKER_TABLE_BYTES: u64 = 32;
 /// Bytes at the top of the stack that stay free: a function may look above its frame.
 const ABOVE_STACK: u64 = 4096;
+/// Bytes on both sides of a thread pointer in which the runtime's own thread-local values lie.
+const THREAD_LOCAL_BYTES: u64 = 4096;
 /// The words that every panic message of the standard library contains.
 const PANIC: &str = " panicked at ";
 
@@ -67,6 +71,7 @@ pub(crate) struct PollEmulator<'m> {
     limits: Limits,
     space: FreeSpace,
     kernel: Kernel,
+    allocator: Allocator,
     memory: &'m dyn Memory,
     blocks: Blocks<'m>,
     machine: Machine<'m>,
@@ -77,25 +82,41 @@ pub(crate) struct PollEmulator<'m> {
 }
 
 impl<'m> PollEmulator<'m> {
-    /// Prepares. `process` is the number of the process.
+    /// Prepares. `process` is the number of the process, `clocks` its time.
     pub(crate) fn new(
         memory: &'m dyn Memory,
         mappings: &[Mapping],
         rules: &'m UnwindRules<'m>,
         wakers: &'m WakerIndex,
-        process: u32,
-        clocks: Clocks,
+        wrapped: &'m WrappedTasks,
+        (process, clocks): (u32, Clocks),
         limits: Limits,
     ) -> Self {
         let space = FreeSpace::find(mappings);
         let kernel = Kernel::new(memory, rules.modules(), &space, clocks, process);
+        let allocator = Allocator::find(memory, rules.modules());
         let clones: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[0]).collect();
         let wakes: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[2]).collect();
-        let traps = clones.iter().chain(&wakes).copied().chain(kernel.traps()).chain([space.end]).collect();
+        let answered = kernel.traps().chain(allocator.traps());
+        let traps = clones.iter().chain(&wakes).copied().chain(answered).chain([space.end]).collect();
         let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
         let code = CodeCache::new();
-        let blocks = Blocks::new(memory, rules.modules(), mappings);
-        Self { rules, wakers, limits, space, kernel, memory, blocks, machine, code, traps, clones, wakes }
+        let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings);
+        Self {
+            rules,
+            wakers,
+            limits,
+            space,
+            kernel,
+            allocator,
+            memory,
+            blocks,
+            machine,
+            code,
+            traps,
+            clones,
+            wakes,
+        }
     }
 
     /// Polls a task that is idle, on a thread whose thread-local values the poll sees.
@@ -124,6 +145,13 @@ impl<'m> PollEmulator<'m> {
             poll.end = PollEnd::Moved;
         }
         poll.used = self.machine.memory.used();
+        // Not what the thread polls meanwhile, and how long it may: the task does not depend on it.
+        let of_thread = thread.pointer.saturating_sub(THREAD_LOCAL_BYTES)
+            ..thread.pointer.saturating_add(THREAD_LOCAL_BYTES);
+        poll.used.retain(|(at, _)| !of_thread.contains(at));
+        if poll.end == PollEnd::Pending && poll.stacks.is_empty() {
+            self.find_inlined_clones(task, thread, &mut poll);
+        }
         poll.instructions = self.machine.executed() - before;
         poll
     }
@@ -192,6 +220,43 @@ impl<'m> PollEmulator<'m> {
         machine.call(task.table.poll, &[task.header], self.space.end)
     }
 
+    /// Polls once more, an instruction at a time, for places where the waker's function `clone` is inlined: where the poll knows at compile
+    /// time which waker it has. There, the task gets a reference more.
+    fn find_inlined_clones(&mut self, task: &FoundTask, thread: PollThread, poll: &mut EmulatedPoll) {
+        let state = |machine: &mut Machine<'m>| {
+            machine.memory.read_u64(task.header).ok().and_then(TaskWord::of_living)
+        };
+        if self.prepare(task, thread).is_err() {
+            return;
+        }
+        let end = self.machine.executed() + self.limits.poll_instructions;
+        let mut before = state(&mut self.machine);
+        while self.machine.executed() < end {
+            let at = self.registers();
+            match self.machine.run(&mut self.code, &self.traps, 1) {
+                Stop::OutOfBudget => {}
+                Stop::Trap(trap) if trap == self.space.end => return,
+                // Of another waker.
+                Stop::Trap(trap) if self.clones.contains(&trap) || self.wakes.contains(&trap) => {
+                    if self.machine.run(&mut self.code, &HashSet::new(), 1) != Stop::OutOfBudget {
+                        return;
+                    }
+                }
+                stop if self.answer(&stop).is_none() => {}
+                _ => return,
+            }
+            let now = state(&mut self.machine);
+            if let (Some(before), Some(now)) = (before, now)
+                && before.activity() == Activity::Running
+                && now.activity() == Activity::Running
+                && now.references() > before.references()
+            {
+                self.record_at(at, poll, false);
+            }
+            before = now;
+        }
+    }
+
     fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {
         let end = self.machine.executed() + self.limits.poll_instructions;
         loop {
@@ -208,23 +273,36 @@ impl<'m> PollEmulator<'m> {
                         return self.incomplete(poll, &stepped);
                     }
                 }
-                Stop::Trap(at) => match self.kernel.function(&mut self.machine, at) {
-                    Some(Ok(())) => {}
-                    Some(Err(fault)) => return PollEnd::Incomplete(fault.to_string()),
-                    None => return PollEnd::Incomplete("an unknown trap".into()),
-                },
-                Stop::SystemCall { .. } => match self.kernel.system_call(&mut self.machine) {
-                    Ok(Answer::Answered) => {}
-                    Ok(Answer::Locked) => {
+                stop => {
+                    if let Some(refused) = self.answer(&stop) {
                         self.record_stop(poll);
-                        return PollEnd::Incomplete("it takes a lock that another thread holds".into());
+                        return PollEnd::Incomplete(refused.unwrap_or_else(|| self.reason(&stop)));
                     }
-                    Ok(Answer::Exits) => return PollEnd::Incomplete("it ends the process".into()),
-                    Err(fault) => return PollEnd::Incomplete(fault.to_string()),
-                },
-                stop => return self.incomplete(poll, &stop),
+                }
             }
         }
+    }
+
+    /// Answers what the poll asks of its allocator or of the kernel. `None` if it goes on; or else why not, if the stop itself does not say it.
+    fn answer(&mut self, stop: &Stop) -> Option<Option<String>> {
+        let answered = match *stop {
+            Stop::Trap(at) => {
+                let allocated = self.allocator.function(&mut self.machine, &mut self.kernel, at);
+                let answered = allocated.or_else(|| self.kernel.function(&mut self.machine, at));
+                match answered {
+                    Some(answered) => answered,
+                    None => return Some(None),
+                }
+            }
+            Stop::SystemCall { .. } => match self.kernel.system_call(&mut self.machine) {
+                Ok(Answer::Answered) => Ok(()),
+                Ok(Answer::Locked) => return Some(Some("it takes a lock that another thread holds".into())),
+                Ok(Answer::Exits) => return Some(Some("it ends the process".into())),
+                Err(fault) => Err(fault),
+            },
+            _ => return Some(None),
+        };
+        answered.err().map(|fault| Some(fault.to_string()))
     }
 
     /// Whether the future was ready: the state word says so.
@@ -238,7 +316,11 @@ impl<'m> PollEmulator<'m> {
 
     fn incomplete(&mut self, poll: &mut EmulatedPoll, stop: &Stop) -> PollEnd {
         self.record_stop(poll);
-        PollEnd::Incomplete(match stop {
+        PollEnd::Incomplete(self.reason(stop))
+    }
+
+    fn reason(&self, stop: &Stop) -> String {
+        match stop {
             Stop::Unknown { at, mnemonic } => {
                 format!("the emulator does not know the instruction {mnemonic} at {}", self.place(*at))
             }
@@ -256,7 +338,7 @@ impl<'m> PollEmulator<'m> {
             }
             Stop::Halted { at } => format!("the code aborts at {}", self.place(*at)),
             stop => stop.to_string(),
-        })
+        }
     }
 
     /// An address as a module and an offset in it.
@@ -275,14 +357,18 @@ impl<'m> PollEmulator<'m> {
     }
 
     fn record(&mut self, poll: &mut EmulatedPoll, is_yield: bool) {
+        self.record_at(self.registers(), poll, is_yield);
+    }
+
+    fn registers(&self) -> WalkRegisters {
+        WalkRegisters { instruction: self.machine.cpu.rip, general: general_registers(&self.machine.cpu.gpr) }
+    }
+
+    fn record_at(&mut self, registers: WalkRegisters, poll: &mut EmulatedPoll, is_yield: bool) {
         if poll.stacks.len() >= self.limits.stacks {
             poll.dropped += 1;
             return;
         }
-        let registers = WalkRegisters {
-            instruction: self.machine.cpu.rip,
-            general: general_registers(&self.machine.cpu.gpr),
-        };
         let memory = &mut self.machine.memory;
         let word = |address| memory.read_u64(address).ok();
         let walk = stack_walk::walk(self.rules, registers, Some(self.space.end), self.limits.frames, word);

@@ -224,11 +224,21 @@ impl Kernel {
     }
 
     fn allocate(&mut self, bytes: u64) -> u64 {
-        let end = bytes.checked_next_multiple_of(4096).and_then(|bytes| self.next.checked_add(bytes));
-        match end.filter(|&end| bytes > 0 && end <= self.heap_end) {
-            Some(end) => std::mem::replace(&mut self.next, end),
-            None => NO_MEMORY,
-        }
+        let start = self.next.checked_next_multiple_of(4096);
+        let bytes = bytes.checked_next_multiple_of(4096).filter(|&bytes| bytes > 0);
+        start.zip(bytes).and_then(|(start, bytes)| self.take(start, bytes)).unwrap_or(NO_MEMORY)
+    }
+
+    /// Returns a block of new memory, with 16 bytes in front of it that belong to it. `None` if there is no room.
+    pub(crate) fn block(&mut self, bytes: u64, alignment: u64) -> Option<u64> {
+        let alignment = Some(alignment).filter(|alignment| alignment.is_power_of_two())?;
+        self.take(self.next.checked_add(16)?.checked_next_multiple_of(alignment)?, bytes)
+    }
+
+    fn take(&mut self, start: u64, bytes: u64) -> Option<u64> {
+        let end = start.checked_add(bytes).filter(|&end| end <= self.heap_end)?;
+        self.next = end;
+        Some(start)
     }
 
     fn clock(&self, machine: &mut Machine<'_>, clock: u64, to: u64) -> Result<(), Fault> {

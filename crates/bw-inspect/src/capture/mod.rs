@@ -1,6 +1,7 @@
 //! Stacks of tasks: by emulated polls, and of the threads that poll.
 
 pub(crate) mod address_space;
+pub(crate) mod allocator;
 pub(crate) mod emulated_poll;
 mod frame_pointer;
 pub(crate) mod kernel;

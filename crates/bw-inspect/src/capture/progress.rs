@@ -5,8 +5,8 @@
 //! that the task holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
 //!
 //! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of data are
-//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll changes them: the caller polls again, later, and
-//! leaves out each word that changes again.
+//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll
+//! changes them: the caller polls again, later, and leaves out each word that changes again.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -14,6 +14,7 @@ use std::ops::Range;
 use crate::emulate::Overlay;
 use crate::executor::task_list::FoundTask;
 use crate::executor::waker_index::WakerIndex;
+use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
 use crate::target::modules::LoadedModules;
@@ -32,16 +33,22 @@ const SIZE_FLAGS: u64 = 7;
 pub(crate) struct Blocks<'m> {
     memory: &'m dyn Memory,
     modules: &'m LoadedModules,
+    wrapped: &'m WrappedTasks,
     /// Where blocks may lie, by address.
     data: Vec<Range<u64>>,
 }
 
 impl<'m> Blocks<'m> {
-    pub(crate) fn new(memory: &'m dyn Memory, modules: &'m LoadedModules, mappings: &[Mapping]) -> Self {
+    pub(crate) fn new(
+        memory: &'m dyn Memory,
+        modules: &'m LoadedModules,
+        wrapped: &'m WrappedTasks,
+        mappings: &[Mapping],
+    ) -> Self {
         let data = mappings.iter().filter(|mapping| mapping.may_hold_tasks());
         let mut data: Vec<Range<u64>> = data.map(|mapping| mapping.range.clone()).collect();
         data.sort_unstable_by_key(|range| range.start);
-        Self { memory, modules, data }
+        Self { memory, modules, wrapped, data }
     }
 
     /// Returns words of a task that an emulated poll changed, with their values after the poll. Costs little if there are none in all
@@ -62,7 +69,8 @@ impl<'m> Blocks<'m> {
         let mut words = Vec::new();
         for at in changed.into_iter().filter(|at| !state.contains(at)) {
             if let Ok(value) = overlay.read_u64(at)
-                && self.data_around(value).is_none()
+                && let Ok(before) = word_at(self.memory, at)
+                && (self.data_around(value).is_none() || is_number_beside_stale_bytes(before, value))
                 && !is_waker(overlay, task, wakers, &known, at, value)
             {
                 words.push((at, value));
@@ -72,7 +80,8 @@ impl<'m> Blocks<'m> {
             return words;
         }
         let owned = self.of_task(task);
-        words.retain(|(at, _)| owned.iter().any(|block| block.contains(at)));
+        let wrapper = self.wrapped.fields(self.memory, task).unwrap_or_default();
+        words.retain(|(at, _)| !wrapper.contains(at) && owned.iter().any(|block| block.contains(at)));
         words
     }
 
@@ -138,6 +147,14 @@ impl<'m> Blocks<'m> {
     }
 }
 
+/// Whether one byte of a word changed, and the word was or is no aligned address. The number of an `await` has one byte; what is beside it is
+/// often padding, which keeps the rest of an address that stood there before.
+const fn is_number_beside_stale_bytes(before: u64, after: u64) -> bool {
+    let changed = before ^ after;
+    let is_one_byte = changed != 0 && changed.leading_zeros() / 8 + changed.trailing_zeros() / 8 == 7;
+    is_one_byte && !(before.is_multiple_of(8) && after.is_multiple_of(8))
+}
+
 /// Whether a word is a part of a waker of the task: where one was stored before, or with a value as a waker has it.
 fn is_waker(
     overlay: &mut Overlay<'_>,
@@ -152,4 +169,26 @@ fn is_waker(
         || value == task.header
         || (wakers.functions.iter().any(|waker| waker.table == value)
             && (is_header(at.wrapping_sub(8)) || is_header(at.wrapping_add(8))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_an_await_beside_the_rest_of_an_address_is_taken_for_an_address() {
+        for (before, after) in
+            [(0x7f60_1400_f703, 0x7f60_1400_f704), (0x7f60_1400_f703, 0x7f60_1400_f701), (3, 4)]
+        {
+            assert!(is_number_beside_stale_bytes(before, after), "{before:#x} {after:#x}");
+        }
+        for (before, after) in [
+            (0x7f60_1400_f700, 0x7f60_1400_f700),
+            (0x7f60_1400_f750, 0x7f60_1400_f770),
+            (0x7f60_1400_f750, 0x7f60_1420_0001),
+            (1, 0x7f60_1420_0000),
+        ] {
+            assert!(!is_number_beside_stale_bytes(before, after), "{before:#x} {after:#x}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! The stack of a thread that waits in the kernel: where a poll blocks.
+//! The stack of a thread that waits in the kernel, where a poll blocks; and of any thread that stood still.
 //!
-//! The thread is not interrupted. The kernel tells its stack pointer and its program counter; its other registers are not known. So a walk
+//! A thread that waits is not interrupted. The kernel tells its stack pointer and its program counter; its other registers are not known. So a walk
 //! may get lost, and then there is no trace. The thread's counters are compared before and after: a thread that ran meanwhile has no trace.
 
 use std::ops::Range;
@@ -57,10 +57,21 @@ fn walk(
     rules: &UnwindRules<'_>,
     most_frames: usize,
 ) -> Option<(Vec<usize>, StackFlags)> {
-    let at = thread.waits_at.as_ref()?;
     let mut general = [None; REGISTERS];
-    general[STACK_POINTER] = Some(at.stack_pointer);
-    let registers = WalkRegisters { instruction: at.program_counter, general };
+    let instruction = match (&thread.registers, &thread.waits_at) {
+        (Some(known), _) => {
+            for (general, known) in general.iter_mut().zip(&*known.general) {
+                *general = Some(*known);
+            }
+            known.instruction
+        }
+        (None, Some(at)) => {
+            general[STACK_POINTER] = Some(at.stack_pointer);
+            at.program_counter
+        }
+        (None, None) => return None,
+    };
+    let registers = WalkRegisters { instruction, general };
     let word = |address| word_at(target as &dyn Memory, address).ok();
     let walk = stack_walk::walk(rules, registers, None, most_frames, word);
     // A thread that ran meanwhile may have left half of another stack.
@@ -70,5 +81,5 @@ fn walk(
     let mut addresses = walk.addresses.into_iter();
     let first = addresses.next().map(|instruction| instruction.wrapping_add(1));
     let addresses = first.into_iter().chain(addresses).filter_map(|address| usize::try_from(address).ok());
-    Some((addresses.collect(), StackFlags::default().with_blocked(true)))
+    Some((addresses.collect(), StackFlags::default().with_blocked(thread.waits_at.is_some())))
 }

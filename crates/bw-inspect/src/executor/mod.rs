@@ -5,3 +5,4 @@ pub(crate) mod task_list;
 pub(crate) mod task_state;
 pub(crate) mod task_vtables;
 pub(crate) mod waker_index;
+pub(crate) mod wrapped_tasks;

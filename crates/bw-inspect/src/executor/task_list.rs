@@ -120,7 +120,8 @@ fn is_unowned(task: &FoundTask) -> bool {
 
 /// Tells whose control blocks these are, by the number of the thread that is in each.
 fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> HashMap<u64, u64> {
-    let mut found = HashMap::new();
+    let exact = threads.iter().filter_map(|it| Some((it.id, it.registers.as_ref()?.thread_pointer)));
+    let mut found: HashMap<u64, u64> = exact.collect();
     for &block in blocks {
         // Shorter at the end of a mapping.
         let lengths = [CONTROL_BLOCK_BYTES, CONTROL_BLOCK_BYTES * 3 / 4, 64];
@@ -130,8 +131,9 @@ fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> H
         let numbers = bytes.as_chunks::<4>().0.iter().map(|number| u64::from(u32::from_le_bytes(*number)));
         // The first words are addresses.
         let mut numbers = numbers.skip(8);
-        if let Some(thread) = numbers.find(|number| threads.iter().any(|thread| thread.id == *number)) {
-            found.entry(thread).or_insert(block);
+        let of_number = |number| threads.iter().find(|thread| thread.inner_id == number);
+        if let Some(thread) = numbers.find_map(of_number) {
+            found.entry(thread.id).or_insert(block);
         }
     }
     found

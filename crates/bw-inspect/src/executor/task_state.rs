@@ -46,6 +46,12 @@ impl TaskWord {
         }
     }
 
+    /// Returns how many references to the task there are.
+    #[must_use]
+    pub(crate) fn references(self) -> u64 {
+        self.0 / REFERENCE
+    }
+
     /// Whether it is the word of a task that was just made, and that nobody has taken over.
     #[must_use]
     pub(crate) fn is_initial(self) -> bool {

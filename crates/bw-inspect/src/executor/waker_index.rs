@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::task_list::FoundTask;
+use super::task_vtables::TaskVtables;
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
 use crate::target::memory::Memory;
@@ -45,12 +46,13 @@ impl WakerIndex {
         data: &DataScan,
         constants: &dyn Memory,
         modules: &LoadedModules,
+        task_tables: &TaskVtables,
         tasks: &[FoundTask],
     ) -> Self {
         let headers: HashSet<u64> = tasks.iter().map(|task| task.header).collect();
         let bounds = headers.iter().min().copied().zip(headers.iter().max().copied());
         let Some((first, last)) = bounds else { return Self::default() };
-        let mut tables = KnownTables { constants, modules, known: HashMap::new() };
+        let mut tables = KnownTables { constants, modules, task_tables, known: HashMap::new() };
         // Behind the header, and in front of it: which order the compiler chose is the same for all of them.
         let mut sides: [Vec<(u64, u64, u64)>; 2] = [Vec::new(), Vec::new()];
         let mut previous = (0, 0);
@@ -108,13 +110,17 @@ impl WakerIndex {
 struct KnownTables<'a> {
     constants: &'a dyn Memory,
     modules: &'a LoadedModules,
+    task_tables: &'a TaskVtables,
     known: HashMap<u64, Option<WakerFunctions>>,
 }
 
 impl KnownTables<'_> {
     fn functions(&mut self, table: u64) -> Option<WakerFunctions> {
         let module = self.modules.find(table).filter(|_| table.is_multiple_of(8))?;
-        if !module.constants().iter().any(|range| range.contains(&table)) {
+        // The table of the task itself may lie beside its header, too, where a copy of both is left on a stack. It begins with functions as
+        // well, and the first of them is no `clone`, but the poll.
+        let is_constant = module.constants().iter().any(|range| range.contains(&table));
+        if !is_constant || self.task_tables.get(table).is_some() {
             return None;
         }
         *self.known.entry(table).or_insert_with(|| {

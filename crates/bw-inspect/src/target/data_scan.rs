@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::Target;
 use super::mappings::Mapping;
-use super::memory::Memory;
 
 /// Bytes of a piece. A multiple of everything that is searched for.
 const PIECE: u64 = 1 << 20;
@@ -67,13 +66,13 @@ impl DataScan {
 }
 
 /// Reads a piece; where a part of it cannot be read, page by page, with zeros for what is missing. `false` if nothing can be read.
-fn read_most(memory: &dyn Memory, at: u64, into: &mut [u8]) -> bool {
-    if memory.read(at, into).is_ok() {
+fn read_most(target: &dyn Target, at: u64, into: &mut [u8]) -> bool {
+    if target.read_piece(at, into).is_ok() {
         return true;
     }
     let mut is_any = false;
     for (number, page) in into.chunks_mut(super::PAGE_BYTES).enumerate() {
-        if memory.read(at + (number * super::PAGE_BYTES) as u64, page).is_ok() {
+        if target.read_piece(at + (number * super::PAGE_BYTES) as u64, page).is_ok() {
             is_any = true;
         } else {
             page.fill(0);

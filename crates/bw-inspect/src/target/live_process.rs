@@ -87,6 +87,21 @@ impl LiveProcess {
         is_alive(&self.folder)
     }
 
+    /// Its number.
+    pub(crate) fn pid_number(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its folder in `/proc`.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Says why something of it cannot be done.
+    pub(crate) fn explain(&self, error: io::Error) -> OpenError {
+        explain(self.pid, &self.folder, error)
+    }
+
     /// Returns the threads and where they wait. Reads three small files for each thread.
     #[must_use]
     fn read_threads(&self) -> Vec<Thread> {
@@ -97,10 +112,11 @@ impl LiveProcess {
                 let folder = self.folder.join("task").join(id.to_string());
                 let name = fs::read(folder.join("comm")).ok();
                 let name = name.map(|name| String::from_utf8_lossy(&name).trim_end_matches('\n').into());
-                let switches = fs::read_to_string(folder.join("status")).unwrap_or_default();
+                let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
                 let call = fs::read_to_string(folder.join("syscall")).unwrap_or_default();
-                let waits_at = threads::parse_system_call(&call, threads::context_switches(&switches));
-                Thread { id, name, waits_at }
+                let waits_at = threads::parse_system_call(&call, threads::context_switches(&status));
+                let inner_id = threads::inner_number(&status).unwrap_or(id);
+                Thread { id, inner_id, name, waits_at, registers: None }
             })
             .collect()
     }
@@ -160,10 +176,11 @@ impl Target for LiveProcess {
 
     fn thread_now(&self, id: u64) -> Option<Thread> {
         let folder = self.folder.join("task").join(id.to_string());
-        let switches = fs::read_to_string(folder.join("status")).ok()?;
+        let status = fs::read_to_string(folder.join("status")).ok()?;
         let call = fs::read_to_string(folder.join("syscall")).ok()?;
-        let waits_at = threads::parse_system_call(&call, threads::context_switches(&switches));
-        Some(Thread { id, name: None, waits_at })
+        let waits_at = threads::parse_system_call(&call, threads::context_switches(&status));
+        let inner_id = threads::inner_number(&status).unwrap_or(id);
+        Some(Thread { id, inner_id, name: None, waits_at, registers: None })
     }
 
     fn filled(&self, mapping: &Mapping) -> Vec<Range<u64>> {

@@ -1,6 +1,10 @@
 //! The process that is looked at: its memory, mappings, modules and threads. Every read may fail, and nothing is ever written.
 
+pub(crate) mod core_file;
+pub(crate) mod core_notes;
 pub(crate) mod data_scan;
+pub(crate) mod exported_functions;
+pub(crate) mod file_build;
 pub(crate) mod frozen_copy;
 #[cfg_attr(not(target_os = "linux"), path = "no_live_process.rs")]
 pub(crate) mod live_process;
@@ -9,17 +13,27 @@ pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod open_error;
 pub(crate) mod page_cache;
+pub(crate) mod positioned_file;
+pub(crate) mod recorder;
+pub(crate) mod registers;
+pub(crate) mod stopped_copy;
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "no_thread_stop.rs")]
+pub(crate) mod thread_stop;
 pub(crate) mod threads;
 pub(crate) mod words;
 
 use std::ops::Range;
 use std::time::Duration;
 
+use bw_core::DumpSource;
+
+pub use core_file::CoreFile;
 pub use frozen_copy::FrozenCopy;
 pub use live_process::LiveProcess;
 pub use mappings::Mapping;
 pub use memory::{Memory, Unreadable};
 pub use open_error::OpenError;
+pub use registers::Registers;
 pub use threads::{Thread, WaitingAt};
 
 /// Bytes of a page: the unit in which memory is kept and compared.
@@ -60,9 +74,33 @@ pub trait Target: Memory {
     /// Reads pages at these addresses, one behind the other, into a buffer of so many pages. Returns whether all could be read.
     fn read_pages(&self, pages: &[u64], into: &mut [u8]) -> bool;
 
+    /// Reads a piece of memory that is searched, most of which nothing is found in.
+    ///
+    /// # Errors
+    ///
+    /// As of [`read`](Memory::read).
+    fn read_piece(&self, address: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        self.read(address, into)
+    }
+
     /// Returns the time, or that of the copy.
     fn clocks(&self) -> Clocks;
 
     /// Whether the process has ended, so that nothing can be read any more.
     fn is_over(&self) -> bool;
+
+    /// Returns what a dump of it is said to be from.
+    fn source(&self) -> DumpSource {
+        DumpSource::Memory
+    }
+
+    /// Returns for how long its threads were stopped. `None` if they were not.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns sentences about what is missing in it, without a period at the end.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

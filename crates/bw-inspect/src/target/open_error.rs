@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// Why the memory of a process cannot be read.
 #[derive(Debug)]
@@ -51,6 +52,31 @@ pub enum OpenError {
         /// Whether it is one of 32 bits.
         is_32_bit: bool,
     },
+    /// Another process traces it, so its threads cannot be stopped.
+    Traced {
+        /// Its number.
+        pid: u32,
+        /// The number of the process that traces it.
+        tracer: u32,
+        /// The name of that process.
+        name: String,
+    },
+    /// A core file cannot be used.
+    CoreFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// An executable does not belong to a core file, or cannot be read.
+    Executable {
+        /// The executable.
+        path: PathBuf,
+        /// The core file.
+        core: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// This system has no way to read the memory of another process that this crate knows.
     Unsupported,
     /// Reading failed for another reason.
@@ -94,6 +120,13 @@ impl OpenError {
             Self::OtherArchitecture { .. } | Self::Unsupported => {
                 "start an agent in the program: `bw_agent::start()?;` in its main".to_owned()
             }
+            Self::Traced { .. } => {
+                "leave out --stop: memory can be read without it; or end that process".to_owned()
+            }
+            Self::CoreFile { .. } => {
+                "name a core file of a 64-bit program, as the kernel or `gcore PID` writes it".to_owned()
+            }
+            Self::Executable { .. } => "name the program that ran when the core file was written".to_owned(),
             Self::Ended { .. } | Self::KernelThread { .. } | Self::Io { .. } => return None,
         })
     }
@@ -130,6 +163,18 @@ impl fmt::Display for OpenError {
                 "cannot read tasks of process {pid}: its program is not for {}",
                 std::env::consts::ARCH
             ),
+            Self::Traced { pid, tracer, name } => {
+                write!(f, "cannot stop process {pid}: process {tracer} ({name}) traces it")
+            }
+            Self::CoreFile { path, reason } => {
+                write!(f, "cannot read core file {}: {reason}", path.display())
+            }
+            Self::Executable { path, core, reason } => write!(
+                f,
+                "cannot use executable {} for core file {}: {reason}",
+                path.display(),
+                core.display()
+            ),
             Self::Unsupported => write!(
                 f,
                 "cannot read the memory of other processes on {} {}: only Linux on x86-64 is supported",
@@ -146,6 +191,49 @@ impl Error for OpenError {
         match self {
             Self::Io { error, .. } => Some(error),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_does_not_say_what_to_do() {
+        let pid = 4711;
+        let reason = || "it is cut".to_owned();
+        for (error, said, help) in [
+            (
+                OpenError::Yama { pid, scope: 1 },
+                "process 4711: the kernel forbids it (kernel.yama.ptrace_scope is 1)",
+                "sudo sysctl kernel.yama.ptrace_scope=0",
+            ),
+            (OpenError::Yama { pid, scope: 2 }, "ptrace_scope is 2", "sudo backtrace-waker … 4711"),
+            (OpenError::Yama { pid, scope: 3 }, "ptrace_scope is 3", "until the next boot"),
+            (OpenError::OtherUser { pid, uid: 7 }, "another user (uid 7)", "sudo backtrace-waker … 4711"),
+            (OpenError::Protected { pid, from_root: false }, "holds capabilities", "sudo"),
+            (OpenError::Protected { pid, from_root: true }, "also to root", "CAP_SYS_PTRACE"),
+            (OpenError::OtherArchitecture { pid, is_32_bit: true }, "of 32 bits", "for 64 bits"),
+            (OpenError::NoProcess { pid }, "no process has the number 4711", "`backtrace-waker ps`"),
+            (
+                OpenError::Traced { pid, tracer: 7, name: "gdb".to_owned() },
+                "cannot stop process 4711: process 7 (gdb) traces it",
+                "leave out --stop",
+            ),
+            (
+                OpenError::CoreFile { path: "core".into(), reason: reason() },
+                "cannot read core file core: it is cut",
+                "gcore PID",
+            ),
+            (
+                OpenError::Executable { path: "shop".into(), core: "core".into(), reason: reason() },
+                "cannot use executable shop for core file core: it is cut",
+                "the program that ran",
+            ),
+        ] {
+            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.help().is_some_and(|it| it.contains(help)), "{error}: {:?}", error.help());
         }
     }
 }

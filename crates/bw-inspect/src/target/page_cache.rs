@@ -26,13 +26,26 @@ pub(crate) struct PageCache<'t> {
     constant_ranges: Vec<Range<u64>>,
     constant: RefCell<Pages>,
     changing: RefCell<Pages>,
+    /// Words that may change without changing a result.
+    ignored: Vec<u64>,
 }
 
 impl<'t> PageCache<'t> {
     /// Makes a cache. The pages of `constant_ranges` are taken not to change.
     pub(crate) fn new(target: &'t dyn Target, mut constant_ranges: Vec<Range<u64>>) -> Self {
         constant_ranges.sort_by_key(|range| range.start);
-        Self { target, constant_ranges, constant: RefCell::default(), changing: RefCell::default() }
+        Self {
+            target,
+            constant_ranges,
+            constant: RefCell::default(),
+            changing: RefCell::default(),
+            ignored: Vec::new(),
+        }
+    }
+
+    /// From now on, these words do not count as changed: clocks, which change all the time.
+    pub(crate) fn ignore(&mut self, words: Vec<u64>) {
+        self.ignored = words;
     }
 
     /// Forgets the pages that may have changed, so that they are read anew.
@@ -46,6 +59,12 @@ impl<'t> PageCache<'t> {
             .checked_sub(1)
             .and_then(|at| self.constant_ranges.get(at))
             .is_some_and(|range| range.contains(&page))
+    }
+
+    /// Whether a part of a page differs in nothing but ignored words.
+    fn differ_in_ignored(&self, page: u64, part: Range<usize>, before: &Page, now: &Page) -> bool {
+        let is_ignored = |at: usize| self.ignored.contains(&page.saturating_add(at as u64 & !7));
+        !self.ignored.is_empty() && part.into_iter().all(|at| before.get(at) == now.get(at) || is_ignored(at))
     }
 
     /// Reads the pages of these ranges again, and says for each set of ranges whether a byte of it differs from what was read first. A
@@ -76,7 +95,10 @@ impl<'t> PageCache<'t> {
             let Ok(at) = pages.binary_search(&page) else { return true };
             let now = fresh.get(at).filter(|_| unreadable.get(at) == Some(&false));
             match (known.get(&page), now) {
-                (Some(Some(before)), Some(now)) => before.get(part.clone()) == now.get(part),
+                (Some(Some(before)), Some(now)) => {
+                    before.get(part.clone()) == now.get(part.clone())
+                        || self.differ_in_ignored(page, part, before, now)
+                }
                 (Some(None), None) => true,
                 _ => false,
             }

@@ -3,15 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::registers::Registers;
+
 /// One thread of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {
     /// Its number, as the operating system counts.
     pub id: u64,
+    /// The number that it has for itself: another one in a container.
+    pub inner_id: u64,
     /// Its name, where that is known.
     pub name: Option<Arc<str>>,
     /// Where it stands in user space while it waits in the kernel. `None` while it is on a processor.
     pub waits_at: Option<WaitingAt>,
+    /// Its registers, if it stood still while it was looked at: stopped, or in a core file.
+    pub registers: Option<Registers>,
 }
 
 /// Where a thread stands that waits in the kernel. Two equal values, one read before a stack and one after it, say that the thread
@@ -26,6 +32,19 @@ pub struct WaitingAt {
     pub call: Arc<str>,
     /// How often it has stopped running.
     pub switches: u64,
+}
+
+impl WaitingAt {
+    /// Tells where a thread waits that stood still. `None` if it was in user space.
+    #[must_use]
+    pub(crate) fn of_registers(registers: &Registers) -> Option<Self> {
+        Some(Self {
+            stack_pointer: registers.stack_pointer,
+            program_counter: registers.instruction,
+            call: registers.system_call?.to_string().into(),
+            switches: 0,
+        })
+    }
 }
 
 /// Reads `/proc/PID/task/TID/syscall`; see `proc_pid_syscall(5)`. `None` if the thread runs.
@@ -50,11 +69,19 @@ pub(crate) fn context_switches(status: &str) -> u64 {
     counts.filter_map(|line| line.rsplit_once(':')?.1.trim().parse::<u64>().ok()).sum()
 }
 
+/// Reads the number that a thread has for itself from `/proc/PID/task/TID/status`. `None` if the kernel does not say.
+#[must_use]
+pub(crate) fn inner_number(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    line.split_ascii_whitespace().last()?.parse().ok()
+}
+
 impl Thread {
     /// The part of its stack that is in use: from its stack pointer to the end of the mapping that this lies in.
     #[must_use]
     pub(crate) fn stack_in(&self, mapping: &Range<u64>) -> Option<Range<u64>> {
-        let at = self.waits_at.as_ref()?.stack_pointer;
+        let waits_at = || self.waits_at.as_ref().map(|at| at.stack_pointer);
+        let at = self.registers.as_ref().map(|it| it.stack_pointer).or_else(waits_at)?;
         mapping.contains(&at).then_some(at..mapping.end)
     }
 }
@@ -72,6 +99,13 @@ mod tests {
         for text in ["running\n", "", "0", "-1 0x0 0x0", "-1 0x7 0x8", "-1 7 8", "0x10"] {
             assert_eq!(parse_system_call(text, 0), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_thread_in_a_container_keeps_the_number_of_the_host() {
+        assert_eq!(inner_number("Name:\tx\nNSpid:\t4711\t352\t7\nNSsid:\t1\n"), Some(7));
+        assert_eq!(inner_number("NSpid:\t9\n"), Some(9));
+        assert_eq!(inner_number("Name:\tNSpid:\n"), None);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used)]
 
+mod core_files;
 mod equality;
 mod hostile;
 mod program;
 mod started;
+mod wrapped;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

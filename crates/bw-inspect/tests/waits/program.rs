@@ -56,8 +56,11 @@ const HAPPENED: u32 = 2;
 
 async fn loses_its_wake(progress: Arc<AtomicU32>) {
     poll_fn(|_| {
-        let _ = progress.compare_exchange(UNPOLLED, POLLED, Ordering::SeqCst, Ordering::SeqCst);
-        if progress.load(Ordering::SeqCst) == HAPPENED { Poll::Ready(()) } else { Poll::Pending }
+        // Looked at once: the first poll is pending, even if it happens meanwhile.
+        match progress.compare_exchange(UNPOLLED, POLLED, Ordering::SeqCst, Ordering::SeqCst) {
+            Err(HAPPENED) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     })
     .await;
 }
@@ -254,6 +257,14 @@ pub(crate) async fn run() -> std::io::Result<()> {
         while set.join_next().await.is_some() {} // @join_set
     };
     spawn("join_set", &[&["join_set"]], joins_all);
+    let (spawned, has_spawned) = oneshot::channel();
+    let spawns = async move {
+        let child = spawn("spawned_within", &[&["nap"]], nap());
+        let _ = spawned.send(());
+        child.await.is_ok() // @spawns
+    };
+    spawn("spawns", &[&["spawns"]], spawns);
+    let _ = has_spawned.await;
     spawn_busy_waits();
     // A capture would poll these on.
     if std::env::var_os(TRACED).is_none() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bw_core::NoTrace;
 use bw_dump::RawDumpFile;
-use bw_inspect::target::LiveProcess;
+use bw_inspect::target::{LiveProcess, OpenError};
 use bw_inspect::{Inspection, Limits, inspect};
 
 /// How long tasks may take to come to rest.
@@ -41,7 +41,20 @@ impl Started {
         let program = std::env::current_exe().unwrap();
         let arguments = ["the_program", "--exact", "--ignored", "--nocapture"];
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(arguments);
+        Self::of(command, set)
+    }
+
+    /// As [`with`](Self::with), after a shell has run `before`.
+    pub(crate) fn with_shell(before: &str, set: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{before}; exec \"$0\" the_program --exact --ignored --nocapture")]);
+        command.arg(std::env::current_exe().unwrap());
+        Self::of(command, set)
+    }
+
+    fn of(mut command: Command, set: impl FnOnce(&mut Command)) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         set(&mut command);
         let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -52,12 +65,20 @@ impl Started {
         Self { child, output, tasks }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn tasks(&self) -> &[Expected] {
         &self.tasks
     }
 
     pub(crate) fn open(&self) -> LiveProcess {
-        LiveProcess::open(self.child.id()).unwrap()
+        self.open_or_error().unwrap()
+    }
+
+    pub(crate) fn open_or_error(&self) -> Result<LiveProcess, OpenError> {
+        LiveProcess::open(self.child.id())
     }
 
     /// Looks at it again and again until none of its tasks waits to be polled.

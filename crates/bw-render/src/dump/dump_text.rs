@@ -1,5 +1,6 @@
 //! A task dump as text.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -106,9 +107,8 @@ impl DumpText {
 
     /// The line that sums up, and those that warn.
     pub(crate) fn summary(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
-        if dump.source() == DumpSource::Memory {
-            out.write_str(READ_FROM_MEMORY)?;
-            out.write_char('\n')?;
+        if let Some(origin) = origin(dump) {
+            writeln!(out, "{origin}")?;
         }
         Self::counts(out, dump)?;
         let taken_at = rfc3339::seconds(dump.taken_at());
@@ -286,7 +286,7 @@ fn no_trace_reason(reason: NoTrace, state: &TaskState, polled_late: bool) -> Str
 
 /// See [`DumpText::warnings`]; each after a line feed.
 fn warn(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
-    if dump.source() == DumpSource::Memory {
+    if dump.source().is_memory() {
         for note in dump.notes() {
             out.write_char('\n')?;
             out.styled(
@@ -336,8 +336,18 @@ fn coverage(out: &mut impl StyledWrite, dump: &RawTaskDump) -> fmt::Result {
     Ok(())
 }
 
-/// The first line of a dump that was read from memory.
-const READ_FROM_MEMORY: &str = "read from memory; no thread was stopped";
+/// Returns the first line of a dump for which no task was asked: what was read.
+pub(crate) fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
+    match (dump.source(), dump.pause()) {
+        (DumpSource::Memory, None) => Some("read from memory; no thread was stopped".into()),
+        (DumpSource::Memory, Some(pause)) => {
+            let pause = pause.as_secs_f64() * 1e3;
+            Some(format!("read from memory while its threads were stopped for {pause:.1} ms").into())
+        }
+        (DumpSource::CoreFile, _) => Some("read from a core file".into()),
+        _ => None,
+    }
+}
 
 /// What to do where no task is traced.
 pub(crate) const WRAP_TASKS: &str = "wrap what you spawn in traced(…), or spawn it with .traced()";

@@ -22,10 +22,11 @@ const FACTOR: u32 = 100;
 /// Bytes of an answer that are taken.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// An agent that was found.
+/// A process that was found.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub(crate) socket: PathBuf,
+    /// Where its agent listens; `None` for a process whose memory is read.
+    pub(crate) socket: Option<PathBuf>,
     /// As the kernel numbers it here; `None` where it is in a container that this process is not to see into.
     pub(crate) process: Option<Process>,
     pub(crate) uid: Option<u32>,
@@ -89,7 +90,7 @@ fn ask_one(socket: PathBuf, owner: u32, timeout: Duration) -> Option<Listed> {
     };
     let description = answer.and_then(|answer| agent.check(answer)).and_then(|body| read(&body));
     let description = description.map_err(Failure::without_subject);
-    Some(Listed { socket, process: agent.process, uid, description })
+    Some(Listed { socket: Some(socket), process: agent.process, uid, description })
 }
 
 fn is_gone(error: &io::Error) -> bool {

@@ -50,7 +50,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-CE9AUOGY+CnB9Z4byk17CNfUXQssn5yfyriKU7e8SPk='; ",
+            "script-src 'sha256-9Ns25EMZxwyVbmnQgM8Nkn6JZY4JZFufQe0EwJoJ8gs='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",

@@ -117,8 +117,8 @@ class Page {
       const silent = dump.tasks.no_trace.filter((reason) => ['not_polled', 'not_asked', 'no_timer'].includes(dump.text(reason)));
       notes.push(`PARTIAL: the deadline passed before ${plural(silent.length, 'task')} answered. What they do is here, where they wait is not.`);
     }
-    if (dump.source === 'memory') {
-      said.unshift('read from memory; no thread was stopped');
+    if (dump.origin !== null) {
+      said.unshift(dump.origin);
     } else if (traced === 0 && (dump.registered === 0 || dump.alive > 0)) {
       const alive = dump.alive === null ? '' : ` of ${plural(dump.alive, 'task')} alive`;
       notes.push(`NO TASK IS TRACED${alive}: wrap what you spawn in traced(…), or spawn it with .traced().${notCounted}`);

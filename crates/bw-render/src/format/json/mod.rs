@@ -14,7 +14,8 @@
 //! | `tasks_alive` | how many tasks the runtime said are alive, traced or not |
 //! | `tasks_registered` | how many traced tasks there were, whether they passed the filter or not |
 //! | `tasks_nested`, `tasks_unpolled` | how many of those others poll, and how many were never polled |
-//! | `source` | `requests` if the tasks were asked, `memory` if the memory of the process was read from outside |
+//! | `source` | `requests` if the tasks were asked, `memory` if the memory of the process was read from outside, `core` if a core file was read |
+//! | `pause_ms` | for how long the threads of the process were stopped while its memory was read; `null` if they were not |
 //! | `notes` | sentences that a person who reads traces of this program should know, such as that debug information is missing |
 //! | `groups` | tasks that look alike; first those that hold a thread, in a poll that blocks it or lasts for a second, then the oldest |
 //! | `groups[].count`, `.state`, `.oldest_s`, `.youngest_s` | how many they are, what they do, and for how long |
@@ -66,8 +67,10 @@ pub(crate) mod task_fields;
 mod task_list_json;
 pub(crate) mod trace_json;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::time::Duration;
 
 use bw_core::{NoTrace, TaskRecord};
 use bw_dump::rfc3339;
@@ -75,6 +78,7 @@ use serde::Serialize;
 
 use self::task_fields::{SpawnedAt, TaskFields, seconds};
 use self::trace_json::Trace;
+use crate::dump::dump_text::origin;
 use crate::dump::groups::Groups;
 use crate::dump::task_trees::TaskTrees;
 use crate::format::numbered::Numbered;
@@ -144,6 +148,11 @@ pub(crate) fn written(object: &impl Serialize, pretty: bool) -> String {
     escaped(json.unwrap_or_default())
 }
 
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 #[derive(Serialize)]
 pub(crate) struct Dump<'a> {
     format: &'static str,
@@ -156,6 +165,9 @@ pub(crate) struct Dump<'a> {
     pub(crate) tasks_nested: usize,
     pub(crate) tasks_unpolled: usize,
     pub(crate) source: &'static str,
+    pause_ms: Option<f64>,
+    #[serde(skip)]
+    pub(crate) origin: Option<Cow<'static, str>>,
     pub(crate) notes: Vec<&'a str>,
     pub(crate) groups: Vec<Group<'a>>,
     types: Vec<&'a str>,
@@ -216,13 +228,15 @@ impl<'a> Dump<'a> {
             format: "backtrace-waker task dump",
             version: VERSION,
             taken_at: rfc3339::milliseconds(dump.taken_at()),
-            took_ms: (dump.took().as_secs_f64() * 1e6).round() / 1e3,
+            took_ms: milliseconds(dump.took()),
             partial: dump.is_partial(),
             tasks_alive: dump.alive(),
             tasks_registered: dump.registered(),
             tasks_nested: dump.nested(),
             tasks_unpolled: dump.unpolled(),
             source: dump.source().name(),
+            pause_ms: dump.pause().map(milliseconds),
+            origin: origin(dump),
             notes: dump.notes().iter().map(String::as_str).chain(missing).collect(),
             groups: groups.iter().map(|group| Group::new(&groups, group, number, paths)).collect(),
             types: types.into_values(),

@@ -1,0 +1,79 @@
+//! Core files in place of a process.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used)]
+
+mod run;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use run::run;
+
+async fn waits_for_an_answer(answer: tokio::sync::oneshot::Receiver<()>) {
+    let _ = answer.await;
+}
+
+/// A plain tokio program with one task.
+#[test]
+#[ignore = "this is the program that the other test starts"]
+fn the_program() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (never, answer) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(waits_for_an_answer(answer));
+        tokio::task::yield_now().await;
+        println!("\nready");
+        tokio::time::sleep(Duration::from_secs(86_400)).await;
+        drop((never, task));
+    });
+}
+
+#[test]
+fn a_core_file_is_taken_for_a_program_or_for_a_raw_dump() {
+    let folder = std::env::temp_dir().join(format!("bw-core-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("shop");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["the_program", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "ready"));
+    let pid = child.id().to_string();
+    let core = folder.join(format!("core.{pid}"));
+    let written = Command::new("gcore").arg("-o").arg(folder.join("core")).arg(&pid).output();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    if let Err(error) = &written {
+        println!("not tested, since gcore cannot be run: {error}");
+        return;
+    }
+    let core = core.to_str().unwrap();
+    let (code, out, err) = run(&["dump", core]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    assert!(out.starts_with("read from a core file\n1 task: 1 suspended; taken at "), "{out}");
+    assert!(out.contains("╼ async fn core_files::waits_for_an_answer at "), "{out}");
+    let (code, out, _) = run(&["dump", core, "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &json["source"], &json["pause_ms"]), (0, &"core".into(), &serde_json::Value::Null));
+
+    // Its program is elsewhere: the code that the core file leaves out is missing, and so are names.
+    let moved = folder.join("moved");
+    fs::rename(&program, &moved).unwrap();
+    let (code, out, _) = run(&["dump", core]);
+    assert!(code == 0 && out.contains("name the file with --exe"), "{out}");
+    let moved = moved.to_str().unwrap();
+    for command in ["dump", "tree"] {
+        let (code, out, err) = run(&[command, core, "--exe", moved]);
+        assert_eq!((code, &*err), (0, ""), "{out}");
+        assert!(out.contains("async fn core_files::waits_for_an_answer"), "{out}");
+    }
+    let (code, out, err) = run(&["diff", core, core, "--exe", moved]);
+    assert!(code == 0 && out.contains("0 tasks new\n"), "{out}{err}");
+    let (code, _, err) = run(&["dump", core, "--exe", "/bin/sh"]);
+    assert!(code == 1 && err.contains("error: cannot use executable /bin/sh for core file"), "{err}");
+    assert!(err.contains("it is of another build\n") && err.contains("help: "), "{err}");
+    fs::remove_dir_all(&folder).unwrap();
+}

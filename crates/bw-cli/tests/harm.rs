@@ -1,0 +1,170 @@
+//! What the command does to a process that it reads, and to whom it is refused.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used)]
+
+mod run;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::unistd::geteuid;
+use run::{command, ended, run};
+
+/// How long a process may take to run on.
+const TIME_TO_GO_ON: Duration = Duration::from_secs(30);
+/// A user that is not root.
+const NOBODY: u32 = 65_534;
+
+/// A plain tokio program with some threads.
+#[test]
+#[ignore = "this is the program that the other tests start"]
+fn the_program() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    for _ in 0..8 {
+        std::thread::spawn(|| std::thread::sleep(Duration::from_secs(86_400)));
+    }
+    runtime.block_on(async {
+        tokio::spawn(tokio::time::sleep(Duration::from_secs(86_400)));
+        tokio::task::yield_now().await;
+        println!("\nready");
+        tokio::time::sleep(Duration::from_secs(86_400)).await;
+    });
+}
+
+struct Started(Child);
+
+impl Started {
+    fn new() -> Self {
+        Self::of(Command::new(std::env::current_exe().unwrap()))
+    }
+
+    fn of(mut command: Command) -> Self {
+        command.args(["the_program", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "ready"));
+        Self(child)
+    }
+
+    fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    /// Whether a thread of it is stopped or traced.
+    fn is_held(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap().flatten();
+        let mut status = threads.map(|thread| fs::read_to_string(thread.path().join("status")).unwrap());
+        status.any(|it| {
+            let is_stopped = it.contains("\nState:\tT") || it.contains("\nState:\tt");
+            is_stopped || !it.contains("\nTracerPid:\t0\n")
+        })
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_killed_command_leaves_threads_stopped() {
+    let program = Started::new();
+    let mut was_held = false;
+    for number in 0..40_u32 {
+        let watch = ["watch", &program.pid(), "--stop", "--interval", "10ms", "--max-pause", "1s"];
+        let mut watching = command(&watch).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Each time it is killed a little later; every second time when it holds a thread.
+        let from = Instant::now();
+        while from.elapsed() < Duration::from_millis(u64::from(number) * 7) || number % 2 == 1 {
+            if number % 2 == 1 && program.is_held() {
+                was_held = true;
+                break;
+            }
+            assert!(from.elapsed() < TIME_TO_GO_ON);
+        }
+        watching.kill().unwrap();
+        watching.wait().unwrap();
+        let until = Instant::now() + TIME_TO_GO_ON;
+        while program.is_held() {
+            assert!(Instant::now() < until, "after {} ms", number * 7);
+        }
+    }
+    assert!(was_held);
+    let (code, out, err) = run(&["dump", &program.pid(), "--stop"]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    assert!(out.starts_with("read from memory while its threads were stopped for "), "{out}");
+    assert!(out.contains(" ms\n1 task: 1 suspended; taken at "), "{out}");
+    let (_, out, _) = run(&["dump", &program.pid(), "--stop", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(json["source"] == "memory" && json["pause_ms"].as_f64().is_some_and(|it| it > 0.0), "{out}");
+}
+
+#[test]
+fn what_cannot_be_stopped_is_dumped_without_a_stop() {
+    let (code, _, err) = run(&["dump", "nowhere.json", "--stop"]);
+    assert!(
+        code == 1
+            && err.contains("error: cannot stop nowhere.json: --stop is for processes of this machine\n"),
+        "{err}"
+    );
+    assert!(err.contains("help: "), "{err}");
+    let (code, _, err) = run(&["dump", "1", "--max-pause", "5ms"]);
+    assert!(code == 2 && err.contains("--stop"), "{err}");
+}
+
+/// Copies a program to where everybody can run it.
+fn for_everybody(program: &Path, folder: &Path) -> PathBuf {
+    let path = folder.join(program.file_name().unwrap());
+    fs::copy(program, &path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn another_user_is_refused_without_help_and_the_same_user_is_refused() {
+    if !geteuid().is_root() {
+        println!("not tested, since only root can become another user");
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("bw-users-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let command = for_everybody(Path::new(env!("CARGO_BIN_EXE_backtrace-waker")), &folder);
+    let program = for_everybody(&std::env::current_exe().unwrap(), &folder);
+    let by_nobody = |program: &Path| {
+        let mut command = Command::new(program);
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+        command
+    };
+    let dump =
+        |pid: &str, option: &str| ended(&by_nobody(&command).args(["dump", pid, option]).output().unwrap());
+    let of_root = Started::new();
+    for option in ["--memory", "--stop"] {
+        let (code, _, err) = dump(&of_root.pid(), option);
+        assert!(code == 1 && err.contains("it runs as another user (uid 0)\n"), "{err}");
+        assert!(
+            err.contains(&format!(
+                "help: run the command as root: sudo backtrace-waker … {}\n",
+                of_root.pid()
+            )),
+            "{err}"
+        );
+    }
+    let own = Started::of(by_nobody(&program));
+    for (option, line) in [
+        ("--memory", "read from memory; no thread was stopped\n1 task: 1 suspended"),
+        ("--stop", "read from memory while its threads were stopped for "),
+    ] {
+        let (code, out, err) = dump(&own.pid(), option);
+        assert!(code == 0 && out.starts_with(line), "{out}{err}");
+        assert!(out.contains("tokio::time::sleep::Sleep"), "{out}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
