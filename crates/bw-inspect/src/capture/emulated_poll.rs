@@ -16,8 +16,8 @@ use super::kernel::{Answer, Kernel};
 use super::limits::Limits;
 use super::progress::Blocks;
 use super::stack_walk::{self, WalkEnd, WalkRegisters};
-use super::unwind_rules::{REGISTERS, UnwindRules};
-use crate::emulate::{CodeCache, Fault, Machine, Overlay, Stop};
+use super::unwind_rules::UnwindRules;
+use crate::emulate::{AnyCode as CodeCache, AnyCpu, AnyMachine as Machine, Fault, Overlay, Stop};
 use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::executor::task_list::FoundTask;
 use crate::executor::task_state::{Activity, TaskWord};
@@ -99,8 +99,9 @@ impl<'m> PollEmulator<'m> {
         let wakes: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[2]).collect();
         let answered = kernel.traps().chain(allocator.traps());
         let traps = clones.iter().chain(&wakes).copied().chain(answered).chain([space.end]).collect();
-        let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
-        let code = CodeCache::new();
+        let cpu = AnyCpu::new(rules.modules().architecture());
+        let machine = Machine::new(cpu, Overlay::new(memory, limits.poll_pages));
+        let code = CodeCache::default();
         let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings);
         Self {
             rules,
@@ -211,8 +212,8 @@ impl<'m> PollEmulator<'m> {
     /// Sets up the registers and the state word: the next instruction is the first of a poll.
     fn enter(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
         let machine = &mut self.machine;
-        machine.cpu = crate::emulate::x86_64::Cpu::default();
-        machine.cpu.fs_base = thread.pointer;
+        machine.cpu = AnyCpu::new(self.rules.modules().architecture());
+        machine.cpu.set_thread_pointer(thread.pointer);
         machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
         // The result depends on the word that is replaced.
         machine.memory.read_u64(task.header)?;
@@ -361,7 +362,8 @@ impl<'m> PollEmulator<'m> {
     }
 
     fn registers(&self) -> WalkRegisters {
-        WalkRegisters { instruction: self.machine.cpu.rip, general: general_registers(&self.machine.cpu.gpr) }
+        let cpu = &self.machine.cpu;
+        WalkRegisters { instruction: cpu.program_counter(), general: cpu.general() }
     }
 
     fn record_at(&mut self, registers: WalkRegisters, poll: &mut EmulatedPoll, is_yield: bool) {
@@ -379,15 +381,4 @@ impl<'m> PollEmulator<'m> {
         let flags = StackFlags::default().with_yield(is_yield).with_truncated(walk.end != WalkEnd::Whole);
         poll.stacks.push((addresses.filter_map(|address| usize::try_from(address).ok()).collect(), flags));
     }
-}
-
-/// Puts registers, which are in the order of their encoding, into the numbering of DWARF.
-fn general_registers(encoded: &[u64; REGISTERS]) -> [Option<u64>; REGISTERS] {
-    /// The encoding of the DWARF registers 0 to 7: `rax`, `rdx`, `rcx`, `rbx`, `rsi`, `rdi`, `rbp`, `rsp`.
-    const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
-
-    std::array::from_fn(|number| {
-        let encoding = ENCODING.get(number).copied().unwrap_or(number);
-        encoded.get(encoding).copied()
-    })
 }
