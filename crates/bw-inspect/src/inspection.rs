@@ -18,9 +18,11 @@ use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_list::{self, FoundTask, TaskList};
 use crate::executor::task_state::Activity;
 use crate::executor::task_vtables::TaskVtables;
+use crate::executor::thread_blocks;
 use crate::executor::waker_index::WakerIndex;
 use crate::executor::wrapped_tasks::{WrappedTask, WrappedTasks};
 use crate::target::Target;
+use crate::target::architecture::Architecture;
 use crate::target::data_scan::DataScan;
 use crate::target::mappings::Mapping;
 use crate::target::modules::LoadedModules;
@@ -70,11 +72,17 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let mappings = target.mappings()?;
     let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
     let mut memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
-    let modules = LoadedModules::read(&memory, &mappings);
+    let mut modules = LoadedModules::read(&memory, &mappings);
     let tables = TaskVtables::find(target, &modules);
+    if let Some((table, _)) = tables.extent() {
+        modules.take_architecture_at(table);
+    }
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let list = TaskList::scan(target, &data, &tables, &threads);
+    let mut list = TaskList::scan(target, &data, &tables, &threads);
+    if modules.architecture() == Architecture::Aarch64 {
+        list.thread_pointers = thread_blocks::find(target, &data, &threads);
+    }
     let wakers = WakerIndex::scan(target, &data, &memory, &modules, &tables, &list.tasks);
     let wrapped = WrappedTasks::find(target, &modules);
     memory.ignore(wrapped.clocks());

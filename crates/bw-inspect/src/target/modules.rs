@@ -76,6 +76,7 @@ impl LoadedModule {
 pub(crate) struct LoadedModules {
     /// By where they begin.
     modules: Vec<LoadedModule>,
+    architecture: Architecture,
 }
 
 impl LoadedModules {
@@ -91,7 +92,8 @@ impl LoadedModules {
         });
         let mut modules: Vec<LoadedModule> = found.take(MOST_MODULES).collect();
         modules.sort_by_key(|module| module.module.range().start);
-        Self { modules }
+        let architecture = modules.iter().find_map(|module| module.architecture).unwrap_or_default();
+        Self { modules, architecture }
     }
 
     /// Returns the modules, by where they begin.
@@ -100,10 +102,17 @@ impl LoadedModules {
         &self.modules
     }
 
-    /// Returns the architecture of the program: that of its modules. x86-64 if there are none.
+    /// Returns the architecture of the program: that of the first module, until it is known where the program's tasks are.
     #[must_use]
     pub(crate) fn architecture(&self) -> Architecture {
-        self.modules.iter().find_map(|module| module.architecture).unwrap_or_default()
+        self.architecture
+    }
+
+    /// Takes the architecture of the module that has this address. An emulator of processors is of another one than the program in it.
+    pub(crate) fn take_architecture_at(&mut self, address: u64) {
+        if let Some(architecture) = self.find(address).and_then(|module| module.architecture) {
+            self.architecture = architecture;
+        }
     }
 
     /// Returns the module whose code is at an address, or that returns to it.
