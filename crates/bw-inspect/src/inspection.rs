@@ -72,11 +72,11 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let mappings = target.mappings()?;
     let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
     let mut memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
-    let modules = LoadedModules::read(&memory, &mappings);
+    let mut modules = LoadedModules::read(&memory, &mappings);
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
     let ProcessTasks { list, wakers, others, has_code } =
-        ProcessTasks::find(target, &data, &memory, &modules, &mappings, &threads);
+        ProcessTasks::find(target, &data, &memory, &mut modules, &mappings, &threads);
     let wrapped = WrappedTasks::find(target, &modules);
     memory.ignore(wrapped.clocks());
     let rules = UnwindRules::new(&memory, &modules);
@@ -155,12 +155,13 @@ pub fn runs_tasks(target: &dyn Target) -> Result<bool, OpenError> {
 /// When the process ended meanwhile, or its mappings may not be read.
 pub fn count_tasks(target: &dyn Target, limits: &Limits) -> Result<Option<usize>, OpenError> {
     let mappings = target.mappings()?;
-    let modules = LoadedModules::read(target, &mappings);
+    let mut modules = LoadedModules::read(target, &mappings);
     if !process_tasks::has_code(target, &modules) {
         return Ok(None);
     }
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let tasks = ProcessTasks::find(target, &data, target, &modules, &mappings, &target.threads()).list.tasks;
+    let tasks =
+        ProcessTasks::find(target, &data, target, &mut modules, &mappings, &target.threads()).list.tasks;
     Ok(Some(
         tasks
             .iter()

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::kernel::Kernel;
-use crate::emulate::{Fault, Machine};
+use crate::emulate::{AnyMachine as Machine, Fault};
 use crate::target::exported_functions::ExportedFunctions;
 use crate::target::memory::Memory;
 use crate::target::modules::LoadedModules;

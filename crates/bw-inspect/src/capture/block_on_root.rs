@@ -14,10 +14,9 @@ use std::ops::Range;
 
 use bw_core::StackFlags;
 
-use super::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd, encoded_registers};
+use super::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use super::stack_walk::{self, WalkRegisters};
-use super::unwind_rules::{REGISTERS, STACK_POINTER};
-use crate::emulate::{Fault, Stop};
+use crate::emulate::{Fault, REGISTERS, Stop};
 use crate::executor::child_wakers::ChildWaker;
 use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::target::threads::{Thread, WaitingAt};
@@ -39,6 +38,8 @@ const CHANGED_CLONE: u64 = 64;
 const RETURNED: [u64; 2] = [0, 1];
 /// What registers have that nobody knows. No process has memory there.
 const MEANINGLESS: [u64; 2] = [0x5a5a_a5a5_0000_1001, 0xa5a5_5a5a_0010_2003];
+/// The stack pointer in the numbering of DWARF.
+const STACK_POINTER_OF_X86_64: usize = 7;
 /// The registers that a call leaves as they were, in the numbering of DWARF.
 const KEPT_BY_CALLS: [usize; 6] = [3, 6, 12, 13, 14, 15];
 /// Bytes of the instruction with which a thread enters the kernel.
@@ -138,7 +139,7 @@ impl PollEmulator<'_> {
         waker: &ChildWaker,
     ) -> Option<(Way, EmulatedPoll)> {
         let mut general = [None; REGISTERS];
-        general[STACK_POINTER] = Some(thread.at.stack_pointer);
+        general[STACK_POINTER_OF_X86_64] = Some(thread.at.stack_pointer);
         let registers = WalkRegisters { instruction: thread.at.program_counter, general };
         let memory = self.memory;
         let word = |address| word_at(memory, address).ok();
@@ -214,10 +215,10 @@ impl PollEmulator<'_> {
             changed.functions[0] = changed_clone;
         }
         self.replace_wakers(others, changed).map_err(|_| NoReturn::OtherWay)?;
-        let cpu = &mut self.machine.cpu;
-        cpu.gpr = encoded_registers(&way.registers.general, meaningless);
-        cpu.gpr[0] = way.returned;
-        cpu.rip = way.registers.instruction;
+        let WalkRegisters { instruction, general } = &way.registers;
+        if !self.machine.cpu.go_on(*instruction, general, meaningless, way.returned) {
+            return Err(NoReturn::OtherWay);
+        }
         let before = self.machine.executed();
         let mut poll = EmulatedPoll::default();
         let [clone, _, wake, _] = waker.functions.functions;
@@ -251,7 +252,7 @@ impl PollEmulator<'_> {
             }
             let cpu = &self.machine.cpu;
             let waits = cpu.stack_pointer() == at.stack_pointer
-                && cpu.rip.wrapping_add(SYSTEM_CALL_BYTES) == at.program_counter;
+                && cpu.program_counter().wrapping_add(SYSTEM_CALL_BYTES) == at.program_counter;
             if waits {
                 return Ok(None);
             }

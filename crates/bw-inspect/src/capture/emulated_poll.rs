@@ -17,8 +17,8 @@ use super::kernel::{Answer, Kernel};
 use super::limits::Limits;
 use super::progress::Blocks;
 use super::stack_walk::{self, WalkEnd, WalkRegisters};
-use super::unwind_rules::{REGISTERS, UnwindRules};
-use crate::emulate::{CodeCache, Fault, Machine, Overlay, Stop};
+use super::unwind_rules::UnwindRules;
+use crate::emulate::{AnyCode as CodeCache, AnyCpu, AnyMachine as Machine, Fault, Overlay, Stop};
 use crate::executor::found_task::FoundTask;
 use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::executor::task_state::Activity;
@@ -110,8 +110,9 @@ impl<'m> PollEmulator<'m> {
         let traps = clones.iter().chain(&wakes).chain(&answered).copied().chain([space.end]).collect();
         let waking = wakers.functions.iter().flat_map(|waker| [waker.functions[1], waker.functions[2]]);
         let wake_traps = waking.chain(answered).chain([space.end]).collect();
-        let machine = Machine::new(Overlay::new(memory, limits.poll_pages));
-        let code = CodeCache::new();
+        let cpu = AnyCpu::new(rules.modules().architecture());
+        let machine = Machine::new(cpu, Overlay::new(memory, limits.poll_pages));
+        let code = CodeCache::default();
         let allocated = space.heap..space.heap + super::address_space::HEAP_BYTES;
         let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings, allocated);
         Self {
@@ -203,8 +204,8 @@ impl<'m> PollEmulator<'m> {
     /// Begins with registers that say nothing, on a thread.
     pub(super) fn on_thread(&mut self, thread: PollThread) {
         self.kernel.on_thread(thread.id);
-        self.machine.cpu = crate::emulate::x86_64::Cpu::default();
-        self.machine.cpu.fs_base = thread.pointer;
+        self.machine.cpu = AnyCpu::new(self.rules.modules().architecture());
+        self.machine.cpu.set_thread_pointer(thread.pointer);
     }
 
     /// Sets the stack pointer to where the stack begins.
@@ -443,9 +444,9 @@ impl<'m> PollEmulator<'m> {
 
     fn registers(&self) -> WalkRegisters {
         let unknown = self.unknown;
-        let general =
-            general_registers(&self.machine.cpu.gpr).map(|value| value.filter(|it| Some(*it) != unknown));
-        WalkRegisters { instruction: self.machine.cpu.rip, general }
+        let cpu = &self.machine.cpu;
+        let general = cpu.general().map(|value| value.filter(|it| Some(*it) != unknown));
+        WalkRegisters { instruction: cpu.program_counter(), general }
     }
 
     fn record_at(&mut self, registers: WalkRegisters, poll: &mut EmulatedPoll, is_yield: bool) {
@@ -465,27 +466,4 @@ impl<'m> PollEmulator<'m> {
         let flags = StackFlags::default().with_yield(is_yield).with_truncated(walk.end != WalkEnd::Whole);
         poll.stacks.push((addresses.filter_map(|address| usize::try_from(address).ok()).collect(), flags));
     }
-}
-
-/// The encoding of the DWARF registers 0 to 7: `rax`, `rdx`, `rcx`, `rbx`, `rsi`, `rdi`, `rbp`, `rsp`.
-const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
-
-/// Puts registers from the numbering of DWARF into the order of their encoding. `unknown` is for those that are not known.
-pub(super) fn encoded_registers(general: &[Option<u64>; REGISTERS], unknown: u64) -> [u64; REGISTERS] {
-    let mut encoded = [unknown; REGISTERS];
-    for (number, value) in general.iter().enumerate() {
-        let encoding = ENCODING.get(number).copied().unwrap_or(number);
-        if let (Some(value), Some(place)) = (value, encoded.get_mut(encoding)) {
-            *place = *value;
-        }
-    }
-    encoded
-}
-
-/// Puts registers, which are in the order of their encoding, into the numbering of DWARF.
-fn general_registers(encoded: &[u64; REGISTERS]) -> [Option<u64>; REGISTERS] {
-    std::array::from_fn(|number| {
-        let encoding = ENCODING.get(number).copied().unwrap_or(number);
-        encoded.get(encoding).copied()
-    })
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use object::{Object as _, ObjectSymbol as _};
 
 use super::address_space::{FreeSpace, HEAP_BYTES};
-use crate::emulate::{Fault, Machine};
+use super::system_call_numbers::as_on_x86_64;
+use crate::emulate::{AnyMachine as Machine, Fault};
 use crate::target::Clocks;
 use crate::target::memory::Memory;
 use crate::target::modules::LoadedModules;
@@ -104,8 +105,6 @@ const MOST_WOKEN: usize = 1024;
 const MOST_SAID: usize = 400;
 /// Bytes that one request for randomness gets. Callers ask for the rest again.
 const MOST_RANDOM: usize = 256;
-/// Bytes of the `syscall` instruction.
-const SYSCALL_BYTES: u64 = 2;
 
 impl Kernel {
     pub(crate) fn new(
@@ -187,7 +186,7 @@ impl Kernel {
     /// Answers the system call that is the next instruction.
     pub(crate) fn system_call(&mut self, machine: &mut Machine<'_>) -> Result<Answer, Fault> {
         let [first, second, third] = [0, 1, 2].map(|number| machine.cpu.argument(number).unwrap_or(0));
-        let value = match machine.cpu.gpr[0] {
+        let value = match as_on_x86_64(machine.cpu.system_call()) {
             // Of a futex, waking is answered with how many were woken. Everything else waits.
             call::FUTEX if matches!(second & 0x7f, 1 | 3 | 4 | 5 | 7 | 10) => {
                 if self.woken.futexes.len() < MOST_WOKEN {
@@ -225,11 +224,7 @@ impl Kernel {
             call::BRK => 0,
             _ => AGAIN,
         };
-        // What the instruction does: the next address to `rcx`, the flags to `r11`.
-        let next = machine.cpu.rip.wrapping_add(SYSCALL_BYTES);
-        machine.cpu.gpr[0] = value;
-        machine.cpu.gpr[1] = next;
-        machine.cpu.rip = next;
+        machine.answer_system_call(value);
         Ok(Answer::Answered)
     }
 
@@ -327,7 +322,7 @@ fn kernel_functions(memory: &dyn Memory, modules: &LoadedModules) -> Option<Hash
     let file = object::File::parse(&*bytes).ok()?;
     let functions = file.dynamic_symbols().filter_map(|symbol| {
         let name = symbol.name().ok()?;
-        let function = match name.strip_prefix("__vdso_")? {
+        let function = match name.strip_prefix("__vdso_").or_else(|| name.strip_prefix("__kernel_"))? {
             "clock_gettime" => KernelFunction::ClockGetTime,
             "gettimeofday" => KernelFunction::GetTimeOfDay,
             "time" => KernelFunction::Time,

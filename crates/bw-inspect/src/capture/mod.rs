@@ -1,5 +1,6 @@
 //! Stacks of tasks: by emulated polls, and of the threads that poll.
 
+mod aarch64_prologue;
 pub(crate) mod address_space;
 pub(crate) mod allocator;
 pub(crate) mod block_on_root;
@@ -10,5 +11,6 @@ pub(crate) mod kernel;
 pub(crate) mod limits;
 pub(crate) mod progress;
 pub(crate) mod stack_walk;
+mod system_call_numbers;
 pub(crate) mod thread_stack;
 pub(crate) mod unwind_rules;

@@ -1,8 +1,10 @@
 //! A walk over a stack in some memory, by unwind rules.
 
-use super::unwind_rules::{FRAME_POINTER, FrameRule, REGISTERS, STACK_POINTER, UnwindRules};
+use super::unwind_rules::{FrameRule, Numbering, UnwindRules};
+use crate::emulate::REGISTERS;
+use crate::target::architecture::Architecture;
 
-/// The registers that a walk knows. Those of x86-64 are in the numbering of DWARF.
+/// The registers that a walk knows, in the numbering of DWARF.
 #[derive(Clone, Debug)]
 pub(crate) struct WalkRegisters {
     /// The address of the instruction, or the return address.
@@ -17,6 +19,9 @@ pub(crate) struct Walk {
     pub(crate) addresses: Vec<u64>,
     pub(crate) end: WalkEnd,
 }
+
+/// The bits of addresses on AArch64. Those above may hold a signature.
+const ADDRESS: u64 = (1 << 48) - 1;
 
 /// Why a walk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,19 +100,30 @@ fn step(
     let FrameRule::Frame { function, cfa: (register, offset), return_address, saved, lost } = rule else {
         return Some(false);
     };
+    let architecture = rules.modules().architecture();
+    let Numbering { frame_pointer, stack_pointer, return_address: link } = Numbering::of(architecture);
     let known = registers.general.get(*register).copied().flatten();
     // Of a thread that waits in the kernel, only two registers are known at first.
     let computed = || {
-        let stack_pointer = registers.general[STACK_POINTER].filter(|_| *register == FRAME_POINTER)?;
-        rules.frame_pointer(*function, stack_pointer)
+        let at = registers.general[stack_pointer].filter(|_| *register == frame_pointer)?;
+        rules.frame_pointer(*function, at)
     };
     let base = known.or_else(computed)?;
     let cfa = base.checked_add_signed(*offset)?;
-    // Frames lie above each other.
-    if registers.general[STACK_POINTER].is_some_and(|below| cfa <= below) {
+    // Frames lie above each other. One whose return address is in a register may be empty, but only once: its caller has saved it.
+    let is_empty = return_address.is_none() && registers.general[stack_pointer] == Some(cfa);
+    if registers.general[stack_pointer].is_some_and(|below| cfa <= below) && !is_empty {
         return None;
     }
-    registers.instruction = word(cfa.checked_add_signed(*return_address)?)?;
+    let return_to = match return_address {
+        Some(offset) => word(cfa.checked_add_signed(*offset)?)?,
+        None => registers.general.get_mut(usize::from(link))?.take()?,
+    };
+    registers.instruction = match architecture {
+        Architecture::X86_64 => return_to,
+        // It may be signed.
+        Architecture::Aarch64 => return_to & ADDRESS,
+    };
     // From the frame that is left, before any of its values are replaced.
     let values: Vec<(usize, Option<u64>)> = saved
         .iter()
@@ -118,6 +134,6 @@ fn step(
             *known = value;
         }
     }
-    registers.general[STACK_POINTER] = Some(cfa);
+    registers.general[stack_pointer] = Some(cfa);
     Some(true)
 }

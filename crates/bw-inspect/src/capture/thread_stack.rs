@@ -8,7 +8,8 @@ use std::ops::Range;
 use bw_core::{PollingThread, StackFlags};
 
 use super::stack_walk::{self, WalkEnd, WalkRegisters};
-use super::unwind_rules::{REGISTERS, STACK_POINTER, UnwindRules};
+use super::unwind_rules::{Numbering, UnwindRules};
+use crate::emulate::REGISTERS;
 use crate::target::Target;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
@@ -66,7 +67,8 @@ pub(crate) fn walk(
             known.instruction
         }
         (None, Some(at)) => {
-            general[STACK_POINTER] = Some(at.stack_pointer);
+            let numbering = Numbering::of(rules.modules().architecture());
+            general[numbering.stack_pointer] = Some(at.stack_pointer);
             at.program_counter
         }
         (None, None) => return None,

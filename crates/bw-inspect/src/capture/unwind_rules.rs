@@ -6,10 +6,12 @@ use std::rc::Rc;
 
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EhFrameOffset, EndianSlice, LittleEndian, Pointer, Register,
-    RegisterRule, UnwindContext, UnwindSection, UnwindTableRow,
+    RegisterRule, UnwindContext, UnwindSection, UnwindTableRow, Vendor,
 };
 
-use super::frame_pointer;
+use super::{aarch64_prologue, frame_pointer};
+use crate::emulate::REGISTERS;
+use crate::target::architecture::Architecture;
 use crate::target::memory::Memory;
 use crate::target::modules::{LoadedModule, LoadedModules};
 use crate::target::words::bytes_at;
@@ -19,14 +21,23 @@ const MOST_SECTION_BYTES: u64 = 256 << 20;
 /// Rules that are kept.
 const MOST_RULES: usize = 1 << 20;
 
-/// General registers of x86-64, in the numbering of DWARF.
-pub(crate) const REGISTERS: usize = 16;
-/// The frame pointer.
-pub(crate) const FRAME_POINTER: usize = 6;
-/// The stack pointer.
-pub(crate) const STACK_POINTER: usize = 7;
-/// The return address, which is no register of the processor.
-const RETURN_ADDRESS: Register = Register(16);
+/// The registers of an architecture that unwinding has to know, in the numbering of DWARF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbering {
+    pub(crate) frame_pointer: usize,
+    pub(crate) stack_pointer: usize,
+    /// The return address. On x86-64 it is no register of the processor.
+    pub(crate) return_address: u16,
+}
+
+impl Numbering {
+    pub(crate) const fn of(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::X86_64 => Self { frame_pointer: 6, stack_pointer: 7, return_address: 16 },
+            Architecture::Aarch64 => Self { frame_pointer: 29, stack_pointer: 31, return_address: 30 },
+        }
+    }
+}
 
 /// How the caller of a frame is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +50,8 @@ pub(crate) enum FrameRule {
         function: u64,
         /// The register from which the frame's address (CFA) is computed, and how far that is.
         cfa: (usize, i64),
-        /// Where the return address is, relative to the frame's address.
-        return_address: i64,
+        /// Where the return address is, relative to the frame's address. `None` if it is still in its register.
+        return_address: Option<i64>,
         /// Where registers of the caller are saved, relative to the frame's address.
         saved: Vec<(usize, i64)>,
         /// Registers whose values in the caller are lost.
@@ -79,7 +90,11 @@ impl<'m> UnwindRules<'m> {
     pub(crate) fn frame_pointer(&self, function: u64, stack_pointer: u64) -> Option<u64> {
         let mut code = [0; frame_pointer::MOST_BYTES];
         self.memory.read(function, &mut code).ok()?;
-        stack_pointer.checked_add(frame_pointer::above_stack_pointer(&code)?)
+        let above = match self.modules.architecture() {
+            Architecture::X86_64 => frame_pointer::above_stack_pointer(&code),
+            Architecture::Aarch64 => aarch64_prologue::above_stack_pointer(&code),
+        };
+        stack_pointer.checked_add(above?)
     }
 
     /// Returns the rule for the instruction at an address. `None` if there is none, or one of a kind that compilers do not make.
@@ -108,7 +123,7 @@ impl<'m> UnwindRules<'m> {
                 section
             }
         };
-        section?.rule(address)
+        section?.rule(address, self.modules.architecture())
     }
 
     fn read(&self, module: &LoadedModule) -> Option<Section> {
@@ -121,7 +136,7 @@ impl<'m> UnwindRules<'m> {
 }
 
 impl Section {
-    fn rule(&self, address: u64) -> Option<FrameRule> {
+    fn rule(&self, address: u64, architecture: Architecture) -> Option<FrameRule> {
         let part = |start: u64| {
             let from = usize::try_from(start.checked_sub(self.start)?).ok()?;
             Some(EndianSlice::new(self.bytes.get(from..)?, LittleEndian))
@@ -130,7 +145,11 @@ impl Section {
         let header = EhFrameHdr::from(part(self.header)?).parse(&bases, 8).ok()?;
         let Pointer::Direct(start) = header.eh_frame_ptr() else { return None };
         let bases = bases.set_eh_frame(start);
-        let eh_frame = EhFrame::from(part(start)?);
+        let mut eh_frame = EhFrame::from(part(start)?);
+        if architecture == Architecture::Aarch64 {
+            // For the instruction that says whether return addresses are signed.
+            eh_frame.set_vendor(Vendor::AArch64);
+        }
         let table = header.table()?;
         // Not by `fde_for_address`, which subtracts without a check.
         let Ok(Pointer::Direct(entry)) = table.lookup(address, &bases) else { return None };
@@ -140,22 +159,27 @@ impl Section {
             return None;
         }
         // A signal may have come between any two instructions: no stack of an emulated poll has one.
-        if fde.is_signal_trampoline() || fde.cie().return_address_register() != RETURN_ADDRESS {
+        if fde.is_signal_trampoline()
+            || fde.cie().return_address_register().0 != Numbering::of(architecture).return_address
+        {
             return None;
         }
         let mut context = UnwindContext::new();
         frame_rule(
             fde.initial_address(),
             fde.unwind_info_for_address(&eh_frame, &bases, &mut context, address).ok()?,
+            architecture,
         )
     }
 }
 
-fn frame_rule(function: u64, row: &UnwindTableRow<usize>) -> Option<FrameRule> {
-    let return_address = match row.register(RETURN_ADDRESS) {
+fn frame_rule(function: u64, row: &UnwindTableRow<usize>, architecture: Architecture) -> Option<FrameRule> {
+    let return_address = match row.register(Register(Numbering::of(architecture).return_address)) {
         // How the outermost frame of a stack is marked.
         Some(RegisterRule::Undefined) => return Some(FrameRule::End),
-        Some(RegisterRule::Offset(offset)) => offset,
+        Some(RegisterRule::Offset(offset)) => Some(offset),
+        // A function that calls none need not save it.
+        None | Some(RegisterRule::SameValue) if architecture == Architecture::Aarch64 => None,
         _ => return None,
     };
     let CfaRule::RegisterAndOffset { register, offset } = *row.cfa() else { return None };

@@ -42,44 +42,8 @@ impl<'m, P: Processor> Machine<'m, P> {
     ///
     /// Costs about 20 ns for an instruction in an optimized build, and a sort of `traps`.
     pub fn run(&mut self, code: &mut CodeCache<P>, traps: &HashSet<u64>, budget: u64) -> Stop {
-        let mut traps: Vec<u64> = traps.iter().copied().collect();
-        traps.sort_unstable();
-        let mut left = budget;
-        let stop = loop {
-            let at = self.cpu.program_counter();
-            // Before decoding: a trap may be at an address without memory.
-            let later = &traps[traps.partition_point(|trap| *trap < at)..];
-            if later.first() == Some(&at) {
-                break Stop::Trap(at);
-            }
-            if left == 0 {
-                break Stop::OutOfBudget;
-            }
-            let steps = match code.enter(at, &mut self.memory) {
-                Ok(steps) => steps,
-                Err(fault) => break stop_of::<P>(fault, at, None),
-            };
-            let mut count = steps.instructions.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            if let Some(trap) = later.first()
-                && *trap < steps.end
-            {
-                count = count.min(steps.addresses.partition_point(|address| address < trap));
-            }
-            let mut done = 0;
-            let mut fault = None;
-            for instruction in &steps.instructions[..count] {
-                if let Err(failed) = self.cpu.execute(&mut self.memory, instruction) {
-                    fault = Some(stop_of::<P>(failed, self.cpu.program_counter(), Some(instruction)));
-                    break;
-                }
-                done += 1;
-            }
-            left -= done;
-            if let Some(stop) = fault {
-                break stop;
-            }
-        };
-        self.executed = self.executed.saturating_add(budget - left);
+        let (stop, executed) = run(&mut self.cpu, &mut self.memory, code, traps, budget);
+        self.executed = self.executed.saturating_add(executed);
         stop
     }
 
@@ -111,6 +75,54 @@ impl<'m, P: Processor> Machine<'m, P> {
     pub fn answer_system_call(&mut self, value: u64) {
         self.cpu.answer_system_call(value);
     }
+}
+
+/// Executes instructions as [`Machine::run`] does. Returns how many it executed, too.
+pub(super) fn run<P: Processor>(
+    cpu: &mut P,
+    memory: &mut Overlay<'_>,
+    code: &mut CodeCache<P>,
+    traps: &HashSet<u64>,
+    budget: u64,
+) -> (Stop, u64) {
+    let mut traps: Vec<u64> = traps.iter().copied().collect();
+    traps.sort_unstable();
+    let mut left = budget;
+    let stop = loop {
+        let at = cpu.program_counter();
+        // Before decoding: a trap may be at an address without memory.
+        let later = &traps[traps.partition_point(|trap| *trap < at)..];
+        if later.first() == Some(&at) {
+            break Stop::Trap(at);
+        }
+        if left == 0 {
+            break Stop::OutOfBudget;
+        }
+        let steps = match code.enter(at, memory) {
+            Ok(steps) => steps,
+            Err(fault) => break stop_of::<P>(fault, at, None),
+        };
+        let mut count = steps.instructions.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if let Some(trap) = later.first()
+            && *trap < steps.end
+        {
+            count = count.min(steps.addresses.partition_point(|address| address < trap));
+        }
+        let mut done = 0;
+        let mut fault = None;
+        for instruction in &steps.instructions[..count] {
+            if let Err(failed) = cpu.execute(memory, instruction) {
+                fault = Some(stop_of::<P>(failed, cpu.program_counter(), Some(instruction)));
+                break;
+            }
+            done += 1;
+        }
+        left -= done;
+        if let Some(stop) = fault {
+            break stop;
+        }
+    };
+    (stop, budget - left)
 }
 
 /// What a fault at an address means for the run.

@@ -38,7 +38,7 @@
 //! # What it covers
 //!
 //! x86-64: what rustc emits for the baseline, and what the C library's `memcpy` and its like use on processors with AVX2.
-//! [`x86_64`] has the list. Another architecture is another [`Processor`] in a folder of its own.
+//! [`x86_64`] has the list. AArch64: likewise, see [`aarch64`]. Another architecture is another [`Processor`] in a folder of its own.
 //!
 //! # What differs from a processor
 //!
@@ -47,6 +47,9 @@
 //! * Floating-point exceptions are not recorded, and rounding is to the nearest even value.
 //! * Code that changes after it was decoded runs as it was.
 
+pub mod aarch64;
+mod any_cpu;
+mod any_machine;
 mod code_cache;
 mod fault;
 mod machine;
@@ -56,6 +59,8 @@ mod processor;
 mod stop;
 pub mod x86_64;
 
+pub(crate) use any_cpu::{AnyCpu, REGISTERS};
+pub(crate) use any_machine::{AnyCode, AnyMachine};
 pub use code_cache::CodeCache;
 pub use fault::Fault;
 pub use machine::Machine;

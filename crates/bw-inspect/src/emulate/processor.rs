@@ -7,7 +7,7 @@ use super::overlay::Overlay;
 
 /// The registers of an architecture, and how it decodes and executes.
 ///
-/// [`x86_64::Cpu`](super::x86_64::Cpu) is the one there is.
+/// There are [`x86_64::Cpu`](super::x86_64::Cpu) and [`aarch64::Cpu`](super::aarch64::Cpu).
 pub trait Processor: fmt::Debug + Sized {
     /// A decoded instruction.
     type Instruction: fmt::Debug;

@@ -8,8 +8,10 @@ use super::async_task_tables::AsyncTaskTables;
 use super::child_wakers::{self, ChildWaker};
 use super::task_list::TaskList;
 use super::task_vtables::TaskVtables;
+use super::thread_blocks;
 use super::waker_index::WakerIndex;
 use crate::target::Target;
+use crate::target::architecture::Architecture;
 use crate::target::data_scan::DataScan;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
@@ -34,12 +36,19 @@ impl ProcessTasks {
         target: &dyn Target,
         data: &DataScan,
         constants: &dyn Memory,
-        modules: &LoadedModules,
+        modules: &mut LoadedModules,
         mappings: &[Mapping],
         threads: &[Thread],
     ) -> Self {
         let tables = TaskVtables::find(target, modules);
+        if let Some((table, _)) = tables.extent() {
+            modules.take_architecture_at(table);
+        }
+        let modules = &*modules;
         let mut list = TaskList::scan(target, data, &tables, threads);
+        if modules.architecture() == Architecture::Aarch64 {
+            list.thread_pointers = thread_blocks::find(target, data, threads);
+        }
         let mut wakers = WakerIndex::scan(target, data, constants, modules, &tables, &list.tasks);
         let others = child_wakers::scan(target, data, constants, modules, &tables, &wakers);
         let clones: HashSet<u64> = others.iter().map(|waker| waker.functions.functions[0]).collect();

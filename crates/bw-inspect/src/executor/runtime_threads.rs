@@ -2,7 +2,7 @@
 //!
 //! A poll uses thread-local values of its runtime, such as the handle of its timers. tokio keeps a handle of the runtime in a static
 //! thread-local variable of each thread that is inside of the runtime. A task has the same handle as its scheduler. So a thread that has
-//! the word in its thread-local block is one that can poll the task. On x86-64 this block ends at the thread pointer.
+//! the word in its thread-local block is one that can poll the task. On x86-64 this block ends at the thread pointer, on AArch64 it begins there.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,7 +14,7 @@ use crate::target::memory::Memory;
 use crate::target::threads::Thread;
 use crate::target::words::{bytes_at, word_at, words_of};
 
-/// Bytes below a thread pointer that are searched.
+/// Bytes below and above a thread pointer that are searched.
 const BLOCK_BYTES: u64 = 64 * 1024;
 /// Threads whose blocks are searched.
 const MOST_THREADS: usize = 4096;
@@ -55,17 +55,22 @@ impl RuntimeThreads {
         let mut found: Vec<(&Thread, PollThread, u64, u64)> = Vec::new();
         for thread in threads.iter().take(MOST_THREADS) {
             let Some(&pointer) = list.thread_pointers.get(&thread.id) else { continue };
-            let last = pointer.saturating_sub(1);
-            let Some(mapping) = mappings.iter().find(|mapping| mapping.range.contains(&last)) else {
-                continue;
-            };
-            let start = pointer.saturating_sub(BLOCK_BYTES).max(mapping.range.start);
-            let length = usize::try_from(pointer - start).unwrap_or(0);
-            let Ok(bytes) = bytes_at(memory, start, length) else { continue };
-            let places = (start..).step_by(8).zip(words_of(&bytes));
-            let of_thread = PollThread { id: thread.id, pointer };
-            let handles = places.filter(|(_, word)| schedulers.contains(word));
-            found.extend(handles.map(|(at, handle)| (thread, of_thread, pointer - at, handle)));
+            let below = (pointer.saturating_sub(BLOCK_BYTES), pointer);
+            let above = (pointer, pointer.saturating_add(BLOCK_BYTES));
+            for (start, end) in [below, above] {
+                // A part of it may be another mapping.
+                let inside = if end == pointer { pointer.saturating_sub(1) } else { pointer };
+                let Some(mapping) = mappings.iter().find(|mapping| mapping.range.contains(&inside)) else {
+                    continue;
+                };
+                let (start, end) = (start.max(mapping.range.start), end.min(mapping.range.end));
+                let length = usize::try_from(end - start).unwrap_or(0);
+                let Ok(bytes) = bytes_at(memory, start, length) else { continue };
+                let places = (start..).step_by(8).zip(words_of(&bytes));
+                let of_thread = PollThread { id: thread.id, pointer };
+                let handles = places.filter(|(_, word)| schedulers.contains(word));
+                found.extend(handles.map(|(at, handle)| (thread, of_thread, pointer.abs_diff(at), handle)));
+            }
         }
         let mut distances: BTreeMap<u64, usize> = BTreeMap::new();
         for (_, _, distance, _) in &found {

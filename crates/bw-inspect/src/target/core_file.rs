@@ -17,6 +17,7 @@ use object::elf::{ET_CORE, FileHeader64, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, Pro
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{LittleEndian, pod};
 
+use super::architecture::Architecture;
 use super::core_notes::{CoreNotes, MappedFile};
 use super::file_build::FileBuild;
 use super::mappings::Mapping;
@@ -36,8 +37,6 @@ const MOST_SEGMENTS: u64 = 1 << 20;
 const MANY_SEGMENTS: u16 = 0xffff;
 /// Where a section header has that number.
 const SECTION_INFO: u64 = 44;
-/// `e_machine` of x86-64.
-const X86_64: u16 = 62;
 /// Files that a note names.
 const MOST_NAMED: usize = 3;
 
@@ -123,10 +122,11 @@ impl CoreFile {
             elf.is_supported() && elf.endian().is_ok() && elf.e_type(LittleEndian) == ET_CORE
         };
         let elf = elf.filter(is_core).ok_or_else(|| unusable(&"it is no core file"))?;
-        if elf.e_machine(LittleEndian).0 != X86_64 {
-            return Err(unusable(&"it is of a program for another architecture than x86-64"));
-        }
-        let (mut segments, mut notes, is_list_cut) = tables(&file, elf).map_err(|error| unusable(&error))?;
+        let architecture = Architecture::of_elf(elf.e_machine(LittleEndian).0).ok_or_else(|| {
+            unusable(&"it is of a program for another architecture than x86-64 and AArch64")
+        })?;
+        let (mut segments, mut notes, is_list_cut) =
+            tables(&file, elf, architecture).map_err(|error| unusable(&error))?;
         segments.sort_by_key(|segment| segment.range.start);
         // As the kernel lists them of a process that runs. A core file begins with the one that crashed.
         notes.threads.sort_by_key(|thread| thread.id);
@@ -335,6 +335,7 @@ fn image_of(mapping: &Mapping) -> Option<usize> {
 fn tables(
     file: &PositionedFile,
     elf: &FileHeader64<LittleEndian>,
+    architecture: Architecture,
 ) -> io::Result<(Vec<Segment>, CoreNotes, bool)> {
     let mut count = u64::from(elf.e_phnum.get(LittleEndian));
     if elf.e_phnum.get(LittleEndian) == MANY_SEGMENTS {
@@ -344,7 +345,7 @@ fn tables(
     }
     let length = count.min(MOST_SEGMENTS) * SEGMENT_BYTES as u64;
     let table = file.bytes(elf.e_phoff.get(LittleEndian), usize::try_from(length).unwrap_or(0))?;
-    let (mut segments, mut notes) = (Vec::new(), CoreNotes::default());
+    let (mut segments, mut notes) = (Vec::new(), CoreNotes::of(architecture));
     for bytes in table.as_chunks::<SEGMENT_BYTES>().0 {
         let Ok((header, _)) = pod::from_bytes::<ProgramHeader64<LittleEndian>>(bytes) else { continue };
         let position = header.p_offset(LittleEndian);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::architecture::Architecture;
 use super::mappings;
 use super::positioned_file::PositionedFile;
 use super::registers::Registers;
@@ -46,6 +47,7 @@ pub(crate) struct MappedFile {
 /// What the notes say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CoreNotes {
+    architecture: Architecture,
     pub(crate) process: Option<u32>,
     pub(crate) threads: Vec<Thread>,
     /// By address.
@@ -57,6 +59,11 @@ pub(crate) struct CoreNotes {
 }
 
 impl CoreNotes {
+    /// Makes empty ones of a program for this architecture.
+    pub(crate) fn of(architecture: Architecture) -> Self {
+        Self { architecture, ..Self::default() }
+    }
+
     /// Adds the notes in a part of a file. What is damaged is left out.
     pub(crate) fn read(&mut self, file: &PositionedFile, part: &Range<u64>) {
         let mut at = part.start;
@@ -76,7 +83,9 @@ impl CoreNotes {
 
     fn note(&mut self, kind: u32, bytes: &[u8]) {
         match kind {
-            kind::STATUS if self.threads.len() < MOST_THREADS => self.threads.extend(thread(bytes)),
+            kind::STATUS if self.threads.len() < MOST_THREADS => {
+                self.threads.extend(thread(bytes, self.architecture));
+            }
             kind::PROCESS => self.process = number(bytes, 24),
             kind::AUXILIARY => {
                 let mut words = words_of(bytes);
@@ -117,16 +126,14 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
 }
 
-/// Reads a `struct elf_prstatus` of x86-64.
-fn thread(bytes: &[u8]) -> Option<Thread> {
+/// Reads a `struct elf_prstatus`, whose registers depend on the architecture.
+fn thread(bytes: &[u8], architecture: Architecture) -> Option<Thread> {
     let id = number(bytes, 32)?;
-    let mut words = words_of(bytes.get(112..)?);
-    let words: [Option<u64>; Registers::WORDS] = core::array::from_fn(|_| words.next());
-    let mut known = [0; Registers::WORDS];
-    for (known, word) in known.iter_mut().zip(words) {
-        *known = word?;
-    }
-    let registers = Registers::from_words(&known);
+    let words: Vec<u64> = words_of(bytes.get(112..)?).collect();
+    let registers = match architecture {
+        Architecture::X86_64 => Registers::from_words(words.first_chunk()?),
+        Architecture::Aarch64 => Registers::from_words_of_aarch64(words.first_chunk()?),
+    };
     Some(Thread {
         id: u64::from(id),
         inner_id: u64::from(id),
@@ -188,6 +195,7 @@ mod tests {
         assert_eq!(files(&[]), None);
         // Fewer paths than mappings.
         assert_eq!(files(&list(2, &[1, 2, 3, 4, 5, u64::MAX], b"/x")).unwrap().len(), 1);
-        assert_eq!(thread(&[0; 300]), None);
+        assert_eq!(thread(&[0; 300], Architecture::X86_64), None);
+        assert_eq!(thread(&[0; 380], Architecture::Aarch64), None);
     }
 }

@@ -12,6 +12,7 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 
+use super::architecture::Architecture;
 use super::mappings::{self, Mapping};
 use super::memory::{Memory, Unreadable};
 use super::open_error::OpenError;
@@ -48,7 +49,7 @@ impl LiveProcess {
     ///
     /// When there is no such process, when its memory may not be read, and when its program is of another architecture.
     pub fn open(pid: u32) -> Result<Self, OpenError> {
-        if !cfg!(target_arch = "x86_64") {
+        if Architecture::of_machine().is_none() {
             return Err(OpenError::Unsupported);
         }
         let folder = Path::new("/proc").join(pid.to_string());
@@ -253,9 +254,6 @@ fn is_alive(folder: &Path) -> bool {
 
 /// Refuses programs that this crate cannot emulate.
 fn check_architecture(pid: u32, folder: &Path) -> Result<(), OpenError> {
-    /// `e_machine` of x86-64.
-    const EM_X86_64: u16 = 62;
-
     let mut header = [0; 20];
     let read = File::open(folder.join("exe")).and_then(|mut file| file.read_exact(&mut header));
     // The executable may be out of reach where the memory is not.
@@ -263,8 +261,8 @@ fn check_architecture(pid: u32, folder: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     let is_32_bit = header[4] == 1;
-    let machine = u16::from_le_bytes([header[18], header[19]]);
-    if is_32_bit || machine != EM_X86_64 {
+    let architecture = Architecture::of_elf(u16::from_le_bytes([header[18], header[19]]));
+    if is_32_bit || architecture.is_none() || architecture != Architecture::of_machine() {
         return Err(OpenError::OtherArchitecture { pid, is_32_bit });
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The process that is looked at: its memory, mappings, modules and threads. Every read may fail, and nothing is ever written.
 
+pub(crate) mod architecture;
 pub(crate) mod core_file;
 pub(crate) mod core_notes;
 pub(crate) mod data_scan;

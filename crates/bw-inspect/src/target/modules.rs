@@ -15,6 +15,7 @@ use object::elf::{
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{LittleEndian, pod};
 
+use super::architecture::Architecture;
 use super::mappings::Mapping;
 use super::memory::Memory;
 use super::words::bytes_at;
@@ -32,6 +33,7 @@ pub(crate) struct LoadedModule {
     module: Module,
     constants: Vec<Range<u64>>,
     unwind: Option<UnwindSegment>,
+    architecture: Option<Architecture>,
 }
 
 /// Where the unwind information of a module is.
@@ -74,6 +76,7 @@ impl LoadedModule {
 pub(crate) struct LoadedModules {
     /// By where they begin.
     modules: Vec<LoadedModule>,
+    architecture: Architecture,
 }
 
 impl LoadedModules {
@@ -89,13 +92,27 @@ impl LoadedModules {
         });
         let mut modules: Vec<LoadedModule> = found.take(MOST_MODULES).collect();
         modules.sort_by_key(|module| module.module.range().start);
-        Self { modules }
+        let architecture = modules.iter().find_map(|module| module.architecture).unwrap_or_default();
+        Self { modules, architecture }
     }
 
     /// Returns the modules, by where they begin.
     #[must_use]
     pub(crate) fn all(&self) -> &[LoadedModule] {
         &self.modules
+    }
+
+    /// Returns the architecture of the program: that of the first module, until it is known where the program's tasks are.
+    #[must_use]
+    pub(crate) fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// Takes the architecture of the module that has this address. An emulator of processors is of another one than the program in it.
+    pub(crate) fn take_architecture_at(&mut self, address: u64) {
+        if let Some(architecture) = self.find(address).and_then(|module| module.architecture) {
+            self.architecture = architecture;
+        }
     }
 
     /// Returns the module whose code is at an address, or that returns to it.
@@ -130,6 +147,7 @@ fn read(memory: &dyn Memory, first: &Mapping, end: u64) -> Option<LoadedModule> 
         return None;
     }
     let endian = LittleEndian;
+    let architecture = Architecture::of_elf(elf.e_machine(endian).0);
     // The program headers are where linkers put them, or else the module is left out.
     let headers = elf.program_headers(endian, &*bytes).ok()?;
     let of_kind = |kind| headers.iter().filter(move |header| header.p_type(endian) == kind);
@@ -162,7 +180,7 @@ fn read(memory: &dyn Memory, first: &Mapping, end: u64) -> Option<LoadedModule> 
     let module = Module::new(path_of(first), range.clone(), bias)?;
     let module = module.with_code(code.collect());
     let notes = of_kind(PT_NOTE).find_map(|header| build_id(memory, extent(header), header.p_align(endian)));
-    Some(LoadedModule { module: module.with_build_id(notes), constants, unwind })
+    Some(LoadedModule { module: module.with_build_id(notes), constants, unwind, architecture })
 }
 
 fn build_id(memory: &dyn Memory, notes: Range<u64>, align: u64) -> Option<BuildId> {

@@ -9,7 +9,7 @@ pub struct Registers {
     pub instruction: u64,
     /// The stack pointer.
     pub stack_pointer: u64,
-    /// Where the thread's own values are: the FS base.
+    /// Where the thread's own values are: the FS base. 0 on AArch64, where it is not known.
     pub thread_pointer: u64,
     /// The number of the system call that the thread is in. `None` if it stood in user space.
     pub system_call: Option<u64>,
@@ -18,6 +18,8 @@ pub struct Registers {
 }
 
 impl Registers {
+    /// Words of [`from_words_of_aarch64`](Self::from_words_of_aarch64).
+    pub(crate) const WORDS_OF_AARCH64: usize = 34;
     /// Words of [`from_words`](Self::from_words).
     pub(crate) const WORDS: usize = 27;
 
@@ -61,6 +63,22 @@ impl Registers {
     }
 }
 
+impl Registers {
+    /// Takes the registers of AArch64 in the order of the kernel's `struct user_pt_regs`. The thread pointer is not among them, nor
+    /// whether the thread is in a system call.
+    #[must_use]
+    pub(crate) fn from_words_of_aarch64(words: &[u64; Self::WORDS_OF_AARCH64]) -> Self {
+        let [general @ .., instruction, _] = words;
+        Self {
+            instruction: *instruction,
+            stack_pointer: general[31],
+            thread_pointer: 0,
+            system_call: None,
+            general: general.as_slice().into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +89,9 @@ mod tests {
         assert_eq!((registers.instruction, registers.stack_pointer, registers.thread_pointer), (16, 19, 21));
         assert_eq!(registers.system_call, Some(15));
         assert_eq!(*registers.general, [10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0]);
+        let of_aarch64 = Registers::from_words_of_aarch64(&core::array::from_fn(|at| at as u64));
+        assert_eq!((of_aarch64.instruction, of_aarch64.stack_pointer), (32, 31));
+        assert_eq!(of_aarch64.general.len(), 32);
         let mut words = [0; Registers::WORDS];
         words[15] = u64::MAX;
         assert_eq!(Registers::from_words(&words).system_call, None);

@@ -228,7 +228,7 @@ fn an_instruction_leaves_something_else_than_the_processor() {
         let at = arena.code_address() + offset as u64;
         let mut complete = 0;
         for _ in 0..ROUNDS.div_ceil(form.siblings).max(ROUNDS / 20) {
-            let mut registers = random.registers();
+            let mut registers = Registers::random(&mut random);
             registers.gpr[BASE] = arena.data_address() + DATA as u64 / 2;
             registers.gpr[13] = INDEX_VALUE;
             for word in arena.data()[DATA / 2 - 256..DATA / 2 + 256].chunks_exact_mut(8) {

@@ -8,6 +8,8 @@
 use std::arch::global_asm;
 use std::ptr::NonNull;
 
+use super::operands::Random;
+
 /// Registers before or after: `rsp` is ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -15,6 +17,29 @@ pub(crate) struct Registers {
     pub(crate) gpr: [u64; 16],
     pub(crate) flags: u64,
     pub(crate) ymm: [[u64; 4]; 16],
+}
+
+impl Registers {
+    /// Random registers.
+    pub(crate) fn random(random: &mut Random) -> Self {
+        const ARITHMETIC: u64 = 0x8d5;
+        let mut registers = Self { flags: random.word() & ARITHMETIC | 0x202, ..Self::default() };
+        for register in &mut registers.gpr {
+            *register = random.integer();
+        }
+        // A vector is of one kind often, so that lanes of one width are special together.
+        for register in &mut registers.ymm {
+            let kind = random.below(3);
+            for word in register {
+                *word = match kind {
+                    0 => u64::from(random.single()) << 32 | u64::from(random.single()),
+                    1 => random.double(),
+                    _ => random.vector_word(),
+                };
+            }
+        }
+        registers
+    }
 }
 
 // `bw_run_native(registers: rdi, code: rsi)`: loads the registers, calls the code, stores the registers.

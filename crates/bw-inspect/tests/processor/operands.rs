@@ -1,7 +1,5 @@
 //! Random operands, special ones among them.
 
-use super::native::Registers;
-
 /// Numbers that look random, the same in every run.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
@@ -18,7 +16,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.word() >> 33) as usize % bound
     }
 
@@ -53,7 +51,7 @@ impl Random {
         }
     }
 
-    fn single(&mut self) -> u32 {
+    pub(crate) fn single(&mut self) -> u32 {
         const SPECIAL: [u32; 18] = [
             0,
             0x8000_0000,
@@ -82,7 +80,7 @@ impl Random {
         }
     }
 
-    fn double(&mut self) -> u64 {
+    pub(crate) fn double(&mut self) -> u64 {
         const SPECIAL: [u64; 18] = [
             0,
             1 << 63,
@@ -118,25 +116,5 @@ impl Random {
             2 => self.double(),
             _ => self.word(),
         }
-    }
-
-    pub(crate) fn registers(&mut self) -> Registers {
-        const ARITHMETIC: u64 = 0x8d5;
-        let mut registers = Registers { flags: self.word() & ARITHMETIC | 0x202, ..Registers::default() };
-        for register in &mut registers.gpr {
-            *register = self.integer();
-        }
-        // A vector is of one kind often, so that lanes of one width are special together.
-        for register in &mut registers.ymm {
-            let kind = self.below(3);
-            for word in register {
-                *word = match kind {
-                    0 => u64::from(self.single()) << 32 | u64::from(self.single()),
-                    1 => self.double(),
-                    _ => self.vector_word(),
-                };
-            }
-        }
-        registers
     }
 }

@@ -23,7 +23,7 @@ fn compare(name: &str, code: &[u8], flags: u64, prepare: impl Fn(&mut Registers,
     let mut cache = CodeCache::new();
     let mut random = Random::new(code.len() as u64 * 77 + 5);
     for _ in 0..200 {
-        let mut registers = random.registers();
+        let mut registers = Registers::random(&mut random);
         let middle = arena.data_address() + DATA as u64 / 2;
         registers.gpr[R14] = middle;
         prepare(&mut registers, middle, &mut random);

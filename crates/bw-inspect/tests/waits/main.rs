@@ -1,5 +1,5 @@
 //! What a look from outside shows of a program that nobody prepared: every wait at its line.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 #![allow(clippy::unwrap_used)]
 
 mod core_files;

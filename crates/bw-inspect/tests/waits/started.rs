@@ -38,9 +38,16 @@ impl Started {
 
     /// As [`new`](Self::new), with what `set` sets.
     pub(crate) fn with(set: impl FnOnce(&mut Command)) -> Self {
-        let program = std::env::current_exe().unwrap();
         let arguments = ["the_program", "--exact", "--ignored", "--nocapture"];
-        let mut command = Command::new(program);
+        // Of another architecture, and then in an emulator of its processor: see `ci/aarch64`.
+        let mut command = match std::env::var_os("BW_AARCH64_PROGRAM") {
+            Some(program) => {
+                let mut command = Command::new("qemu-aarch64-static");
+                command.arg(program);
+                command
+            }
+            None => Command::new(std::env::current_exe().unwrap()),
+        };
         command.args(arguments);
         Self::of(command, set)
     }
