@@ -17,6 +17,8 @@ const DESCRIPTION_BYTES: usize = 4096;
 /// Bytes of the two words, and the most that the values are farther because of their alignment.
 const WORDS_BYTES: u64 = 16;
 const MOST_ALIGNMENT: u64 = 4096;
+/// The highest count of modules, or of changes to their list.
+const MOST_COUNT: u64 = 1 << 32;
 /// Places of numbers that are looked at.
 const MOST_PLACES: usize = 1 << 16;
 
@@ -55,17 +57,23 @@ fn behind(memory: &dyn Memory, place: u64) -> Option<u64> {
     let length = (1..=8).rev().map(|part| DESCRIPTION_BYTES / 8 * part);
     let length = length.into_iter().find(|length| memory.read(place, &mut bytes[..*length]).is_ok())?;
     let words: Vec<u64> = words_of(&bytes[..length]).collect();
-    let candidates = (0..words.len()).filter(|at| (place + *at as u64 * 8).is_multiple_of(16) && *at > 0);
+    let candidates = (1..words.len()).filter(|at| (place + *at as u64 * 8).is_multiple_of(16));
     candidates.map(|at| (at, place + at as u64 * 8)).find_map(|(at, pointer)| {
         // glibc has the address of the table at the thread pointer, musl in front of it; and the address of the values in the second entry
         // of the table. An entry has two words with glibc, and one with musl.
         let glibc = words.get(at).map(|table| (*table, 16));
         let musl = words.get(at - 1).map(|table| (*table, 8));
         let leads_back = glibc.into_iter().chain(musl).any(|(table, entry)| {
-            let values = pointer + WORDS_BYTES..pointer + WORDS_BYTES + MOST_ALIGNMENT;
+            let word = |at: u64| word_at(memory, at).ok();
+            // The values are behind the two words, as far as their alignment says. The first entry is a count.
+            let is_behind = |values: u64| {
+                let distance = values.wrapping_sub(pointer);
+                distance.is_power_of_two() && (WORDS_BYTES..=MOST_ALIGNMENT).contains(&distance)
+            };
             table.is_multiple_of(8)
                 && table >= 4096
-                && word_at(memory, table.wrapping_add(entry)).is_ok_and(|value| values.contains(&value))
+                && word(table).is_some_and(|count| count <= MOST_COUNT)
+                && word(table.wrapping_add(entry)).is_some_and(is_behind)
         });
         leads_back.then_some(pointer)
     })
