@@ -1,7 +1,7 @@
 //! Elements of vector registers.
 
 use crate::emulate::aarch64::instruction::{Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 
 /// As many ones as bits, at the lowest places.
