@@ -11,6 +11,7 @@ pub(crate) const REGISTERS: usize = 32;
 
 /// The registers of one of the architectures.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each process that is looked at")]
 pub(crate) enum AnyCpu {
     X86_64(x86_64::Cpu),
     Aarch64(aarch64::Cpu),

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+#[cfg(target_arch = "aarch64")]
+use bw_inspect::emulate::Processor;
 use bw_inspect::emulate::aarch64::{Cpu, Nzcv};
-use bw_inspect::emulate::{CodeCache, Machine, Overlay, Processor, Stop};
+use bw_inspect::emulate::{CodeCache, Machine, Overlay, Stop};
 use bw_inspect::target::{Memory, Unreadable};
 
 use super::operands::Random;
@@ -73,6 +75,7 @@ impl State {
     }
 
     /// What differs, for people. Empty if nothing does.
+    #[cfg(target_arch = "aarch64")]
     pub(crate) fn differences(&self, interpreted: &Self) -> String {
         use std::fmt::Write as _;
         let mut text = String::new();
@@ -132,6 +135,7 @@ pub(crate) fn code(words: &[u32]) -> Vec<u8> {
 }
 
 /// The name of an instruction. `None` if the interpreter does not know it.
+#[cfg(target_arch = "aarch64")]
 pub(crate) fn name(word: u32) -> Option<String> {
     let decoded = Cpu::decode(CODE, &word.to_le_bytes())?;
     Some(Cpu::mnemonic(&decoded.instruction)).filter(|name| !name.starts_with("0x"))

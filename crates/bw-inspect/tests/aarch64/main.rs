@@ -4,6 +4,7 @@
 //! interpreter and by the processor: `ci/aarch64`. Some of the results are recorded in a file, so that every other machine compares the
 //! interpreter with the processor, too.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 #![expect(clippy::cast_possible_truncation, reason = "random numbers are cut to any width")]
 
 mod by_hand;

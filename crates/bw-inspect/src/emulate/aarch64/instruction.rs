@@ -1,6 +1,6 @@
 //! An instruction, decoded so that it is cheap to execute.
 
-use super::registers::{Cpu, SINK, STACK, ZERO};
+use super::register_file::{Cpu, SINK, STACK, ZERO};
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

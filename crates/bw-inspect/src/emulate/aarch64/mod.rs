@@ -23,9 +23,9 @@ mod instruction;
 mod integer;
 mod memory;
 mod nzcv;
-mod registers;
+mod register_file;
 mod simd;
 
 pub use instruction::Instruction;
 pub use nzcv::Nzcv;
-pub use registers::Cpu;
+pub use register_file::Cpu;

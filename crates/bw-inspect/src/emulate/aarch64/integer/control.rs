@@ -3,7 +3,7 @@
 use super::system_registers;
 use crate::emulate::aarch64::groups::HALTS;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::{Cpu, LINK};
+use crate::emulate::aarch64::register_file::{Cpu, LINK};
 use crate::emulate::fault::Fault;
 
 pub(in super::super) fn decode(at: u64, word: Word) -> Option<Instruction> {

@@ -4,7 +4,7 @@ use super::bit_mask::bit_mask;
 use super::second_operand::Immediate;
 use super::sums;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 
 pub(in super::super) fn decode(at: u64, word: Word) -> Option<Instruction> {
     match word.bits(23, 3) {

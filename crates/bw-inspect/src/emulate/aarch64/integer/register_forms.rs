@@ -4,7 +4,7 @@ use super::second_operand::{Extended, Inverted, Shifted};
 use super::{conditional, one_source, sums, two_sources};
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
 use crate::emulate::aarch64::nzcv::{Nzcv, add_with_carry};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

@@ -1,7 +1,7 @@
 //! The last operand of sums and of logical instructions: an immediate, or a register that is shifted or extended.
 
 use crate::emulate::aarch64::instruction::Instruction;
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 
 /// A kind of operand. A type for each, so that each handler has its own code.
 pub(super) trait SecondOperand {

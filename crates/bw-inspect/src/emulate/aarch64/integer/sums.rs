@@ -3,7 +3,7 @@
 use super::second_operand::SecondOperand;
 use crate::emulate::aarch64::instruction::{Handler, Instruction};
 use crate::emulate::aarch64::nzcv::{Nzcv, add_with_carry};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

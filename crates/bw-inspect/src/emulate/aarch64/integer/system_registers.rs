@@ -3,7 +3,7 @@
 use super::control::authenticate;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
 use crate::emulate::aarch64::nzcv::Nzcv;
-use crate::emulate::aarch64::registers::LINK;
+use crate::emulate::aarch64::register_file::LINK;
 
 const NOTHING: Handler = |_, _, _| Ok(());
 
@@ -77,7 +77,7 @@ fn moves(word: Word) -> Option<Instruction> {
     macro_rules! read {
         ($value:expr) => {{
             let handler: Handler = |cpu, _, form| {
-                let value: fn(&crate::emulate::aarch64::registers::Cpu) -> u64 = $value;
+                let value: fn(&crate::emulate::aarch64::register_file::Cpu) -> u64 = $value;
                 cpu.set(form.d, value(cpu));
                 Ok(())
             };
@@ -87,7 +87,7 @@ fn moves(word: Word) -> Option<Instruction> {
     macro_rules! write {
         ($to:expr) => {{
             let handler: Handler = |cpu, _, form| {
-                let to: fn(&mut crate::emulate::aarch64::registers::Cpu, u64) = $to;
+                let to: fn(&mut crate::emulate::aarch64::register_file::Cpu, u64) = $to;
                 to(cpu, cpu.get(form.d));
                 Ok(())
             };

@@ -2,7 +2,7 @@
 
 use crate::emulate::aarch64::instruction::Instruction;
 use crate::emulate::aarch64::integer::extended;
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

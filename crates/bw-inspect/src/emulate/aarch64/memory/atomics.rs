@@ -2,7 +2,7 @@
 
 use super::addressing::{read_sized, write_sized};
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

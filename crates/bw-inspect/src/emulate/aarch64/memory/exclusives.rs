@@ -2,7 +2,7 @@
 
 use super::addressing::{read_sized, write_sized};
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word, source};
-use crate::emulate::aarch64::registers::{Cpu, SINK, STACK};
+use crate::emulate::aarch64::register_file::{Cpu, SINK, STACK};
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

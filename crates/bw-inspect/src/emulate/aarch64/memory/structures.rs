@@ -1,7 +1,7 @@
 //! Loads and stores of vector registers that take elements in turn: `ld1` to `ld4`, and `st1` to `st4`.
 
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::{Cpu, STACK};
+use crate::emulate::aarch64::register_file::{Cpu, STACK};
 use crate::emulate::aarch64::simd::{element, with_element};
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;

@@ -4,7 +4,7 @@ use super::elements::{element, float_bits};
 use super::float_operations as float;
 use super::integer_operations::number;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 
 pub(super) fn decode(word: Word) -> Option<Instruction> {

@@ -6,7 +6,7 @@ use super::integer_operations::number;
 use super::same_width::high_of_double;
 use super::widening::first_of_half;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 
 /// The number of the element is in `option`, the register that has it in `a`.

@@ -1,7 +1,7 @@
 //! Elements of vector registers.
 
 use crate::emulate::aarch64::instruction::{Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 
 /// As many ones as bits, at the lowest places.
@@ -13,13 +13,13 @@ pub(super) const fn ones(bits: u32) -> u64 {
 /// Element `number` of a register.
 #[inline]
 pub(in super::super) const fn element(register: u128, number: u32, bits: u32) -> u64 {
-    (register >> (number * bits & 127)) as u64 & ones(bits)
+    (register >> ((number * bits) & 127)) as u64 & ones(bits)
 }
 
 /// The register with another element `number`.
 #[inline]
 pub(in super::super) const fn with_element(register: u128, number: u32, bits: u32, value: u64) -> u128 {
-    let at = number * bits & 127;
+    let at = (number * bits) & 127;
     register & !((ones(bits) as u128) << at) | ((value & ones(bits)) as u128) << at
 }
 

@@ -53,7 +53,7 @@ pub(super) fn precision(value: u64, from: u32, to: u32) -> u64 {
         _ => {
             let number = widened(value, from);
             // The highest bits of what a NaN carries, as in a double.
-            let payload = if from == 32 { value << 29 } else { value } & (1 << 51) - 1;
+            let payload = if from == 32 { value << 29 } else { value } & ((1 << 51) - 1);
             (value >> (from - 1), number, payload)
         }
     };
@@ -75,12 +75,12 @@ pub(super) fn precision(value: u64, from: u32, to: u32) -> u64 {
 fn half(value: u64) -> (u64, f64, u64) {
     let (sign, exponent, fraction) = (value >> 15 & 1, value >> 10 & 31, value & 0x3ff);
     let magnitude = match exponent {
-        0 => fraction as u32 as f64 * power(-24),
+        0 => f64::from(fraction as u32) * power(-24),
         31 if fraction == 0 => f64::INFINITY,
         31 => f64::NAN,
-        _ => (fraction as u32 | 1 << 10) as f64 * power(exponent as i32 - 25),
+        _ => f64::from(fraction as u32 | 1 << 10) * power(exponent as i32 - 25),
     };
-    (sign, if sign == 1 { -magnitude } else { magnitude }, (fraction << 42) & (1 << 51) - 1)
+    (sign, if sign == 1 { -magnitude } else { magnitude }, (fraction << 42) & ((1 << 51) - 1))
 }
 
 /// The bits of a positive number in half precision, without the sign.

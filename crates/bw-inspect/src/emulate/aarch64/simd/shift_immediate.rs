@@ -7,7 +7,7 @@ use super::rounding::Rounding;
 use super::two_registers::narrow;
 use super::widening::first_of_half;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

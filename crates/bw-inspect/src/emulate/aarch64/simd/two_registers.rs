@@ -6,7 +6,7 @@ use super::float_operations as float;
 use super::integer_operations::{mask, number, saturate_signed, saturate_unsigned};
 use super::rounding::Rounding;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 use crate::emulate::overlay::Overlay;
 

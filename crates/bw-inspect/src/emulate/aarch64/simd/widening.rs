@@ -4,7 +4,7 @@ use super::elements::{collect, element};
 use super::integer_operations::{number, polynomial_product};
 use super::two_registers::in_half;
 use crate::emulate::aarch64::instruction::{Handler, Instruction, Word};
-use crate::emulate::aarch64::registers::Cpu;
+use crate::emulate::aarch64::register_file::Cpu;
 use crate::emulate::fault::Fault;
 
 pub(super) fn decode(word: Word) -> Option<Instruction> {
