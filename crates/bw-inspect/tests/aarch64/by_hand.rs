@@ -89,6 +89,41 @@ fn a_block_is_cleared_in_part() {
 }
 
 #[test]
+fn a_vector_of_unknown_length_is_copied_beyond_its_end() {
+    // cntb x3; whilelo p0.b, xzr, x2; whilelo p1.b, x3, x2; ld1b {z0.b}, p0/z, [x1]; ld1b {z1.b}, p1/z, [x1, #1, mul vl];
+    // st1b {z0.b}, p0, [x0]; st1b {z1.b}, p1, [x0, #1, mul vl]; ptrue p2.b; mov z2.b, w3; st1b {z2.b}, p2, [x0, #-1, mul vl]; ret
+    let words = [
+        0x0420_e3e3,
+        0x2522_1fe0,
+        0x2522_1c61,
+        0xa400_a020,
+        0xa401_a421,
+        0xe400_e000,
+        0xe401_e401,
+        0x2518_e3e2,
+        0x0520_3862,
+        0xe40f_e802,
+        0xd65f_03c0,
+    ];
+    let memory = Words(words.to_vec());
+    for count in [0, 1, 15, 16, 17, 31, 32] {
+        let mut overlay = Overlay::new(&memory, 16);
+        overlay.map(0x10_0000, 0x1_0000);
+        let source: [u8; 32] = std::array::from_fn(|at| at as u8 + 1);
+        overlay.write(0x10_1000, &source).unwrap();
+        let mut machine = Machine::with_cpu(Cpu::default(), overlay);
+        machine.call(CODE, &[0x10_2000, 0x10_1000, count as u64], RETURN).unwrap();
+        let stop = machine.run(&mut CodeCache::new(), &HashSet::from([RETURN]), 1_000);
+        assert_eq!(stop, Stop::Trap(RETURN));
+        let mut copy = [0; 48];
+        machine.memory.read(0x10_1ff0, &mut copy).unwrap();
+        let expected: Vec<u8> =
+            [16; 16].into_iter().chain((1..=32).map(|byte| if byte <= count { byte } else { 0 })).collect();
+        assert_eq!(copy[..], expected, "{count}");
+    }
+}
+
+#[test]
 fn an_instruction_that_is_not_known_has_no_name() {
     // sqdmlal v0.4s, v0.4h, v0.4h
     call(&[0x0e60_9000], &[], |_, stop| {
