@@ -112,7 +112,7 @@ fn a_vector_of_unknown_length_is_copied_beyond_its_end() {
         let source: [u8; 32] = std::array::from_fn(|at| at as u8 + 1);
         overlay.write(0x10_1000, &source).unwrap();
         let mut machine = Machine::with_cpu(Cpu::default(), overlay);
-        machine.call(CODE, &[0x10_2000, 0x10_1000, count as u64], RETURN).unwrap();
+        machine.call(CODE, &[0x10_2000, 0x10_1000, u64::from(count)], RETURN).unwrap();
         let stop = machine.run(&mut CodeCache::new(), &HashSet::from([RETURN]), 1_000);
         assert_eq!(stop, Stop::Trap(RETURN));
         let mut copy = [0; 48];
