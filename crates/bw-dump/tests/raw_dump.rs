@@ -118,12 +118,14 @@ fn a_dump_that_was_read_from_memory_loses_that_or_what_is_missing_in_it() {
     tasks.push(task(6, Ok(0)).with_incomplete("the emulator does not know \"x\""));
     let trace = RawTrace::from_stacks([(vec![7], StackFlags::default())]);
     let dump = RawTaskDump::new(SystemTime::UNIX_EPOCH, Duration::ZERO, tasks, vec![trace])
-        .with_source(DumpSource::Memory)
+        .with_source(DumpSource::CoreFile)
+        .with_pause(Some(Duration::from_nanos(1_234_567)))
         .with_notes(vec!["1 GiB was not searched".to_owned()]);
     let file = RawDumpFile::new(Process::new(1), ModuleMap::default(), Cow::Owned(dump));
     let read = RawDumpFile::read(&*written(&file)).unwrap();
     assert_same(&file, &read);
-    assert_eq!(read.dump().source(), DumpSource::Memory);
+    assert_eq!(read.dump().source(), DumpSource::CoreFile);
+    assert_eq!(read.dump().pause(), Some(Duration::from_nanos(1_234_567)));
     assert_eq!(read.dump().notes(), file.dump().notes());
     assert_eq!(read.dump().tasks()[5].incomplete(), Some("the emulator does not know \"x\""));
     assert!(read.dump().tasks().iter().all(|task| !task.spawned_at().is_known()));

@@ -10,19 +10,19 @@ use bw_core::{
 };
 use bw_dump::{ModuleMap, Process, RawDumpFile};
 
+use crate::capture::block_on_root::WaitingThread;
 use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::capture::limits::Limits;
 use crate::capture::thread_stack;
 use crate::capture::unwind_rules::UnwindRules;
+use crate::executor::child_wakers::ChildWaker;
+use crate::executor::found_task::FoundTask;
+use crate::executor::process_tasks::{self, ProcessTasks};
 use crate::executor::runtime_threads::RuntimeThreads;
-use crate::executor::task_list::{self, FoundTask, TaskList};
 use crate::executor::task_state::Activity;
-use crate::executor::task_vtables::TaskVtables;
-use crate::executor::thread_blocks;
 use crate::executor::waker_index::WakerIndex;
 use crate::executor::wrapped_tasks::{WrappedTask, WrappedTasks};
 use crate::target::Target;
-use crate::target::architecture::Architecture;
 use crate::target::data_scan::DataScan;
 use crate::target::mappings::Mapping;
 use crate::target::modules::LoadedModules;
@@ -73,17 +73,10 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
     let mut memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
     let mut modules = LoadedModules::read(&memory, &mappings);
-    let tables = TaskVtables::find(target, &modules);
-    if let Some((table, _)) = tables.extent() {
-        modules.take_architecture_at(table);
-    }
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let mut list = TaskList::scan(target, &data, &tables, &threads);
-    if modules.architecture() == Architecture::Aarch64 {
-        list.thread_pointers = thread_blocks::find(target, &data, &threads);
-    }
-    let wakers = WakerIndex::scan(target, &data, &memory, &modules, &tables, &list.tasks);
+    let ProcessTasks { list, wakers, others, has_code } =
+        ProcessTasks::find(target, &data, &memory, &mut modules, &mappings, &threads);
     let wrapped = WrappedTasks::find(target, &modules);
     memory.ignore(wrapped.clocks());
     let rules = UnwindRules::new(&memory, &modules);
@@ -96,11 +89,13 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         rules: &rules,
         wakers: &wakers,
         wrapped: &wrapped,
+        others: &others,
+        thread_pointers: &list.thread_pointers,
         runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
     };
     let mut figures =
         Figures { searched_bytes: data.bytes(), skipped_bytes: data.skipped(), instructions: 0, repeated: 0 };
-    let outcomes = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target))?;
+    let (outcomes, roots) = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target))?;
     // What is missing then is missing because nothing could be read any more.
     if target.is_over() {
         return Err(ended(target));
@@ -113,15 +108,21 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     // A wrapper knows ids of its own.
     let by_wrapper: HashMap<u64, TaskId> =
         numbered.iter().filter_map(|(id, _, outcome)| Some((outcome.wrapped.as_ref()?.id, *id))).collect();
-    let records: Vec<TaskRecord> = numbered
+    let mut records: Vec<TaskRecord> = numbered
         .into_iter()
         .map(|(id, task, outcome)| {
             polls.insert(id, task.table.poll);
             record(id, outcome, &mut traces, &by_wrapper)
         })
         .collect();
+    records.extend(roots.into_iter().filter_map(|(thread, outcome)| {
+        // The ids of tasks are given out before.
+        let name = thread.name.as_deref().map_or_else(|| thread.id.to_string(), |name| format!("{name:?}"));
+        let record = record(ids.id(thread.id)?, outcome, &mut traces, &by_wrapper);
+        Some(record.with_name(format!("block_on on thread {name}")))
+    }));
     let mut all_notes = target.notes();
-    all_notes.extend(notes(&records, &list, &wakers, &tables, &figures));
+    all_notes.extend(notes(&records, &list.tasks, &wakers, has_code, &figures));
     if let Some(version) = wrapped.unknown_version() {
         all_notes.push(format!(
             "names and ages are missing: the program has version {version} of the table that says where they are, and this \
@@ -135,33 +136,38 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     Ok(Inspection { dump, modules: modules.map(), polls, figures })
 }
 
-/// Returns whether a process has code of tokio's tasks. Reads the headers and some constants of its modules: takes a few milliseconds.
+/// Returns whether a process has code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of its
+/// modules: takes a few milliseconds.
 ///
 /// # Errors
 ///
 /// When the process ended meanwhile, or its mappings may not be read.
-pub fn runs_tokio(target: &dyn Target) -> Result<bool, OpenError> {
+pub fn runs_tasks(target: &dyn Target) -> Result<bool, OpenError> {
     let mappings = target.mappings()?;
-    Ok(!TaskVtables::find(target, &LoadedModules::read(target, &mappings)).is_empty())
+    Ok(process_tasks::has_code(target, &LoadedModules::read(target, &mappings)))
 }
 
-/// Counts the tasks of a process that have not finished. `None` if it has no code of tokio's tasks. Reads all memory in which tasks may
-/// lie, but emulates nothing: about 10 ms for 100 MB.
+/// Counts the tasks of a process that have not finished. `None` if it has no code of async tasks. Reads all memory in which tasks may
+/// lie, but emulates nothing.
 ///
 /// # Errors
 ///
 /// When the process ended meanwhile, or its mappings may not be read.
 pub fn count_tasks(target: &dyn Target, limits: &Limits) -> Result<Option<usize>, OpenError> {
     let mappings = target.mappings()?;
-    let tables = TaskVtables::find(target, &LoadedModules::read(target, &mappings));
-    if tables.is_empty() {
+    let mut modules = LoadedModules::read(target, &mappings);
+    if !process_tasks::has_code(target, &modules) {
         return Ok(None);
     }
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let tasks = TaskList::scan(target, &data, &tables, &target.threads()).tasks;
-    // Those that nobody owns run in the blocking pool, and workers are among them.
-    let is_counted = |task: &&FoundTask| task.owner != 0 && task.word.activity() != Activity::Complete;
-    Ok(Some(tasks.iter().filter(is_counted).count()))
+    let tasks =
+        ProcessTasks::find(target, &data, target, &mut modules, &mappings, &target.threads()).list.tasks;
+    Ok(Some(
+        tasks
+            .iter()
+            .filter(|task| task.is_of_executor() && task.word.activity() != Activity::Complete)
+            .count(),
+    ))
 }
 
 /// What is said when the target is there no more.
@@ -243,6 +249,9 @@ impl Outcome {
     }
 }
 
+type TaskOutcomes = Vec<(FoundTask, Outcome)>;
+type RootOutcomes<'l> = Vec<(&'l Thread, Outcome)>;
+
 struct Look<'l> {
     target: &'l dyn Target,
     limits: &'l Limits,
@@ -252,12 +261,18 @@ struct Look<'l> {
     rules: &'l UnwindRules<'l>,
     wakers: &'l WakerIndex,
     wrapped: &'l WrappedTasks,
+    others: &'l [ChildWaker],
+    thread_pointers: &'l HashMap<u64, u64>,
     runtime_threads: RuntimeThreads,
 }
 
 impl Look<'_> {
-    /// Looks at every task. `None` if the process has ended.
-    fn outcomes(&self, tasks: &[FoundTask], figures: &mut Figures) -> Option<Vec<(FoundTask, Outcome)>> {
+    /// Looks at every task, and at what threads block on. `None` if the process has ended.
+    fn outcomes(
+        &self,
+        tasks: &[FoundTask],
+        figures: &mut Figures,
+    ) -> Option<(TaskOutcomes, RootOutcomes<'_>)> {
         let clocks = self.target.clocks();
         let mut emulator = PollEmulator::new(
             self.memory,
@@ -268,6 +283,8 @@ impl Look<'_> {
             (self.target.pid(), clocks),
             *self.limits,
         );
+        figures.instructions += emulator.find_children(self.others, tasks, &self.runtime_threads);
+        let roots = self.roots(&mut emulator, figures)?;
         let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
         for batch in tasks.chunks(BATCH) {
             let mut waiting: Vec<FoundTask> = batch.to_vec();
@@ -290,7 +307,48 @@ impl Look<'_> {
                 }
             }
         }
-        Some(outcomes)
+        Some((outcomes, roots))
+    }
+
+    /// Looks at the futures that waiting threads drive with `block_on`.
+    fn roots(&self, emulator: &mut PollEmulator<'_>, figures: &mut Figures) -> Option<RootOutcomes<'_>> {
+        let mut roots = Vec::new();
+        for thread in self.threads {
+            if figures.instructions >= self.limits.all_instructions {
+                break;
+            }
+            for attempt in 1..=self.limits.attempts.max(1) {
+                self.memory.forget();
+                let native = thread_stack::walk(self.target, thread, self.rules, self.limits.frames);
+                let mapping = self.mappings.iter().find_map(|mapping| {
+                    thread.stack_in(&mapping.range)?;
+                    Some(&mapping.range)
+                });
+                let pointer = self.thread_pointers.get(&thread.id).copied();
+                let waiting = mapping
+                    .zip(pointer)
+                    .and_then(|(mapping, pointer)| WaitingThread::new(thread, pointer, mapping));
+                let Some(poll) =
+                    waiting.and_then(|waiting| emulator.poll_root(&waiting, &self.runtime_threads, native))
+                else {
+                    break;
+                };
+                figures.instructions += poll.instructions;
+                let (mut outcome, used) = idle(poll);
+                let has_moved = self.memory.changed(&[used])? != [false]
+                    || self.target.thread_now(thread.id)?.waits_at != thread.waits_at;
+                if has_moved && attempt < self.limits.attempts {
+                    continue;
+                }
+                if has_moved {
+                    outcome.incomplete = Some(NoTrace::Moved.to_string());
+                    outcome.trace = Err(NoTrace::Moved);
+                }
+                roots.push((thread, outcome));
+                break;
+            }
+        }
+        Some(roots)
     }
 
     /// Looks at some tasks, and puts those that ran meanwhile into `moved`, unless this is the last attempt.
@@ -308,7 +366,7 @@ impl Look<'_> {
         let mut used: Vec<Vec<(u64, u64)>> = Vec::with_capacity(tasks.len());
         for known in tasks {
             // What was found before may have ended since.
-            let Ok(Some(task)) = task_list::read_task(self.memory, known.header, known.table) else {
+            let Ok(Some(task)) = known.read_again(self.memory) else {
                 continue;
             };
             if task.id != known.id {
@@ -469,20 +527,21 @@ impl Ids {
 /// Sentences about what is missing.
 fn notes(
     records: &[TaskRecord],
-    list: &TaskList,
+    tasks: &[FoundTask],
     wakers: &WakerIndex,
-    tables: &TaskVtables,
+    has_code: bool,
     figures: &Figures,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    if tables.is_empty() {
-        notes.push("the program has no code of tokio's tasks, so no task can be found".to_owned());
+    if !has_code {
+        notes
+            .push("the program has no code of async tasks that is known, so no task can be found".to_owned());
     }
     if figures.skipped_bytes > 0 {
         let gigabytes = figures.skipped_bytes >> 30;
         notes.push(format!("{gigabytes} GiB of memory were not searched for tasks"));
     }
-    if !list.tasks.is_empty() && wakers.functions.is_empty() {
+    if !tasks.is_empty() && wakers.functions.is_empty() {
         notes.push(
             "no waker of a task is stored anywhere, so no place was found at which tasks wait".to_owned(),
         );

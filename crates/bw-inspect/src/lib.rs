@@ -1,9 +1,9 @@
 //! Finds where the async tasks of an unprepared process wait, by reading its memory.
 //!
 //! The process needs no wrapper, no agent, no flag of its runtime and no restart. Nothing is written to it, no code runs in it, and no
-//! thread of it is stopped. [`inspect`] finds the tasks of tokio in its memory, polls each idle one in an emulator over a copy, and
-//! walks the emulated stack wherever a future clones the task's waker. The result is a task dump with raw return addresses, as a
-//! capture inside of the process makes it.
+//! thread of it is stopped. [`inspect`] finds the tasks of tokio and of `async-task` in its memory, polls each idle one in an emulator over
+//! a copy, and walks the emulated stack wherever a future clones the task's waker. The result is a task dump with raw return addresses, as
+//! a capture inside of the process makes it.
 //!
 //! ```no_run
 //! use bw_inspect::target::LiveProcess;
@@ -17,6 +17,9 @@
 //!
 //! To print it, symbolize it with the crate `bw-symbolize`, for [its modules](Inspection::modules).
 //!
+//! A core file is looked at in the same way: [`CoreFile`](target::CoreFile) is a target as well. [`inspect_stopped`] stops all threads of a
+//! process for some milliseconds, and shows it as it is at one moment.
+//!
 //! # What is found
 //!
 //! * Every task of tokio: of any runtime, also one that nobody drives, of local sets, and of the blocking pool. Tables and headers of tasks
@@ -24,8 +27,12 @@
 //! * Of an idle task, all places that it waits at: each branch of `select!` and `join!`, and timeouts.
 //! * Of a task that blocks its thread in the kernel, the stack of that thread.
 //!
-//! Futures of `block_on` are not tasks, and are not found. Children of `FuturesUnordered` and the like are polled by wakers of their
-//! own, so they are not shown.
+//! * Of the children of `FuturesUnordered`, `Shared` and their like, all places, also if nobody woke them: as stacks of the task that polls
+//!   them.
+//! * Of a thread that waits in `block_on`, where its future waits. That is no task: its record has the number of the thread as its id, and
+//!   a name such as `block_on on thread "main"`.
+//! * Every task of the crate `async-task`, with which smol, async-std and `async-executor` make theirs. They have no ids, so they are
+//!   numbered by their addresses: from one look to the next, a task may get another number. Tests are with 4.7; 4.0 has the same layout.
 //!
 //! # What can go wrong
 //!
@@ -55,6 +62,6 @@ pub mod target;
 mod task_type;
 
 pub use capture::limits::Limits;
-pub use inspection::{Figures, Inspection, count_tasks, inspect, runs_tokio};
+pub use inspection::{Figures, Inspection, count_tasks, inspect, runs_tasks};
 pub use stopped_inspection::inspect_stopped;
 pub use task_type::task_type;

@@ -6,8 +6,8 @@ use bw_symbolize::{Symbolizer, readable_type};
 /// Returns the type of the tasks that a function polls, as people write it, such as `async fn shop::accept`. `None` where debug
 /// information does not tell.
 ///
-/// `poll` is the address of tokio's `poll::<T, S>`, from [`Inspection::poll_of`](crate::Inspection::poll_of). Costs what
-/// symbolizing one address costs.
+/// `poll` is the address of tokio's `poll::<T, S>` or that of `RawTask::run` of the crate `async-task`, from
+/// [`Inspection::poll_of`](crate::Inspection::poll_of). Costs what symbolizing one address costs.
 #[must_use]
 pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
     let after = usize::try_from(poll).ok()?.checked_add(1)?;
@@ -19,15 +19,23 @@ pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
     let (_, arguments) = path
         .split_once("::raw::poll::<")
         .filter(|_| function.generic.is_none())
-        .or(path.split_once("poll<"))?;
+        .or(path.split_once("poll<"))
+        // Of a task of `async-task`.
+        .or(path.split_once("raw::RawTask<"))
+        .or(path.split_once("run<"))?;
     Some(readable_type(unwrapped(first_argument(arguments))))
 }
 
-/// The future inside of the wrapper of a traced task: the wrapper says nothing about the task.
+/// The future inside of a wrapper that says nothing about the task, such as that of a traced task.
 fn unwrapped(future: &str) -> &str {
-    /// The wrapper by its crate, and by the crate that has a copy of its module.
-    const WRAPPERS: [&str; 2] =
-        ["bw_core::task::traced_task::TracedTask<", "backtrace_waker::task::traced_task::TracedTask<"];
+    /// That of a traced task by its crate, and by the crate that has a copy of its module.
+    const WRAPPERS: [&str; 4] = [
+        "bw_core::task::traced_task::TracedTask<",
+        "backtrace_waker::task::traced_task::TracedTask<",
+        // What executors of smol put around a future, in a box if it is large.
+        "core::pin::Pin<alloc::boxed::Box<async_executor::AsyncCallOnDrop<",
+        "async_executor::AsyncCallOnDrop<",
+    ];
 
     let mut future = future;
     while let Some(inner) = WRAPPERS.iter().find_map(|wrapper| future.strip_prefix(wrapper)) {
@@ -63,6 +71,10 @@ mod tests {
             (
                 "backtrace_waker::task::traced_task::TracedTask<bw_core::task::traced_task::TracedTask<a::{async_fn_env#0}>>",
                 "a::{async_fn_env#0}",
+            ),
+            (
+                "core::pin::Pin<alloc::boxed::Box<async_executor::AsyncCallOnDrop<a::B<c, d>, e::{closure#0}>, alloc::alloc::Global>>",
+                "a::B<c, d>",
             ),
             ("app::TracedTask<a>", "app::TracedTask<a>"),
             ("", ""),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bw_dump::RawDumpFile;
 use bw_inspect::target::{LiveProcess, OpenError, Target as _};
-use bw_inspect::{Inspection, Limits, inspect, inspect_stopped, runs_tokio, task_type};
+use bw_inspect::{Inspection, Limits, inspect, inspect_stopped, runs_tasks, task_type};
 use bw_symbolize::Symbolizer;
 
 use super::agent::process::Process;
@@ -35,7 +35,7 @@ impl ProcessMemory {
             Err(OpenError::OtherUser { .. } | OpenError::Unsupported) => return Err(no_agent),
             Err(error) => return Err(failure(&error)),
         };
-        match runs_tokio(&live) {
+        match runs_tasks(&live) {
             Ok(true) => Ok(Self { live, process: Process::new(pid), types: HashMap::new() }),
             Ok(false) => Err(no_agent),
             Err(error) => Err(failure(&error)),

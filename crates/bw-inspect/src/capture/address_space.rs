@@ -5,7 +5,7 @@ use crate::target::mappings::Mapping;
 /// Bytes of the stack of an emulated poll.
 pub(crate) const STACK_BYTES: u64 = 2 << 20;
 /// Bytes for the tables of functions that stored wakers get.
-pub(crate) const TABLE_BYTES: u64 = 4096;
+pub(crate) const TABLE_BYTES: u64 = 256 * 1024;
 /// Bytes that an emulated poll may ask the kernel for.
 pub(crate) const HEAP_BYTES: u64 = 64 << 20;
 /// Bytes that stay unmapped between the parts: what runs out of one does not run into another.

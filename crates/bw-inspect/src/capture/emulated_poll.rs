@@ -12,16 +12,17 @@ use bw_core::StackFlags;
 
 use super::address_space::{FreeSpace, STACK_BYTES, TABLE_BYTES};
 use super::allocator::Allocator;
+use super::child_polls::Children;
 use super::kernel::{Answer, Kernel};
 use super::limits::Limits;
 use super::progress::Blocks;
 use super::stack_walk::{self, WalkEnd, WalkRegisters};
 use super::unwind_rules::UnwindRules;
 use crate::emulate::{AnyCode as CodeCache, AnyCpu, AnyMachine as Machine, Fault, Overlay, Stop};
+use crate::executor::found_task::FoundTask;
 use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
-use crate::executor::task_list::FoundTask;
-use crate::executor::task_state::{Activity, TaskWord};
-use crate::executor::waker_index::WakerIndex;
+use crate::executor::task_state::Activity;
+use crate::executor::waker_index::{WakerFunctions, WakerIndex};
 use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::Clocks;
 use crate::target::mappings::Mapping;
@@ -37,7 +38,7 @@ const THREAD_LOCAL_BYTES: u64 = 4096;
 const PANIC: &str = " panicked at ";
 
 /// The result of one emulated poll.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct EmulatedPoll {
     /// Return addresses from the leaf to the root, for each clone of the task's waker. The first is one byte into the waker's function.
     pub(crate) stacks: Vec<(Vec<usize>, StackFlags)>,
@@ -50,9 +51,10 @@ pub(crate) struct EmulatedPoll {
 }
 
 /// How an emulated poll ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PollEnd {
     /// The future is pending.
+    #[default]
     Pending,
     /// The future is ready: what it waited for has happened, and the task was not woken yet.
     Ready,
@@ -66,19 +68,26 @@ pub(crate) enum PollEnd {
 
 /// Emulates polls of the tasks of one process, one after the other.
 pub(crate) struct PollEmulator<'m> {
-    rules: &'m UnwindRules<'m>,
+    pub(super) rules: &'m UnwindRules<'m>,
     wakers: &'m WakerIndex,
-    limits: Limits,
-    space: FreeSpace,
-    kernel: Kernel,
+    pub(super) limits: Limits,
+    pub(super) space: FreeSpace,
+    pub(super) kernel: Kernel,
     allocator: Allocator,
-    memory: &'m dyn Memory,
+    pub(super) memory: &'m dyn Memory,
     blocks: Blocks<'m>,
-    machine: Machine<'m>,
-    code: CodeCache,
+    pub(super) machine: Machine<'m>,
+    pub(super) code: CodeCache,
     traps: HashSet<u64>,
+    /// Where a wake that is emulated stops: at the functions that wake tasks, and where the kernel has to answer.
+    pub(super) wake_traps: HashSet<u64>,
     clones: HashSet<u64>,
     wakes: HashSet<u64>,
+    /// The data of the waker whose clones are recorded, if it is not the task's.
+    watched: Option<u64>,
+    /// What registers have whose values are not known.
+    pub(super) unknown: Option<u64>,
+    pub(super) children: Children,
 }
 
 impl<'m> PollEmulator<'m> {
@@ -97,12 +106,15 @@ impl<'m> PollEmulator<'m> {
         let allocator = Allocator::find(memory, rules.modules());
         let clones: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[0]).collect();
         let wakes: HashSet<u64> = wakers.functions.iter().map(|waker| waker.functions[2]).collect();
-        let answered = kernel.traps().chain(allocator.traps());
-        let traps = clones.iter().chain(&wakes).copied().chain(answered).chain([space.end]).collect();
+        let answered: Vec<u64> = kernel.traps().chain(allocator.traps()).collect();
+        let traps = clones.iter().chain(&wakes).chain(&answered).copied().chain([space.end]).collect();
+        let waking = wakers.functions.iter().flat_map(|waker| [waker.functions[1], waker.functions[2]]);
+        let wake_traps = waking.chain(answered).chain([space.end]).collect();
         let cpu = AnyCpu::new(rules.modules().architecture());
         let machine = Machine::new(cpu, Overlay::new(memory, limits.poll_pages));
         let code = CodeCache::default();
-        let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings);
+        let allocated = space.heap..space.heap + super::address_space::HEAP_BYTES;
+        let blocks = Blocks::new(memory, rules.modules(), wrapped, mappings, allocated);
         Self {
             rules,
             wakers,
@@ -115,21 +127,19 @@ impl<'m> PollEmulator<'m> {
             machine,
             code,
             traps,
+            wake_traps,
             clones,
             wakes,
+            watched: None,
+            unknown: None,
+            children: Children::default(),
         }
     }
 
     /// Polls a task that is idle, on a thread whose thread-local values the poll sees.
     pub(crate) fn poll(&mut self, task: &FoundTask, threads: &RuntimeThreads) -> EmulatedPoll {
         let before = self.machine.executed();
-        let mut poll = EmulatedPoll {
-            stacks: Vec::new(),
-            dropped: 0,
-            end: PollEnd::Pending,
-            used: Vec::new(),
-            instructions: 0,
-        };
+        let mut poll = EmulatedPoll::default();
         let thread = threads.of_task(self.memory, task);
         poll.end = match self.prepare(task, thread) {
             Ok(()) => self.run(task, &mut poll),
@@ -153,6 +163,7 @@ impl<'m> PollEmulator<'m> {
         if poll.end == PollEnd::Pending && poll.stacks.is_empty() {
             self.find_inlined_clones(task, thread, &mut poll);
         }
+        self.poll_children(task, thread, &mut poll);
         poll.instructions = self.machine.executed() - before;
         poll
     }
@@ -166,14 +177,10 @@ impl<'m> PollEmulator<'m> {
         }
         let clocks = self.kernel.clone();
         self.kernel.pass_time();
-        let mut again = EmulatedPoll {
-            stacks: Vec::new(),
-            dropped: 0,
-            end: PollEnd::Pending,
-            used: Vec::new(),
-            instructions: 0,
-        };
-        let end = self.enter(task, thread).map(|()| self.run(task, &mut again));
+        let mut again = EmulatedPoll::default();
+        // A leaf that counts how often it waits does so again only if it waits anew.
+        let entered = self.change_wakers(task).and_then(|()| self.enter(task, thread));
+        let end = entered.map(|()| self.run(task, &mut again));
         self.kernel = clocks;
         if end == Ok(PollEnd::Ready) {
             return true;
@@ -182,50 +189,73 @@ impl<'m> PollEmulator<'m> {
         changed.iter().any(|&(at, value)| memory.read_u64(at).is_ok_and(|now| now == value))
     }
 
-    /// Sets up the registers and the copy.
-    fn prepare(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+    /// Begins a copy in which nothing was changed yet, on a thread.
+    pub(super) fn start_anew(&mut self, thread: PollThread) {
         let space = self.space;
-        self.kernel.restart(thread.id);
+        self.kernel.restart();
         let machine = &mut self.machine;
         machine.memory.reset();
         machine.memory.map(space.stack, STACK_BYTES);
         machine.memory.map(space.tables, TABLE_BYTES);
         machine.memory.map(space.heap, super::address_space::HEAP_BYTES);
-        // A table for wakers that are equal to this task's in nothing but what they do.
-        let tables = self.wakers.functions.iter().zip((space.tables..).step_by(32));
-        for (waker, table) in tables.take(usize::try_from(TABLE_BYTES / WAKER_TABLE_BYTES).unwrap_or(0)) {
-            for (function, place) in waker.functions.iter().zip((table..).step_by(8)) {
-                machine.memory.write_u64(place, *function)?;
-            }
-        }
-        for place in self.wakers.of_task(task.header) {
-            let stored = machine.memory.read_u64(place);
-            // It may have been dropped since.
-            let known = self.wakers.functions.iter().position(|waker| Ok(waker.table) == stored);
-            if let Some(number) = known {
-                machine.memory.write_u64(place, space.tables + number as u64 * WAKER_TABLE_BYTES)?;
-            }
-        }
-        self.enter(task, thread)
+        self.on_thread(thread);
     }
 
-    /// Sets up the registers and the state word: the next instruction is the first of a poll.
-    fn enter(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
-        let machine = &mut self.machine;
-        machine.cpu = AnyCpu::new(self.rules.modules().architecture());
-        machine.cpu.set_thread_pointer(thread.pointer);
-        machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
-        // The result depends on the word that is replaced.
-        machine.memory.read_u64(task.header)?;
-        machine.memory.write_u64(task.header, task.word.scheduled())?;
-        machine.call(task.table.poll, &[task.header], self.space.end)
+    /// Begins with registers that say nothing, on a thread.
+    pub(super) fn on_thread(&mut self, thread: PollThread) {
+        self.kernel.on_thread(thread.id);
+        self.machine.cpu = AnyCpu::new(self.rules.modules().architecture());
+        self.machine.cpu.set_thread_pointer(thread.pointer);
+    }
+
+    /// Sets the stack pointer to where the stack begins.
+    pub(super) fn place_stack(&mut self) {
+        self.machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
+    }
+
+    /// Changes stored wakers, so that none of them is equal to the one that a leaf gets. `places` are those of the tables' addresses.
+    pub(super) fn replace_wakers(
+        &mut self,
+        places: impl Iterator<Item = u64>,
+        waker: WakerFunctions,
+    ) -> Result<(), Fault> {
+        let table = self.space.tables + TABLE_BYTES - WAKER_TABLE_BYTES;
+        for (function, place) in waker.functions.iter().zip((table..).step_by(8)) {
+            self.machine.memory.write_u64(place, *function)?;
+        }
+        for place in places {
+            // It may have been dropped since.
+            if self.machine.memory.read_u64(place) == Ok(waker.table) {
+                self.machine.memory.write_u64(place, table)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something while clones of another waker than the task's are recorded, and its wakes as those of a future that yields.
+    pub(super) fn watching<T>(
+        &mut self,
+        data: u64,
+        clone: u64,
+        wake: u64,
+        run: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let kept = (self.traps.clone(), self.clones.clone(), self.wakes.clone());
+        self.watched = Some(data);
+        self.traps.extend([clone, wake]);
+        self.clones.insert(clone);
+        self.wakes.insert(wake);
+        let result = run(self);
+        self.watched = None;
+        (self.traps, self.clones, self.wakes) = kept;
+        result
     }
 
     /// Polls once more, an instruction at a time, for places where the waker's function `clone` is inlined: where the poll knows at compile
     /// time which waker it has. There, the task gets a reference more.
     fn find_inlined_clones(&mut self, task: &FoundTask, thread: PollThread, poll: &mut EmulatedPoll) {
         let state = |machine: &mut Machine<'m>| {
-            machine.memory.read_u64(task.header).ok().and_then(TaskWord::of_living)
+            machine.memory.read_u64(task.state).ok().and_then(|word| task.word.with(word))
         };
         if self.prepare(task, thread).is_err() {
             return;
@@ -243,7 +273,8 @@ impl<'m> PollEmulator<'m> {
                         return;
                     }
                 }
-                stop if self.answer(&stop).is_none() => {}
+                Stop::Trap(trap) if self.answers_function(trap).is_some_and(|answered| answered.is_ok()) => {}
+                Stop::SystemCall { .. } if self.answers_system_call() => {}
                 _ => return,
             }
             let now = state(&mut self.machine);
@@ -258,58 +289,108 @@ impl<'m> PollEmulator<'m> {
         }
     }
 
-    fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {
-        let end = self.machine.executed() + self.limits.poll_instructions;
+    /// Answers a function of the allocator or of the kernel. `None` if it is none.
+    pub(super) fn answers_function(&mut self, at: u64) -> Option<Result<(), Fault>> {
+        let allocated = self.allocator.function(&mut self.machine, &mut self.kernel, at);
+        allocated.or_else(|| self.kernel.function(&mut self.machine, at))
+    }
+
+    /// Goes on to the next thing that a caller has to decide, and records clones and wakes of a waker on the way.
+    pub(super) fn step(&mut self, budget: u64, data: u64, poll: &mut EmulatedPoll) -> Result<Stop, Fault> {
+        let end = self.machine.executed() + budget;
         loop {
             let left = end.saturating_sub(self.machine.executed());
             match self.machine.run(&mut self.code, &self.traps, left) {
-                Stop::Trap(at) if at == self.space.end => return self.result(task),
                 Stop::Trap(at) if self.clones.contains(&at) || self.wakes.contains(&at) => {
-                    if self.machine.cpu.argument(0) == Some(task.header) {
+                    if self.machine.cpu.argument(0) == Some(data) {
                         self.record(poll, !self.clones.contains(&at));
                     }
                     // The function runs, as it does in the process.
                     let stepped = self.machine.run(&mut self.code, &HashSet::new(), 1);
                     if stepped != Stop::OutOfBudget {
-                        return self.incomplete(poll, &stepped);
+                        return Ok(stepped);
                     }
                 }
-                stop => {
-                    if let Some(refused) = self.answer(&stop) {
-                        self.record_stop(poll);
-                        return PollEnd::Incomplete(refused.unwrap_or_else(|| self.reason(&stop)));
-                    }
+                Stop::Trap(at) if at != self.space.end => {
+                    self.answers_function(at).unwrap_or(Err(Fault::Unknown))?;
                 }
+                stop => return Ok(stop),
             }
         }
     }
 
-    /// Answers what the poll asks of its allocator or of the kernel. `None` if it goes on; or else why not, if the stop itself does not say it.
-    fn answer(&mut self, stop: &Stop) -> Option<Option<String>> {
-        let answered = match *stop {
-            Stop::Trap(at) => {
-                let allocated = self.allocator.function(&mut self.machine, &mut self.kernel, at);
-                let answered = allocated.or_else(|| self.kernel.function(&mut self.machine, at));
-                match answered {
-                    Some(answered) => answered,
-                    None => return Some(None),
-                }
+    /// Answers a system call. `false` if that ends the run.
+    pub(super) fn answers_system_call(&mut self) -> bool {
+        self.kernel.system_call(&mut self.machine) == Ok(Answer::Answered)
+    }
+
+    /// Sets up the registers and the copy.
+    pub(super) fn prepare(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+        self.start_anew(thread);
+        self.change_wakers(task)?;
+        self.enter(task, thread)
+    }
+
+    /// Changes the stored wakers of a task, so that each leaf clones it again.
+    fn change_wakers(&mut self, task: &FoundTask) -> Result<(), Fault> {
+        let space = self.space;
+        let last_table = space.tables + TABLE_BYTES - WAKER_TABLE_BYTES;
+        let machine = &mut self.machine;
+        // The table of changed wakers, which are equal to this task's in nothing but what they do.
+        let mut known: Option<(WakerFunctions, u64)> = None;
+        for place in self.wakers.of_task(task.header) {
+            // It may have been dropped since.
+            let Ok(stored) = machine.memory.read_u64(place) else { continue };
+            if known.is_none_or(|(waker, _)| waker.table != stored) {
+                let mut tables = self.wakers.functions.iter().zip((space.tables..last_table).step_by(32));
+                known = tables.find(|(waker, _)| waker.table == stored).map(|(waker, table)| (*waker, table));
             }
-            Stop::SystemCall { .. } => match self.kernel.system_call(&mut self.machine) {
-                Ok(Answer::Answered) => Ok(()),
-                Ok(Answer::Locked) => return Some(Some("it takes a lock that another thread holds".into())),
-                Ok(Answer::Exits) => return Some(Some("it ends the process".into())),
-                Err(fault) => Err(fault),
-            },
-            _ => return Some(None),
-        };
-        answered.err().map(|fault| Some(fault.to_string()))
+            let Some((waker, table)) = known else { continue };
+            for (function, place) in waker.functions.iter().zip((table..).step_by(8)) {
+                machine.memory.write_u64(place, *function)?;
+            }
+            machine.memory.write_u64(place, table)?;
+        }
+        Ok(())
+    }
+
+    /// Sets up the registers and the state word: the next instruction is the first of a poll.
+    pub(super) fn enter(&mut self, task: &FoundTask, thread: PollThread) -> Result<(), Fault> {
+        self.on_thread(thread);
+        let machine = &mut self.machine;
+        machine.cpu.set_stack_pointer(self.space.stack_top() - ABOVE_STACK);
+        // The result depends on the word that is replaced.
+        machine.memory.read_u64(task.state)?;
+        machine.memory.write_u64(task.state, task.word.scheduled())?;
+        machine.call(task.table.poll, &[task.header], self.space.end)
+    }
+
+    pub(super) fn run(&mut self, task: &FoundTask, poll: &mut EmulatedPoll) -> PollEnd {
+        let end = self.machine.executed() + self.limits.poll_instructions;
+        let data = self.watched.unwrap_or(task.header);
+        loop {
+            let left = end.saturating_sub(self.machine.executed());
+            match self.step(left, data, poll) {
+                Ok(Stop::Trap(_)) => return self.result(task),
+                Ok(Stop::SystemCall { .. }) => match self.kernel.system_call(&mut self.machine) {
+                    Ok(Answer::Answered) => {}
+                    Ok(Answer::Locked) => {
+                        self.record_stop(poll);
+                        return PollEnd::Incomplete("it takes a lock that another thread holds".into());
+                    }
+                    Ok(Answer::Exits) => return PollEnd::Incomplete("it ends the process".into()),
+                    Err(fault) => return PollEnd::Incomplete(fault.to_string()),
+                },
+                Ok(stop) => return self.incomplete(poll, &stop),
+                Err(fault) => return PollEnd::Incomplete(fault.to_string()),
+            }
+        }
     }
 
     /// Whether the future was ready: the state word says so.
     fn result(&mut self, task: &FoundTask) -> PollEnd {
-        let word = self.machine.memory.read_u64(task.header).ok().and_then(TaskWord::of_living);
-        match word.map(TaskWord::activity) {
+        let word = self.machine.memory.read_u64(task.state).ok();
+        match word.and_then(|word| task.word.activity_of(word)) {
             Some(Activity::Idle | Activity::Notified) => PollEnd::Pending,
             _ => PollEnd::Ready,
         }
@@ -362,8 +443,10 @@ impl<'m> PollEmulator<'m> {
     }
 
     fn registers(&self) -> WalkRegisters {
+        let unknown = self.unknown;
         let cpu = &self.machine.cpu;
-        WalkRegisters { instruction: cpu.program_counter(), general: cpu.general() }
+        let general = cpu.general().map(|value| value.filter(|it| Some(*it) != unknown));
+        WalkRegisters { instruction: cpu.program_counter(), general }
     }
 
     fn record_at(&mut self, registers: WalkRegisters, poll: &mut EmulatedPoll, is_yield: bool) {
@@ -371,8 +454,10 @@ impl<'m> PollEmulator<'m> {
             poll.dropped += 1;
             return;
         }
+        // A function may have saved a register that is not known.
+        let unknown = self.unknown;
         let memory = &mut self.machine.memory;
-        let word = |address| memory.read_u64(address).ok();
+        let word = |address| memory.read_u64(address).ok().filter(|value| Some(*value) != unknown);
         let walk = stack_walk::walk(self.rules, registers, Some(self.space.end), self.limits.frames, word);
         let mut addresses = walk.addresses.into_iter();
         // Readers of traces take every address for a return address, and look one byte in front of it.

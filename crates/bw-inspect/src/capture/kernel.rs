@@ -52,6 +52,15 @@ pub(crate) struct Kernel {
     thread: u64,
     /// What the poll wrote to stderr: the message of a panic.
     said: Vec<u8>,
+    woken: Woken,
+}
+
+/// What a poll did that may end the wait of a thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Woken {
+    futexes: Vec<u64>,
+    /// Which of the descriptors that a thread waits for it was is not known.
+    has_written_event: bool,
 }
 
 /// Numbers of system calls of x86-64.
@@ -72,6 +81,12 @@ mod call {
     pub(super) const FUTEX: u64 = 202;
     pub(super) const CLOCK_GETTIME: u64 = 228;
     pub(super) const EXIT_GROUP: u64 = 231;
+    pub(super) const POLL: u64 = 7;
+    pub(super) const EPOLL_WAIT: u64 = 232;
+    pub(super) const PPOLL: u64 = 271;
+    pub(super) const EPOLL_PWAIT: u64 = 281;
+    pub(super) const TIMERFD_SETTIME: u64 = 286;
+    pub(super) const EPOLL_PWAIT2: u64 = 441;
     pub(super) const EPOLL_CTL: u64 = 233;
     pub(super) const GETRANDOM: u64 = 318;
 }
@@ -82,6 +97,10 @@ const AGAIN: u64 = (-11_i64).cast_unsigned();
 const NO_MEMORY: u64 = (-12_i64).cast_unsigned();
 /// The descriptor of stderr.
 const STDERR: u64 = 2;
+/// Bytes that are written to an event descriptor.
+const EVENT_BYTES: u64 = 8;
+/// Futexes that are kept of one poll.
+const MOST_WOKEN: usize = 1024;
 /// Bytes of what a poll writes to stderr that are kept.
 const MOST_SAID: usize = 400;
 /// Bytes that one request for randomness gets. Callers ask for the rest again.
@@ -105,14 +124,20 @@ impl Kernel {
             process: u64::from(process),
             thread: 0,
             said: Vec::new(),
+            woken: Woken::default(),
         }
     }
 
-    /// Begins a poll on a thread: forgets what the poll before it asked for.
-    pub(crate) fn restart(&mut self, thread: u64) {
+    /// Says which thread asks from now on.
+    pub(crate) fn on_thread(&mut self, thread: u64) {
         self.thread = thread;
+    }
+
+    /// Begins a poll: forgets what the poll before it asked for.
+    pub(crate) fn restart(&mut self) {
         self.next = self.heap;
         self.said.clear();
+        self.woken = Woken::default();
     }
 
     /// Lets time pass: more than a second, so that seconds and their parts both change.
@@ -128,6 +153,11 @@ impl Kernel {
         let text = String::from_utf8_lossy(&self.said);
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         (!text.is_empty()).then_some(text)
+    }
+
+    /// Returns what was woken since the start.
+    pub(crate) fn woken(&self) -> &Woken {
+        &self.woken
     }
 
     /// Returns the addresses of functions that have to be answered.
@@ -158,7 +188,12 @@ impl Kernel {
         let [first, second, third] = [0, 1, 2].map(|number| machine.cpu.argument(number).unwrap_or(0));
         let value = match as_on_x86_64(machine.cpu.system_call()) {
             // Of a futex, waking is answered with how many were woken. Everything else waits.
-            call::FUTEX if matches!(second & 0x7f, 1 | 3 | 4 | 5 | 7 | 10) => 0,
+            call::FUTEX if matches!(second & 0x7f, 1 | 3 | 4 | 5 | 7 | 10) => {
+                if self.woken.futexes.len() < MOST_WOKEN {
+                    self.woken.futexes.push(first);
+                }
+                0
+            }
             call::FUTEX => return Ok(Answer::Locked),
             call::EXIT | call::EXIT_GROUP => return Ok(Answer::Exits),
             // Such as to an event descriptor, to unpark a driver, or a message to stderr.
@@ -166,6 +201,7 @@ impl Kernel {
                 if first == STDERR {
                     self.listen(machine, second, third);
                 }
+                self.woken.has_written_event |= third == EVENT_BYTES;
                 third
             }
             call::GETPID => self.process,
@@ -183,7 +219,7 @@ impl Kernel {
             }
             call::MMAP => self.allocate(second),
             call::MPROTECT | call::MUNMAP | call::MADVISE | call::RT_SIGPROCMASK | call::SCHED_YIELD => 0,
-            call::CLOSE | call::EPOLL_CTL => 0,
+            call::CLOSE | call::EPOLL_CTL | call::TIMERFD_SETTIME => 0,
             // Moving the end of the heap fails, and allocators map memory instead.
             call::BRK => 0,
             _ => AGAIN,
@@ -242,6 +278,33 @@ impl Kernel {
 
         let time = if REALTIME.contains(&clock) { self.clocks.realtime } else { self.clocks.monotonic };
         two_words(machine, to, time.as_secs(), u64::from(time.subsec_nanos()))
+    }
+}
+
+impl Woken {
+    /// Adds what another poll woke.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.futexes.extend(&other.futexes);
+        self.has_written_event |= other.has_written_event;
+    }
+
+    /// Whether nothing was woken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.futexes.is_empty() && !self.has_written_event
+    }
+
+    /// Whether it ends a wait: a system call as the kernel writes it, with its number and its arguments.
+    pub(crate) fn ends(&self, call: &str) -> bool {
+        let mut words = call.split_ascii_whitespace();
+        let number = words.next().and_then(|word| word.parse().ok());
+        let first = words.next().and_then(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+        match number {
+            Some(call::FUTEX) => first.is_some_and(|first| self.futexes.contains(&first)),
+            Some(call::POLL | call::PPOLL | call::EPOLL_WAIT | call::EPOLL_PWAIT | call::EPOLL_PWAIT2) => {
+                self.has_written_event
+            }
+            _ => false,
+        }
     }
 }
 

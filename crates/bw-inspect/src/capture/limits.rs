@@ -16,6 +16,8 @@ pub struct Limits {
     pub stacks: usize,
     /// Frames that are kept of one stack.
     pub frames: usize,
+    /// Children of one task that are polled: futures that the task polls with wakers of their own.
+    pub children: usize,
     /// How often a task is read again because it ran while it was read.
     pub attempts: u32,
 }
@@ -29,6 +31,7 @@ impl Default for Limits {
             poll_pages: 4096,
             stacks: 2600,
             frames: 512,
+            children: 1000,
             attempts: 4,
         }
     }

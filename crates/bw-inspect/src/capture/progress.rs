@@ -2,17 +2,17 @@
 //!
 //! A future keeps where it is in its own memory: the number of the `await` that it waits at. A poll reads this number first, and changes it
 //! if it goes on. So a word is a candidate if the poll read it, if its value differs afterwards, and if it lies in the task or in a block
-//! that the task holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
+//! that the task alone holds: the trait objects and boxes of the futures inside of it. Stacks, thread-local values and allocators are elsewhere.
 //!
 //! Three kinds of changes are left out. Stored wakers are not progress: each leaf stores the waker again. Addresses of data are
-//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll
-//! changes them: the caller polls again, later, and leaves out each word that changes again.
+//! not: the number of an `await` is small, while an address may say which thread polled. Counters and times are not, and every poll changes
+//! them: the caller polls again, later, and leaves out each word that changes again.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::emulate::Overlay;
-use crate::executor::task_list::FoundTask;
+use crate::executor::found_task::FoundTask;
 use crate::executor::waker_index::WakerIndex;
 use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::mappings::Mapping;
@@ -26,6 +26,8 @@ const MOST_BLOCKS: usize = 1024;
 const MOST_BLOCK_BYTES: u64 = 64 * 1024;
 /// The smallest and the largest block of an allocator that keeps the size in front of it.
 const SIZED_BLOCKS: Range<u64> = 32..MOST_BLOCK_BYTES;
+/// Owners that a shared block may have.
+const MOST_SHARES: u64 = 1 << 24;
 /// Bits of such a size that are flags.
 const SIZE_FLAGS: u64 = 7;
 
@@ -39,14 +41,17 @@ pub(crate) struct Blocks<'m> {
 }
 
 impl<'m> Blocks<'m> {
+    /// Prepares. `allocated` is where an emulated poll gets new memory.
     pub(crate) fn new(
         memory: &'m dyn Memory,
         modules: &'m LoadedModules,
         wrapped: &'m WrappedTasks,
         mappings: &[Mapping],
+        allocated: Range<u64>,
     ) -> Self {
         let data = mappings.iter().filter(|mapping| mapping.may_hold_tasks());
-        let mut data: Vec<Range<u64>> = data.map(|mapping| mapping.range.clone()).collect();
+        let mut data: Vec<Range<u64>> =
+            data.map(|mapping| mapping.range.clone()).chain([allocated]).collect();
         data.sort_unstable_by_key(|range| range.start);
         Self { memory, modules, wrapped, data }
     }
@@ -71,6 +76,7 @@ impl<'m> Blocks<'m> {
             if let Ok(value) = overlay.read_u64(at)
                 && let Ok(before) = word_at(self.memory, at)
                 && (self.data_around(value).is_none() || is_number_beside_stale_bytes(before, value))
+                && !is_padding(before, value)
                 && !is_waker(overlay, task, wakers, &known, at, value)
             {
                 words.push((at, value));
@@ -107,6 +113,9 @@ impl<'m> Blocks<'m> {
                 if !self.is_data(address) || known.contains(&address) {
                     continue;
                 }
+                if self.is_shared(address) {
+                    continue;
+                }
                 let table = words.get(at + 1).copied().unwrap_or(0);
                 if let Some(length) = self.size_in_table(table).or_else(|| self.size_in_front(address)) {
                     known.insert(address);
@@ -115,6 +124,17 @@ impl<'m> Blocks<'m> {
             }
         }
         blocks
+    }
+
+    /// Whether an address is that of an `Arc`'s block or of the value in it: both counts stand there, which are small. What is shared holds the
+    /// state of others, too: a subscriber of `tracing` has a stack of spans for each thread, which grows when a thread first enters one.
+    fn is_shared(&self, address: u64) -> bool {
+        let word = |at: u64| word_at(self.memory, at).unwrap_or(0);
+        let is_count = |count: u64, most: u64| (1..most).contains(&count);
+        let counts =
+            |at: u64, most: u64| is_count(word(at), MOST_SHARES) && is_count(word(at.wrapping_add(8)), most);
+        // In front of a block of glibc stands its size, which is no count so small.
+        counts(address, MOST_SHARES) || counts(address.wrapping_sub(16), SIZED_BLOCKS.start)
     }
 
     fn is_data(&self, address: u64) -> bool {
@@ -157,6 +177,15 @@ const fn is_number_beside_stale_bytes(before: u64, after: u64) -> bool {
     is_one_byte && !(before.is_multiple_of(8) && after.is_multiple_of(8))
 }
 
+/// Whether only the upper bytes of a word differ, more than two of them, and are empty now: nobody had written them, and a move of the
+/// lower bytes cleared them. No number of an `await` becomes 0.
+fn is_padding(before: u64, after: u64) -> bool {
+    (1..=5).map(|bytes| bytes * 8).any(|bits| {
+        let is_same = (before ^ after).trailing_zeros() >= bits;
+        is_same && after >> bits == 0 && before >> bits > 0xffff
+    })
+}
+
 /// Whether a word is a part of a waker of the task: where one was stored before, or with a value as a waker has it.
 fn is_waker(
     overlay: &mut Overlay<'_>,
@@ -191,6 +220,19 @@ mod tests {
             (1, 0x7f60_1420_0000),
         ] {
             assert!(!is_number_beside_stale_bytes(before, after), "{before:#x} {after:#x}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_changes_is_taken_for_padding() {
+        // Two states of futures, beside what was on the stack before.
+        assert!(is_padding(0x7f49_868c_0103, 0x103));
+        assert!(is_padding(0x7f49_868c_0003, 3));
+        // The next `await`, in any byte; a flag that is cleared.
+        for (before, after) in
+            [(3, 4), (0x300, 0x400), (3 << 56, 4 << 56), (0x7f49_868c_0103, 0x104), (0x1_0003, 3)]
+        {
+            assert!(!is_padding(before, after), "{before:#x} {after:#x}");
         }
     }
 }

@@ -69,6 +69,27 @@ pub(crate) fn walk(
     Walk { addresses, end }
 }
 
+/// Returns the registers in the callers of a frame, as they will be when the calls return, as far as they are known.
+pub(crate) fn callers(
+    rules: &UnwindRules<'_>,
+    mut registers: WalkRegisters,
+    most: usize,
+    mut word: impl FnMut(u64) -> Option<u64>,
+) -> Vec<WalkRegisters> {
+    let mut callers = Vec::new();
+    let mut lookup = registers.instruction;
+    while callers.len() < most {
+        let Some(rule) = rules.at(lookup) else { break };
+        let goes_on = step(rules, &rule, &mut registers, &mut word) == Some(true);
+        if !goes_on || !rules.modules().is_return_address(registers.instruction) {
+            break;
+        }
+        callers.push(registers.clone());
+        lookup = registers.instruction.wrapping_sub(1);
+    }
+    callers
+}
+
 /// Goes to the caller. `Some(false)` if there is none.
 fn step(
     rules: &UnwindRules<'_>,

@@ -52,7 +52,7 @@ fn searched(mappings: &[Mapping], thread: &Thread) -> Option<Range<u64>> {
 }
 
 /// Walks a stack to where its thread began.
-fn walk(
+pub(crate) fn walk(
     target: &dyn Target,
     thread: &Thread,
     rules: &UnwindRules<'_>,

@@ -9,6 +9,9 @@ use crate::target::architecture::Architecture;
 /// General registers in the numbering of DWARF, of any architecture: x86-64 has 16 of them, AArch64 all.
 pub(crate) const REGISTERS: usize = 32;
 
+/// The encoding of the DWARF registers 0 to 7 of x86-64: `rax`, `rdx`, `rcx`, `rbx`, `rsi`, `rdi`, `rbp`, `rsp`.
+const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
+
 /// The registers of one of the architectures.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one for each process that is looked at")]
@@ -41,6 +44,11 @@ impl AnyCpu {
         either!(self, cpu => cpu.program_counter())
     }
 
+    /// Returns the stack pointer.
+    pub(crate) fn stack_pointer(&self) -> u64 {
+        either!(self, cpu => cpu.stack_pointer())
+    }
+
     /// Sets the stack pointer.
     pub(crate) fn set_stack_pointer(&mut self, to: u64) {
         either!(self, cpu => cpu.set_stack_pointer(to));
@@ -69,8 +77,6 @@ impl AnyCpu {
 
     /// Returns the general registers in the numbering of DWARF.
     pub(crate) fn general(&self) -> [Option<u64>; REGISTERS] {
-        /// The encoding of the DWARF registers 0 to 7: `rax`, `rdx`, `rcx`, `rbx`, `rsi`, `rdi`, `rbp`, `rsp`.
-        const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
         /// The DWARF register of the stack pointer of AArch64.
         const STACK_POINTER: usize = 31;
 
@@ -79,6 +85,28 @@ impl AnyCpu {
             Self::Aarch64(cpu) if number == STACK_POINTER => Some(cpu.stack_pointer()),
             Self::Aarch64(cpu) => Some(cpu.x(number)),
         })
+    }
+
+    /// Goes on at an instruction, as if a function had returned there with this result. `general` is in the numbering of DWARF, and
+    /// `unknown` is for those that are not known. Returns whether it can: on x86-64.
+    pub(crate) fn go_on(
+        &mut self,
+        instruction: u64,
+        general: &[Option<u64>; REGISTERS],
+        unknown: u64,
+        returned: u64,
+    ) -> bool {
+        let Self::X86_64(cpu) = self else { return false };
+        cpu.gpr = [unknown; 16];
+        for (number, value) in general.iter().enumerate() {
+            let encoding = ENCODING.get(number).copied().unwrap_or(number);
+            if let (Some(value), Some(register)) = (value, cpu.gpr.get_mut(encoding)) {
+                *register = *value;
+            }
+        }
+        cpu.gpr[0] = returned;
+        cpu.rip = instruction;
+        true
     }
 
     pub(super) fn call(

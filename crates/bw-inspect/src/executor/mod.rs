@@ -1,5 +1,11 @@
-//! How the tasks of an executor are found in memory.
+//! How the tasks of executors are found in memory.
 
+mod async_task_list;
+mod async_task_state;
+mod async_task_tables;
+pub(crate) mod child_wakers;
+pub(crate) mod found_task;
+pub(crate) mod process_tasks;
 pub(crate) mod runtime_threads;
 pub(crate) mod task_list;
 pub(crate) mod task_state;

@@ -7,7 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::task_list::{FoundTask, TaskList};
+use super::found_task::FoundTask;
+use super::task_list::TaskList;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
 use crate::target::threads::Thread;
@@ -33,6 +34,8 @@ pub(crate) struct RuntimeThreads {
     of_scheduler: HashMap<u64, PollThread>,
     of_any_runtime: Option<PollThread>,
     fallback: PollThread,
+    /// Another than the fallback.
+    other: Option<PollThread>,
 }
 
 /// How well a thread fits; the greatest fits best. A thread that waits has nothing half written. The variable is at the same distance
@@ -82,18 +85,32 @@ impl RuntimeThreads {
                 *kept = (rank, of_thread);
             }
         }
+        let fallback = fallback(list, threads);
         let of_any_runtime = best.values().max_by_key(|(rank, thread)| (*rank, Reverse(thread.id)));
         Self {
             of_any_runtime: of_any_runtime.map(|(_, thread)| *thread),
             of_scheduler: best.into_iter().map(|(handle, (_, thread))| (handle, thread)).collect(),
-            fallback: fallback(list, threads),
+            other: other(list, fallback),
+            fallback,
         }
+    }
+
+    /// Returns a thread of any runtime, or any thread.
+    fn any(&self) -> PollThread {
+        self.of_any_runtime.unwrap_or(self.fallback)
+    }
+
+    /// Returns any two threads. The second is left out if there is only one.
+    pub(crate) fn two(&self) -> impl Iterator<Item = PollThread> {
+        let first = self.any();
+        let second = [Some(self.fallback), self.other].into_iter().flatten().find(|second| *second != first);
+        [Some(first), second].into_iter().flatten()
     }
 
     /// Returns the thread for a task: one of its runtime, or of any runtime, or any thread.
     pub(crate) fn of_task(&self, memory: &dyn Memory, task: &FoundTask) -> PollThread {
         let own = scheduler(memory, task).and_then(|handle| self.of_scheduler.get(&handle));
-        own.copied().or(self.of_any_runtime).unwrap_or(self.fallback)
+        own.copied().unwrap_or_else(|| self.any())
     }
 }
 
@@ -105,6 +122,12 @@ fn scheduler(memory: &dyn Memory, task: &FoundTask) -> Option<u64> {
     let handle = word_at(memory, task.header.wrapping_add(task.table.scheduler_offset)).ok()?;
     // The address of a block, and not a number.
     (handle >= 4096 && handle.is_multiple_of(8)).then_some(handle)
+}
+
+/// Another thread than this one.
+fn other(list: &TaskList, than: PollThread) -> Option<PollThread> {
+    let others = list.thread_pointers.iter().filter(|(id, _)| **id != than.id);
+    others.min().map(|(&id, &pointer)| PollThread { id, pointer })
 }
 
 /// A thread that waits; rather another than the main thread, which may never have run a task.

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::found_task::{FoundTask, StateWord};
 use super::task_state::{Activity, TaskWord};
 use super::task_vtables::{TaskVtable, TaskVtables};
 use crate::target::Target;
@@ -27,21 +28,6 @@ const CONTROL_BLOCK_BYTES: usize = 1024;
 const MOST_TASKS: usize = 10_000_000;
 /// Possible control blocks that are looked at.
 const MOST_CONTROL_BLOCKS: usize = 1 << 20;
-
-/// One task as it was when it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FoundTask {
-    /// The address of its header.
-    pub(crate) header: u64,
-    /// Its table.
-    pub(crate) table: TaskVtable,
-    /// Its state word.
-    pub(crate) word: TaskWord,
-    /// The id of the runtime or local set that owns it; 0 for one of the blocking pool.
-    pub(crate) owner: u64,
-    /// Its id, as `tokio::task::Id` has it.
-    pub(crate) id: u64,
-}
 
 /// What one pass over the memory of a process finds.
 #[derive(Clone, Debug, Default)]
@@ -105,14 +91,15 @@ pub(crate) fn read_task(
     let id = word_at(memory, header.wrapping_add(table.id_offset))?;
     // Ids count from 1.
     let word = TaskWord::of_living(word).filter(|_| id != 0);
-    Ok(word.map(|word| FoundTask { header, table, word, owner, id }))
+    let task = |word| FoundTask { header, table, state: header, word: StateWord::Tokio(word), owner, id };
+    Ok(word.map(task))
 }
 
 /// Whether a task without an owner is one of the blocking pool. Every task is without one for a moment while it is spawned, and a copy
 /// of it on the stack stays so: both have the initial state, notified with three references.
 fn is_unowned(task: &FoundTask) -> bool {
     match task.word.activity() {
-        Activity::Notified => !task.word.is_initial(),
+        Activity::Notified => !matches!(task.word, StateWord::Tokio(word) if word.is_initial()),
         Activity::Running => true,
         Activity::Idle | Activity::Complete => false,
     }

@@ -23,8 +23,9 @@ const NOTIFIED: u64 = 1 << 2;
 const CANCELLED: u64 = 1 << 5;
 /// One reference; bits below are flags.
 const REFERENCE: u64 = 1 << 6;
-/// References that no task has. What has more is no state word.
-const MOST_REFERENCES: u64 = 1 << 32;
+/// References that no task has. What has more is no state word: when glibc frees a block, it writes an address over the first word, or, over that
+/// of the last free block of a size, the block's own address without its last 12 bits.
+const MOST_REFERENCES: u64 = 1 << 24;
 
 impl TaskWord {
     /// Returns the word if a task that is alive can have it.
@@ -82,8 +83,10 @@ mod tests {
 
     #[test]
     fn words_that_no_living_task_has_are_refused() {
-        // No reference: freed. Running and complete at once. An address.
-        for word in [0, 0b111, REFERENCE | 0b11, 0x7f00_1234_5678_9ac0, u64::MAX] {
+        // No reference: freed. Running and complete at once. Addresses, whole and as they stand in a free block.
+        for word in
+            [0, 0b111, REFERENCE | 0b11, 0x7f00_1234_5678_9ac0, 0x7_f001_2344, 0x5_5d00_1234, u64::MAX]
+        {
             assert_eq!(TaskWord::of_living(word), None, "{word:#x}");
         }
     }

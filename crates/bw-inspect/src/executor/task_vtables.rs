@@ -26,7 +26,7 @@ const STEP: usize = 1 << 20;
 /// Bytes of constants that are read of all modules.
 const MOST_CONSTANT_BYTES: u64 = 1 << 30;
 /// Tables that are kept.
-const MOST_TABLES: usize = 1 << 20;
+pub(super) const MOST_TABLES: usize = 1 << 20;
 
 /// The table of one type of task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,25 +52,7 @@ impl TaskVtables {
     #[must_use]
     pub(crate) fn find(memory: &dyn Memory, modules: &LoadedModules) -> Self {
         let mut found = BTreeMap::new();
-        let mut left = MOST_CONSTANT_BYTES;
-        // One more word than a table has at least: the spawn location.
-        let overlap = (FUNCTIONS + 4) * 8;
-        for range in modules.all().iter().flat_map(LoadedModule::constants) {
-            let mut at = range.start.next_multiple_of(8);
-            while at < range.end && left > 0 && found.len() < MOST_TABLES {
-                let length = usize::try_from(range.end - at).unwrap_or(STEP).min(STEP);
-                let mut bytes = vec![0; length];
-                if memory.read(at, &mut bytes).is_err() {
-                    break;
-                }
-                search(&bytes, at, modules, &mut found);
-                left = left.saturating_sub(length as u64);
-                if length < STEP {
-                    break;
-                }
-                at += (length - overlap) as u64;
-            }
-        }
+        each_constant(memory, modules, |start, words| search(words, start, modules, &mut found));
         Self(found)
     }
 
@@ -93,8 +75,30 @@ impl TaskVtables {
     }
 }
 
-fn search(bytes: &[u8], start: u64, modules: &LoadedModules, found: &mut BTreeMap<u64, TaskVtable>) {
-    let words: Vec<u64> = words_of(bytes).collect();
+/// Hands the constants of all modules to `look`, piece by piece: where a piece begins, and its words. Pieces overlap by more than a table.
+pub(super) fn each_constant(memory: &dyn Memory, modules: &LoadedModules, mut look: impl FnMut(u64, &[u64])) {
+    let mut left = MOST_CONSTANT_BYTES;
+    // One more word than a table has at least: the spawn location.
+    let overlap = (FUNCTIONS + 4) * 8;
+    for range in modules.all().iter().flat_map(LoadedModule::constants) {
+        let mut at = range.start.next_multiple_of(8);
+        while at < range.end && left > 0 {
+            let length = usize::try_from(range.end - at).unwrap_or(STEP).min(STEP);
+            let mut bytes = vec![0; length];
+            if memory.read(at, &mut bytes).is_err() {
+                break;
+            }
+            look(at, &words_of(&bytes).collect::<Vec<_>>());
+            left = left.saturating_sub(length as u64);
+            if length < STEP {
+                break;
+            }
+            at += (length - overlap) as u64;
+        }
+    }
+}
+
+fn search(words: &[u64], start: u64, modules: &LoadedModules, found: &mut BTreeMap<u64, TaskVtable>) {
     let is_code = |word: u64| modules.find(word).is_some_and(|module| module.has_code_at(word));
     for (at, window) in words.windows(FUNCTIONS + 3).enumerate() {
         let Some((functions, &[trailer, scheduler, id])) = window.split_first_chunk::<FUNCTIONS>() else {
@@ -113,7 +117,9 @@ fn search(bytes: &[u8], start: u64, modules: &LoadedModules, found: &mut BTreeMa
             id_offset: id,
             spawn_location_offset: next.filter(is_spawn_location),
         };
-        found.insert(start + (at * 8) as u64, table);
+        if found.len() < MOST_TABLES {
+            found.insert(start + (at * 8) as u64, table);
+        }
     }
 }
 

@@ -8,7 +8,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::task_list::FoundTask;
+use super::child_wakers::ChildWaker;
+use super::found_task::FoundTask;
 use super::task_vtables::TaskVtables;
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
@@ -18,6 +19,8 @@ use crate::target::words::word_at;
 
 /// Every header is aligned so.
 const HEADER_ALIGNMENT: u64 = 128;
+/// So many more wakers with one order of their words than with the other say which is right.
+const PLAIN_MAJORITY: usize = 8;
 /// Stored wakers that are kept.
 const MOST_STORED: usize = 20_000_000;
 
@@ -35,6 +38,8 @@ pub(crate) struct WakerFunctions {
 pub(crate) struct WakerIndex {
     /// The tables that they have; one for each version of tokio in the process.
     pub(crate) functions: Vec<WakerFunctions>,
+    /// Whether the compiler put the address of the table in front of the other word of a waker. `None` if there are too few to tell.
+    pub(crate) table_is_first: Option<bool>,
     /// The headers of tasks, and where the address of the table stands in a waker of each. By header.
     stored: Vec<(u64, u64)>,
 }
@@ -52,7 +57,7 @@ impl WakerIndex {
         let headers: HashSet<u64> = tasks.iter().map(|task| task.header).collect();
         let bounds = headers.iter().min().copied().zip(headers.iter().max().copied());
         let Some((first, last)) = bounds else { return Self::default() };
-        let mut tables = KnownTables { constants, modules, task_tables, known: HashMap::new() };
+        let mut tables = KnownTables::new(constants, modules, task_tables);
         // Behind the header, and in front of it: which order the compiler chose is the same for all of them.
         let mut sides: [Vec<(u64, u64, u64)>; 2] = [Vec::new(), Vec::new()];
         let mut previous = (0, 0);
@@ -87,7 +92,9 @@ impl WakerIndex {
                 (start + (count.saturating_sub(1) * 8) as u64, word(count.saturating_sub(1)).unwrap_or(0));
         });
         let [behind, in_front] = sides;
-        let found = if behind.len() >= in_front.len() { behind } else { in_front };
+        let order = (behind.len().abs_diff(in_front.len()) >= PLAIN_MAJORITY)
+            .then_some(in_front.len() > behind.len());
+        let found = if in_front.len() > behind.len() { in_front } else { behind };
         let mut used: Vec<u64> = found.iter().map(|(_, _, table)| *table).collect();
         used.sort_unstable();
         used.dedup();
@@ -95,7 +102,18 @@ impl WakerIndex {
         let mut stored: Vec<(u64, u64)> =
             found.into_iter().map(|(header, place, _)| (header, place)).collect();
         stored.sort_unstable();
-        Self { functions, stored }
+        Self { functions, table_is_first: order, stored }
+    }
+
+    /// Adds wakers of tasks that were found in another way.
+    pub(crate) fn add(&mut self, wakers: &[ChildWaker]) {
+        for waker in wakers {
+            if !self.functions.contains(&waker.functions) {
+                self.functions.push(waker.functions);
+            }
+            self.stored.extend(waker.places.iter().map(|place| (waker.data, *place)));
+        }
+        self.stored.sort_unstable();
     }
 
     /// Returns where wakers of a task are stored: the addresses of the words that hold the address of their table.
@@ -107,15 +125,23 @@ impl WakerIndex {
 }
 
 /// Which addresses are those of a waker's table.
-struct KnownTables<'a> {
+pub(super) struct KnownTables<'a> {
     constants: &'a dyn Memory,
     modules: &'a LoadedModules,
     task_tables: &'a TaskVtables,
     known: HashMap<u64, Option<WakerFunctions>>,
 }
 
-impl KnownTables<'_> {
-    fn functions(&mut self, table: u64) -> Option<WakerFunctions> {
+impl<'a> KnownTables<'a> {
+    pub(super) fn new(
+        constants: &'a dyn Memory,
+        modules: &'a LoadedModules,
+        task_tables: &'a TaskVtables,
+    ) -> Self {
+        Self { constants, modules, task_tables, known: HashMap::new() }
+    }
+
+    pub(super) fn functions(&mut self, table: u64) -> Option<WakerFunctions> {
         let module = self.modules.find(table).filter(|_| table.is_multiple_of(8))?;
         // The table of the task itself may lie beside its header, too, where a copy of both is left on a stack. It begins with functions as
         // well, and the first of them is no `clone`, but the poll.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bw_core::{SpawnedAt, TaskLayout};
 
-use super::task_list::FoundTask;
+use super::found_task::FoundTask;
 use crate::target::memory::Memory;
 use crate::target::modules::{LoadedModule, LoadedModules};
 use crate::target::words::{bytes_at, word_at, words_of};

@@ -89,16 +89,19 @@ impl LiveProcess {
     }
 
     /// Its number.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn pid_number(&self) -> u32 {
         self.pid
     }
 
     /// Its folder in `/proc`.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Says why something of it cannot be done.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn explain(&self, error: io::Error) -> OpenError {
         explain(self.pid, &self.folder, error)
     }

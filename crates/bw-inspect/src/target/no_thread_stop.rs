@@ -7,6 +7,7 @@ use super::open_error::OpenError;
 use super::threads::Thread;
 
 /// What was done while the threads stood still.
+#[allow(dead_code, reason = "nothing is stopped")]
 #[derive(Debug)]
 pub(crate) struct StopOutcome<R> {
     pub(crate) result: Option<R>,

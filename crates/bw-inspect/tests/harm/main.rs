@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bw_core::TaskRecord;
 use bw_inspect::target::{LiveProcess, OpenError};
 use bw_inspect::{Inspection, Limits, inspect, inspect_stopped};
 use nix::sys::ptrace;
@@ -17,6 +18,11 @@ use victim::Victim;
 
 /// How long threads may be stopped at most: more than a busy machine takes.
 const MOST: Duration = Duration::from_secs(10);
+
+/// The tasks. What threads wait for in `block_on` has a name, and tasks have none yet.
+fn tasks(looked: &Inspection) -> Vec<&TaskRecord> {
+    looked.dump().tasks().iter().filter(|task| task.name().is_none()).collect()
+}
 
 #[test]
 #[ignore = "this is the program that the other tests start and look at"]
@@ -42,14 +48,14 @@ fn a_look_interrupts_system_calls() {
     let until = Instant::now() + Duration::from_millis(2500);
     let mut looks = 0;
     while looks < 300 && Instant::now() < until {
-        assert_eq!(look(&process).unwrap().dump().tasks().len(), 3);
+        assert_eq!(tasks(&look(&process).unwrap()).len(), 3);
         looks += 1;
     }
     assert_eq!(victim.interrupted(), before, "after {looks} looks");
     println!("{looks} looks");
     for _ in 0..3 {
         let looked = stop_and_look(&process).unwrap();
-        assert_eq!(looked.dump().tasks().len(), 3);
+        assert_eq!(tasks(&looked).len(), 3);
         assert!(looked.dump().pause().is_some() && looked.dump().notes().is_empty(), "{looked:?}");
         victim.wait_until("S");
     }
@@ -67,8 +73,8 @@ fn a_stopped_process_runs_on_when_it_is_looked_at() {
     victim.wait_until("T");
     let process = victim.open();
     for _ in 0..3 {
-        assert_eq!(look(&process).unwrap().dump().tasks().len(), 3);
-        assert_eq!(stop_and_look(&process).unwrap().dump().tasks().len(), 3);
+        assert_eq!(tasks(&look(&process).unwrap()).len(), 3);
+        assert_eq!(tasks(&stop_and_look(&process).unwrap()).len(), 3);
         victim.wait_until("T");
     }
     kill(victim.pid(), Signal::SIGCONT).unwrap();
@@ -77,25 +83,35 @@ fn a_stopped_process_runs_on_when_it_is_looked_at() {
 
 #[test]
 fn a_signal_that_comes_while_threads_stop_is_lost() {
-    let mut victim = Victim::new("waits");
+    let victim = Victim::new("waits");
     let process = victim.open();
-    let pid = victim.pid();
-    // The kernel kills for the first of these that arrives. Until then, ignored ones arrive all the time.
-    std::thread::scope(|scope| {
-        let looks =
-            scope.spawn(|| (0..10).map(|_| stop_and_look(&process).is_ok()).filter(|is_ok| *is_ok).count());
-        while !looks.is_finished() {
-            kill(pid, Signal::SIGURG).unwrap();
-        }
-        assert_eq!(looks.join().unwrap(), 10);
-        let looks = scope.spawn(|| while stop_and_look(&process).is_ok() {});
-        // By its number, since it has no name: the first real-time signal.
-        let sent =
-            Command::new("sh").args(["-c", &format!("kill -s RTMIN {pid} || kill -34 {pid}")]).status();
-        assert!(sent.unwrap().success());
-        looks.join().unwrap();
-    });
-    assert!(victim.signal_of_end().is_some_and(|signal| signal >= 34));
+    let mut sent = victim.handled(&process);
+    // One that has a name, and one that has none.
+    for signal in [libc::SIGUSR1, libc::SIGRTMIN()] {
+        std::thread::scope(|scope| {
+            let looks = scope.spawn(|| {
+                // Most of the time is for the stop, and none for tasks.
+                let mut limits = Limits::default();
+                limits.data_bytes = 0;
+                let until = Instant::now() + Duration::from_millis(1500);
+                while Instant::now() < until {
+                    inspect_stopped(&process, &limits, MOST).unwrap();
+                }
+            });
+            while !looks.is_finished() {
+                // SAFETY: sends a signal to a child that this test started.
+                assert_eq!(unsafe { libc::kill(victim.pid().as_raw(), signal) }, 0);
+                sent += 1;
+                let until = Instant::now() + Duration::from_secs(20);
+                while victim.handled(&process) != sent {
+                    assert!(Instant::now() < until, "signal {sent} of number {signal} was lost");
+                    std::hint::spin_loop();
+                }
+            }
+            looks.join().unwrap();
+        });
+    }
+    println!("{sent} signals");
 }
 
 #[test]
@@ -112,7 +128,7 @@ fn a_process_that_another_one_traces_is_not_looked_at() {
             is_done.recv().ok();
         });
         is_seized.recv().unwrap();
-        assert_eq!(look(&process).unwrap().dump().tasks().len(), 3);
+        assert_eq!(tasks(&look(&process).unwrap()).len(), 3);
         let error = stop_and_look(&process).unwrap_err();
         assert!(
             matches!(&error, OpenError::Traced { tracer, .. } if *tracer == std::process::id()),
@@ -174,7 +190,7 @@ fn more_memory_than_is_copied_whole_takes_long() {
     let victim = Victim::new("large");
     let process = victim.open();
     let looked = stop_and_look(&process).unwrap();
-    let tasks = looked.dump().tasks();
+    let tasks = tasks(&looked);
     assert_eq!(tasks.len(), 3);
     assert!(tasks.iter().all(|task| task.trace().is_ok() && task.incomplete().is_none()), "{tasks:?}");
     let notes = looked.dump().notes();
@@ -187,7 +203,7 @@ fn more_memory_than_is_copied_whole_takes_long() {
 fn a_limit_that_is_over_loses_tasks() {
     let victim = Victim::new("waits");
     let looked = inspect_stopped(&victim.open(), &Limits::default(), Duration::ZERO).unwrap();
-    assert_eq!(looked.dump().tasks().len(), 3);
+    assert_eq!(tasks(&looked).len(), 3);
     let notes = looked.dump().notes();
     assert!(
         notes[0].contains("they ran while memory was read") || notes[0].contains("read while they ran"),
@@ -203,7 +219,7 @@ fn a_process_in_a_container_is_shown_without_its_threads() {
         return;
     };
     let looked = look(&victim.open()).unwrap();
-    let tasks = looked.dump().tasks();
+    let tasks = tasks(&looked);
     assert_eq!(tasks.len(), 3);
     assert!(tasks.iter().all(|task| task.trace().is_ok() && task.incomplete().is_none()), "{tasks:?}");
 }

@@ -21,6 +21,21 @@ static INTERRUPTED: [(&str, AtomicU64); 4] = [
     ("futex", AtomicU64::new(0)),
 ];
 
+/// How many signals were handled.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn handle(_: libc::c_int) {
+    HANDLED.fetch_add(1, Ordering::SeqCst);
+}
+
+fn count_signals() {
+    for signal in [libc::SIGUSR1, libc::SIGRTMIN()] {
+        // SAFETY: the handler only adds to a number.
+        unsafe { libc::signal(signal, handle as *const () as libc::sighandler_t) };
+    }
+    println!("\ncounter {}", HANDLED.as_ptr() as usize);
+}
+
 /// Starts a thread that waits in a call again and again.
 fn waits(number: usize, mut call: impl FnMut() -> i64 + Send + 'static) {
     std::thread::spawn(move || {
@@ -120,7 +135,8 @@ pub(crate) fn run() -> std::io::Result<()> {
         }
         _ => {
             start_waits()?;
-            println!("\nready");
+            count_signals();
+            println!("ready");
             for line in std::io::stdin().lock().lines() {
                 line?;
                 let counts = INTERRUPTED

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bw_inspect::target::LiveProcess;
+use bw_inspect::target::{LiveProcess, Memory as _};
 use nix::unistd::Pid;
 
 use super::program;
@@ -20,6 +19,8 @@ pub(crate) struct Victim {
     child: Child,
     output: BufReader<ChildStdout>,
     pid: i32,
+    /// Where the number of signals is that it handled.
+    counter: u64,
 }
 
 impl Victim {
@@ -56,9 +57,15 @@ impl Victim {
         command.args(["the_program", "--exact", "--ignored", "--nocapture"]).env(program::MODE, mode);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let is_ready = output.by_ref().lines().map_while(Result::ok).any(|line| line == "ready");
+        let mut counter = 0;
+        let is_ready = output.by_ref().lines().map_while(Result::ok).any(|line| {
+            if let Some(address) = line.strip_prefix("counter ") {
+                counter = address.parse().unwrap();
+            }
+            line == "ready"
+        });
         let pid = child.id().cast_signed();
-        is_ready.then_some(Self { child, output, pid })
+        is_ready.then_some(Self { child, output, pid, counter })
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -76,6 +83,13 @@ impl Victim {
         self.output.read_line(&mut line).unwrap();
         let counts = line.split_ascii_whitespace().map(|count| count.split_once('=').unwrap());
         counts.map(|(name, count)| (name.to_owned(), count.parse().unwrap())).collect()
+    }
+
+    /// How many signals it handled.
+    pub(crate) fn handled(&self, process: &LiveProcess) -> u64 {
+        let mut bytes = [0; 8];
+        process.read(self.counter, &mut bytes).unwrap();
+        u64::from_le_bytes(bytes)
     }
 
     /// The states of its threads.
@@ -106,7 +120,7 @@ impl Victim {
         let process = self.open();
         let are_idle = || {
             let looked = super::look(&process).unwrap();
-            let tasks = looked.dump().tasks();
+            let tasks = super::tasks(&looked);
             tasks.len() == 3 && tasks.iter().all(|task| task.trace().is_ok())
         };
         while !are_idle() {
@@ -122,11 +136,6 @@ impl Victim {
             std::thread::yield_now();
         }
         assert!(!self.states().is_empty());
-    }
-
-    /// The signal that ended it.
-    pub(crate) fn signal_of_end(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().signal()
     }
 
     /// Ends it.

@@ -197,7 +197,10 @@ impl<'a> Parsed<'a> {
         if let Some(path) = name::demangle(&text) {
             let scopes = self.scope_names(svma, raw, name::trailing_bodies(&path));
             let mut function = named(&path, &scopes);
-            if is_physical && scopes.is_empty() && !path.contains('<') {
+            // Of a method, the older mangling has the names of its type's parameters, and not what they are.
+            let has_own =
+                path.starts_with('<') || path.rsplit("::").next().is_some_and(|own| own.contains('<'));
+            if is_physical && scopes.is_empty() && !has_own {
                 let own = self.scope_names(svma, raw, 1).pop();
                 function.generic = own.filter(|own| own.ends_with('>')).map(Into::into);
             }
