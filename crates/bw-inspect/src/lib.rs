@@ -43,7 +43,9 @@
 //!
 //! # Platforms
 //!
-//! Linux on x86-64. Elsewhere [`LiveProcess::open`](target::LiveProcess::open) returns an error.
+//! Linux on x86-64 and AArch64. Elsewhere [`LiveProcess::open`](target::LiveProcess::open) returns an error. The program may be for the other
+//! architecture than this machine: its core files can be read on either, and so can a program in an emulator of its processor. AArch64 is
+//! tested in such an emulator alone. No thread is stopped there: `--stop` is for x86-64.
 //!
 //! # The parts
 //!

@@ -92,7 +92,9 @@ impl<'m> Blocks<'m> {
         }
         let owned = self.of_task(task);
         let wrapper = self.wrapper(task);
-        words.retain(|(at, _)| !wrapper.contains(at) && owned.iter().any(|block| block.contains(at)));
+        let shared = self.wrapped.shared(self.memory, task);
+        let of_future = owned.iter().filter(|block| Some(block.start) != shared);
+        words.retain(|(at, _)| !wrapper.contains(at) && of_future.clone().any(|block| block.contains(at)));
         words
     }
 

@@ -13,8 +13,8 @@ pub(crate) const REGISTERS: usize = 32;
 const ENCODING: [usize; 8] = [0, 2, 1, 3, 6, 7, 5, 4];
 
 /// The registers of one of the architectures.
-#[expect(clippy::large_enum_variant, reason = "there is one for each machine")]
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each process that is looked at")]
 pub(crate) enum AnyCpu {
     X86_64(x86_64::Cpu),
     Aarch64(aarch64::Cpu),

@@ -37,8 +37,9 @@
 //!
 //! # What it covers
 //!
-//! x86-64: what rustc emits for the baseline, and what the C library's `memcpy` and its like use on processors with AVX2.
-//! [`x86_64`] has the list. AArch64: likewise, see [`aarch64`]. Another architecture is another [`Processor`] in a folder of its own.
+//! x86-64: what rustc emits for the baseline, and what the C library's `memcpy` and its like use on processors with AVX2;
+//! [`x86_64`] has the list. AArch64: what rustc emits, with and without the atomic instructions of LSE, and most vector instructions;
+//! [`aarch64`] has the list. Another architecture is another [`Processor`] in a folder of its own.
 //!
 //! # What differs from a processor
 //!

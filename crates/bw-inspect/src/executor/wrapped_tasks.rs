@@ -101,6 +101,12 @@ impl WrappedTasks {
         Some(at..at.checked_add(last)?.checked_add(8)?)
     }
 
+    /// Returns the address of what the wrapper of a task shares with others, if it has one. A poll may change all of it.
+    pub(crate) fn shared(&self, memory: &dyn Memory, task: &FoundTask) -> Option<u64> {
+        let (at, layout, _) = self.wrapper(memory, task)?;
+        word_at(memory, at.checked_add(layout.shared)?).ok()
+    }
+
     fn wrapper(&self, memory: &dyn Memory, task: &FoundTask) -> Option<(u64, &TaskLayout, WrappedTask)> {
         let first = task.header.checked_add(task.table.id_offset)?;
         let at = |copy: &CoreCopy, word: u64| {

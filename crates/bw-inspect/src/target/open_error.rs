@@ -177,7 +177,7 @@ impl fmt::Display for OpenError {
             ),
             Self::Unsupported => write!(
                 f,
-                "cannot read the memory of other processes on {} {}: only Linux on x86-64 is supported",
+                "cannot read the memory of other processes on {} {}: only Linux on x86-64 and AArch64 is supported",
                 std::env::consts::OS,
                 std::env::consts::ARCH
             ),

@@ -59,6 +59,9 @@ const PATTERNS: &[&str] = &[
     "x0011110xx1xxxxxxx1000xxxxxxx000",
     "x0011110xx1xxxxxxxx10000000xxxxx",
     "x0011110xx0xxxxxxxxxxxxxxxxxxxxx",
+    "000111100x1xxxxxxxxx10xxxxxxxxxx",
+    "000111100x1xxxxxx10000xxxxxxxxxx",
+    "000111110xxxxxxxxxxxxxxxxxxxxxxx",
     "x0011111xxxxxxxxxxxxxxxxxxxxxxxx",
     // Vectors.
     "0xx01110xx1xxxxxxxxxx1xxxxxxxxxx",

@@ -8,7 +8,8 @@
 //! * Vector instructions as compilers emit them. Not covered are most that round or double with saturation, estimates, arithmetic of
 //!   half precision, matrices, AES and SHA.
 //!
-//! SVE is not covered: it ends a run with [`Stop::Unknown`](super::Stop::Unknown).
+//! Of SVE there is only what the C library copies and fills memory with; everything else of it ends a run with
+//! [`Stop::Unknown`](super::Stop::Unknown).
 //!
 //! # How an instruction is decoded
 //!
@@ -24,6 +25,7 @@ mod integer;
 mod memory;
 mod nzcv;
 mod register_file;
+mod scalable;
 mod simd;
 
 pub use instruction::Instruction;

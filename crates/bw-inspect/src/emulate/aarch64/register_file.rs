@@ -31,6 +31,8 @@ pub struct Cpu {
     pub flags: Nzcv,
     /// The vector registers.
     pub v: [u128; 32],
+    /// The predicates of SVE, a bit for each byte of a vector.
+    pub p: [u16; 16],
     /// The thread pointer.
     pub tpidr_el0: u64,
     /// Control of floating-point arithmetic. It can be read and written, but rounding is always to nearest.
@@ -51,6 +53,7 @@ impl Default for Cpu {
             pc: 0,
             flags: Nzcv::default(),
             v: [0; 32],
+            p: [0; 16],
             tpidr_el0: 0,
             fpcr: 0,
             fpsr: 0,

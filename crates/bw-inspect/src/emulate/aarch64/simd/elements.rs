@@ -61,7 +61,7 @@ impl Instruction {
 
     /// Sets register `d`.
     #[inline]
-    pub(super) fn set_vector(&self, cpu: &mut Cpu, to: u128) -> Result<(), Fault> {
+    pub(in super::super) fn set_vector(&self, cpu: &mut Cpu, to: u128) -> Result<(), Fault> {
         cpu.v[usize::from(self.word.d())] = to;
         Ok(())
     }
