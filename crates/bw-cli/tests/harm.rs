@@ -159,7 +159,7 @@ fn another_user_is_refused_without_help_and_the_same_user_is_refused() {
     }
     let own = Started::of(by_nobody(&program));
     for (option, line) in [
-        ("--memory", "read from memory; no thread was stopped\n1 task: 1 suspended"),
+        ("--memory", "read from memory; no thread was stopped\n2 tasks: 2 suspended"),
         ("--stop", "read from memory while its threads were stopped for "),
     ] {
         let (code, out, err) = dump(&own.pid(), option);

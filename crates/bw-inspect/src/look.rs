@@ -27,6 +27,8 @@ use crate::target::threads::Thread;
 
 /// Tasks that are emulated before the memory that they used is compared.
 const BATCH: usize = 256;
+/// Bytes of a task that are read ahead.
+const MOST_TASK_BYTES: u64 = 8192;
 /// Threads at most. Each has copies of the pages that it uses.
 const MOST_THREADS: usize = 8;
 
@@ -241,6 +243,10 @@ impl<'w> Worker<'w> {
         moved: &mut Vec<FoundTask>,
     ) -> Option<()> {
         self.memory.forget();
+        // Of most tasks all that a poll uses lies there, beside what all tasks use.
+        self.memory.read_ahead(
+            tasks.iter().map(|task| (task.header, task.table.trailer_offset.min(MOST_TASK_BYTES))),
+        );
         let mut seen: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
         let mut used: Vec<Vec<(u64, u64)>> = Vec::with_capacity(tasks.len());
         for known in tasks {

@@ -12,6 +12,9 @@ const MOST_CONSTANT_PAGES: usize = 65_536;
 /// Pages that change are forgotten when there are so many: 256 MiB. Callers forget them much earlier.
 const MOST_CHANGING_PAGES: usize = 65_536;
 
+/// Pages that are read ahead at most: 16 MiB.
+const MOST_READ_AHEAD: usize = 4096;
+
 type Page = [u8; PAGE_BYTES];
 /// `None` for a page that cannot be read.
 type Pages = HashMap<u64, Option<Box<Page>>>;
@@ -53,6 +56,21 @@ impl<'t> PageCache<'t> {
         self.changing.borrow_mut().clear();
     }
 
+    /// Reads the pages of these ranges, addresses and lengths, with few calls. What cannot be read so is read when it is used.
+    pub(crate) fn read_ahead(&self, ranges: impl Iterator<Item = (u64, u64)>) {
+        let mut pages: Vec<u64> = ranges.flat_map(pages_of).filter(|&page| !self.is_constant(page)).collect();
+        pages.sort_unstable();
+        pages.dedup();
+        pages.truncate(MOST_READ_AHEAD);
+        let mut bytes = vec![0; pages.len() * PAGE_BYTES];
+        if self.target.read_pages(&pages, &mut bytes) {
+            let mut known = self.changing.borrow_mut();
+            for (page, bytes) in pages.iter().zip(bytes.as_chunks::<PAGE_BYTES>().0) {
+                known.entry(*page).or_insert_with(|| Some(Box::new(*bytes)));
+            }
+        }
+    }
+
     fn is_constant(&self, page: u64) -> bool {
         let after = self.constant_ranges.partition_point(|range| range.start <= page);
         after
@@ -72,11 +90,7 @@ impl<'t> PageCache<'t> {
     ///
     /// `None` if the target has ended.
     pub(crate) fn changed(&self, sets: &[Vec<(u64, u64)>]) -> Option<Vec<bool>> {
-        let pages_of = |&(start, length): &(u64, u64)| {
-            let last = start.saturating_add(length.saturating_sub(1));
-            (start / PAGE..=last / PAGE).map(|number| number * PAGE)
-        };
-        let mut pages: Vec<u64> = sets.iter().flatten().flat_map(pages_of).collect();
+        let mut pages: Vec<u64> = sets.iter().flatten().copied().flat_map(pages_of).collect();
         pages.sort_unstable();
         pages.dedup();
         pages.retain(|&page| !self.is_constant(page));
@@ -104,7 +118,7 @@ impl<'t> PageCache<'t> {
             }
         };
         let has_changed = |ranges: &Vec<(u64, u64)>| {
-            let parts = ranges.iter().flat_map(|range| pages_of(range).map(move |page| (page, *range)));
+            let parts = ranges.iter().flat_map(|range| pages_of(*range).map(move |page| (page, *range)));
             let mut parts = parts.map(|(page, (start, length))| {
                 let from = usize::try_from(start.saturating_sub(page)).unwrap_or(0).min(PAGE_BYTES);
                 let end = start.saturating_add(length).saturating_sub(page);
@@ -114,6 +128,12 @@ impl<'t> PageCache<'t> {
         };
         Some(sets.iter().map(has_changed).collect())
     }
+}
+
+/// The pages of a range, address and length.
+fn pages_of((start, length): (u64, u64)) -> impl Iterator<Item = u64> {
+    let last = start.saturating_add(length.saturating_sub(1));
+    (start / PAGE..=last / PAGE).map(|number| number * PAGE)
 }
 
 impl Memory for PageCache<'_> {

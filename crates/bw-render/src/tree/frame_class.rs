@@ -210,7 +210,7 @@ impl Class {
         }
         let is_in_libc = || node.place.module.as_ref().is_some_and(|module| is_c_library(&module.path));
         match Self::of(&node.frame, crates) {
-            Self::User | Self::Nameless if is_in_libc() => Self::Std,
+            Self::User | Self::Nameless if is_in_libc() || is_entry(&node.frame) => Self::Std,
             class => class,
         }
     }
@@ -251,6 +251,12 @@ impl Class {
     pub(crate) fn is_shown_with_libraries(self) -> bool {
         !matches!(self, Self::Hook | Self::Glue)
     }
+}
+
+/// Where a program begins, before its own `main`: what linker and compiler add, which has no line.
+fn is_entry(frame: &Frame) -> bool {
+    let path = frame.function.as_ref().map(|function| &*function.path);
+    frame.location.is_none() && matches!(path, Some("_start" | "main"))
 }
 
 /// glibc, musl, and their loaders, by the names of their files.
@@ -368,6 +374,12 @@ mod tests {
         {
             assert_eq!(class(path, Some(MINE)), Class::User, "{path}");
         }
+    }
+
+    #[test]
+    fn what_comes_before_main_is_taken_for_a_part_of_the_program() {
+        assert!(is_entry(&frame("_start", None)) && is_entry(&frame("main", None)));
+        assert!(!is_entry(&frame("app::main", None)) && !is_entry(&frame("main", Some("src/main.rs"))));
     }
 
     #[test]
