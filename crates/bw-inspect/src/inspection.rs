@@ -4,34 +4,23 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Instant, SystemTime};
 
-use bw_core::{
-    NoTrace, PollingThread, RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskLayout, TaskRecord, TaskState,
-    TaskStatus,
-};
+use bw_core::{RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskLayout, TaskRecord, TaskState, TaskStatus};
 use bw_dump::{ModuleMap, Process, RawDumpFile};
 
-use crate::capture::block_on_root::WaitingThread;
-use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::capture::limits::Limits;
-use crate::capture::thread_stack;
-use crate::capture::unwind_rules::UnwindRules;
-use crate::executor::child_wakers::ChildWaker;
 use crate::executor::found_task::FoundTask;
 use crate::executor::process_tasks::{self, ProcessTasks};
 use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::WakerIndex;
-use crate::executor::wrapped_tasks::{WrappedTask, WrappedTasks};
+use crate::executor::wrapped_tasks::WrappedTasks;
+use crate::look::{Look, Outcome, Spent};
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
-use crate::target::mappings::Mapping;
 use crate::target::modules::LoadedModules;
 use crate::target::open_error::OpenError;
 use crate::target::page_cache::PageCache;
-use crate::target::threads::Thread;
 
-/// Tasks that are emulated before the memory that they used is compared.
-const BATCH: usize = 256;
 /// Reasons that a note lists.
 const MOST_REASONS: usize = 5;
 
@@ -71,31 +60,34 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let taken_at = SystemTime::UNIX_EPOCH.checked_add(target.clocks().realtime);
     let mappings = target.mappings()?;
     let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
-    let mut memory = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
-    let mut modules = LoadedModules::read(&memory, &mappings);
+    let constants = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
+    let mut modules = LoadedModules::read(&constants, &mappings);
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
     let ProcessTasks { list, wakers, others, has_code } =
-        ProcessTasks::find(target, &data, &memory, &mut modules, &mappings, &threads);
+        ProcessTasks::find(target, &data, &constants, &mut modules, &mappings, &threads);
+    drop(constants);
     let wrapped = WrappedTasks::find(target, &modules);
-    memory.ignore(wrapped.clocks());
-    let rules = UnwindRules::new(&memory, &modules);
-    let looked = Look {
+    let look = Look {
         target,
         limits,
         mappings: &mappings,
         threads: &threads,
-        memory: &memory,
-        rules: &rules,
+        modules: &modules,
         wakers: &wakers,
         wrapped: &wrapped,
         others: &others,
         thread_pointers: &list.thread_pointers,
         runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
+        spent: Spent::default(),
     };
-    let mut figures =
-        Figures { searched_bytes: data.bytes(), skipped_bytes: data.skipped(), instructions: 0, repeated: 0 };
-    let (outcomes, roots) = looked.outcomes(&list.tasks, &mut figures).ok_or_else(|| ended(target))?;
+    let (outcomes, roots) = look.outcomes(&list.tasks).ok_or_else(|| ended(target))?;
+    let figures = Figures {
+        searched_bytes: data.bytes(),
+        skipped_bytes: data.skipped(),
+        instructions: look.spent.instructions(),
+        repeated: look.spent.repeated(),
+    };
     // What is missing then is missing because nothing could be read any more.
     if target.is_over() {
         return Err(ended(target));
@@ -233,229 +225,6 @@ fn is_of_agent(task_type: &str) -> bool {
 fn is_worker(task_type: &str) -> bool {
     let of_pool = task_type.strip_prefix(BLOCKING_TASK);
     of_pool.is_some_and(|closure| closure.starts_with("tokio::runtime::scheduler::multi_thread"))
-}
-
-/// What a look at one task showed.
-struct Outcome {
-    state: TaskState,
-    trace: Result<RawTrace, NoTrace>,
-    incomplete: Option<String>,
-    wrapped: Option<WrappedTask>,
-}
-
-impl Outcome {
-    fn new(state: TaskState, trace: Result<RawTrace, NoTrace>, incomplete: Option<String>) -> Self {
-        Self { state, trace, incomplete, wrapped: None }
-    }
-}
-
-type TaskOutcomes = Vec<(FoundTask, Outcome)>;
-type RootOutcomes<'l> = Vec<(&'l Thread, Outcome)>;
-
-struct Look<'l> {
-    target: &'l dyn Target,
-    limits: &'l Limits,
-    mappings: &'l [Mapping],
-    threads: &'l [Thread],
-    memory: &'l PageCache<'l>,
-    rules: &'l UnwindRules<'l>,
-    wakers: &'l WakerIndex,
-    wrapped: &'l WrappedTasks,
-    others: &'l [ChildWaker],
-    thread_pointers: &'l HashMap<u64, u64>,
-    runtime_threads: RuntimeThreads,
-}
-
-impl Look<'_> {
-    /// Looks at every task, and at what threads block on. `None` if the process has ended.
-    fn outcomes(
-        &self,
-        tasks: &[FoundTask],
-        figures: &mut Figures,
-    ) -> Option<(TaskOutcomes, RootOutcomes<'_>)> {
-        let clocks = self.target.clocks();
-        let mut emulator = PollEmulator::new(
-            self.memory,
-            self.mappings,
-            self.rules,
-            self.wakers,
-            self.wrapped,
-            (self.target.pid(), clocks),
-            *self.limits,
-        );
-        figures.instructions += emulator.find_children(self.others, tasks, &self.runtime_threads);
-        let roots = self.roots(&mut emulator, figures)?;
-        let mut outcomes: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
-        for batch in tasks.chunks(BATCH) {
-            let mut waiting: Vec<FoundTask> = batch.to_vec();
-            for attempt in 1..=self.limits.attempts.max(1) {
-                let is_last = attempt == self.limits.attempts.max(1);
-                // The fewer tasks share a comparison, the less time the process has to change what they use.
-                let size = match attempt {
-                    1 => BATCH,
-                    2 => 16,
-                    _ => 1,
-                };
-                let mut moved = Vec::new();
-                for part in waiting.chunks(size) {
-                    self.part(part, &mut emulator, is_last, figures, &mut outcomes, &mut moved)?;
-                }
-                figures.repeated += moved.len() as u64;
-                waiting = moved;
-                if waiting.is_empty() {
-                    break;
-                }
-            }
-        }
-        Some((outcomes, roots))
-    }
-
-    /// Looks at the futures that waiting threads drive with `block_on`.
-    fn roots(&self, emulator: &mut PollEmulator<'_>, figures: &mut Figures) -> Option<RootOutcomes<'_>> {
-        let mut roots = Vec::new();
-        for thread in self.threads {
-            if figures.instructions >= self.limits.all_instructions {
-                break;
-            }
-            for attempt in 1..=self.limits.attempts.max(1) {
-                self.memory.forget();
-                let native = thread_stack::walk(self.target, thread, self.rules, self.limits.frames);
-                let mapping = self.mappings.iter().find_map(|mapping| {
-                    thread.stack_in(&mapping.range)?;
-                    Some(&mapping.range)
-                });
-                let pointer = self.thread_pointers.get(&thread.id).copied();
-                let waiting = mapping
-                    .zip(pointer)
-                    .and_then(|(mapping, pointer)| WaitingThread::new(thread, pointer, mapping));
-                let Some(poll) =
-                    waiting.and_then(|waiting| emulator.poll_root(&waiting, &self.runtime_threads, native))
-                else {
-                    break;
-                };
-                figures.instructions += poll.instructions;
-                let (mut outcome, used) = idle(poll);
-                let has_moved = self.memory.changed(&[used])? != [false]
-                    || self.target.thread_now(thread.id)?.waits_at != thread.waits_at;
-                if has_moved && attempt < self.limits.attempts {
-                    continue;
-                }
-                if has_moved {
-                    outcome.incomplete = Some(NoTrace::Moved.to_string());
-                    outcome.trace = Err(NoTrace::Moved);
-                }
-                roots.push((thread, outcome));
-                break;
-            }
-        }
-        Some(roots)
-    }
-
-    /// Looks at some tasks, and puts those that ran meanwhile into `moved`, unless this is the last attempt.
-    fn part(
-        &self,
-        tasks: &[FoundTask],
-        emulator: &mut PollEmulator<'_>,
-        is_last: bool,
-        figures: &mut Figures,
-        outcomes: &mut Vec<(FoundTask, Outcome)>,
-        moved: &mut Vec<FoundTask>,
-    ) -> Option<()> {
-        self.memory.forget();
-        let mut seen: Vec<(FoundTask, Outcome)> = Vec::with_capacity(tasks.len());
-        let mut used: Vec<Vec<(u64, u64)>> = Vec::with_capacity(tasks.len());
-        for known in tasks {
-            // What was found before may have ended since.
-            let Ok(Some(task)) = known.read_again(self.memory) else {
-                continue;
-            };
-            if task.id != known.id {
-                continue;
-            }
-            let (mut outcome, ranges) = self.one(&task, emulator, figures);
-            outcome.wrapped = self.wrapped.of_task(self.memory, &task);
-            seen.push((task, outcome));
-            used.push(ranges);
-        }
-        let changed = self.memory.changed(&used)?;
-        for ((task, mut outcome), has_changed) in seen.into_iter().zip(changed) {
-            if !has_changed {
-                outcomes.push((task, outcome));
-            } else if is_last {
-                outcome.incomplete = Some(NoTrace::Moved.to_string());
-                outcome.trace = Err(NoTrace::Moved);
-                outcomes.push((task, outcome));
-            } else {
-                moved.push(task);
-            }
-        }
-        Some(())
-    }
-
-    /// Looks at one task. Returns the memory that the result depends on, too.
-    fn one(
-        &self,
-        task: &FoundTask,
-        emulator: &mut PollEmulator<'_>,
-        figures: &mut Figures,
-    ) -> (Outcome, Vec<(u64, u64)>) {
-        let header = vec![(task.header, 8)];
-        let without = |state, reason| (Outcome::new(state, Err(reason), None), header.clone());
-        match task.word.activity() {
-            Activity::Notified => without(TaskState::Woken, NoTrace::Queued),
-            Activity::Complete => without(TaskState::Finished, NoTrace::Retained),
-            Activity::Running => {
-                let found = thread_stack::of_task(
-                    self.target,
-                    self.mappings,
-                    self.threads,
-                    self.rules,
-                    task.header,
-                    self.limits.frames,
-                );
-                let (thread, stack) = match found {
-                    Some(found) => (found.thread, found.stack),
-                    None => (PollingThread::elsewhere(None, None), None),
-                };
-                let trace = stack.map(|stack| RawTrace::from_stacks([stack])).ok_or(NoTrace::Running);
-                (Outcome::new(TaskState::Polling(thread), trace, None), header)
-            }
-            Activity::Idle if figures.instructions >= self.limits.all_instructions => {
-                let (mut outcome, used) = without(TaskState::Suspended, NoTrace::Incomplete);
-                outcome.incomplete = Some("the budget of instructions was used up before".to_owned());
-                (outcome, used)
-            }
-            Activity::Idle => {
-                let poll = emulator.poll(task, &self.runtime_threads);
-                figures.instructions += poll.instructions;
-                idle(poll)
-            }
-        }
-    }
-}
-
-/// What an emulated poll says of an idle task.
-fn idle(poll: EmulatedPoll) -> (Outcome, Vec<(u64, u64)>) {
-    let incomplete = match poll.end {
-        PollEnd::Pending => None,
-        PollEnd::Ready => Some(
-            "the emulated poll finished the task: what the task waited for has happened, and nothing had woken it"
-                .to_owned(),
-        ),
-        PollEnd::Moved => Some(
-            "the emulated poll went on: what the task waited for has happened, and nothing had woken it; the trace may \
-             show a later place"
-                .to_owned(),
-        ),
-        PollEnd::Panicked(said) => Some(format!("an emulated poll panics: {said}")),
-        PollEnd::Incomplete(reason) => Some(reason),
-    };
-    let trace = if poll.stacks.is_empty() && incomplete.is_some() {
-        Err(NoTrace::Incomplete)
-    } else {
-        Ok(RawTrace::from_stacks(poll.stacks).with_dropped(poll.dropped))
-    };
-    (Outcome::new(TaskState::Suspended, trace, incomplete), poll.used)
 }
 
 fn record(

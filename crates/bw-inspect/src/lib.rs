@@ -57,6 +57,7 @@ mod capture;
 pub mod emulate;
 mod executor;
 mod inspection;
+mod look;
 mod stopped_inspection;
 pub mod target;
 mod task_type;

@@ -30,7 +30,7 @@ const JOIN_SET_HANDLE: u64 = 24;
 
 /// The children of tasks, by the tasks' headers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Children {
+pub(crate) struct Children {
     of_task: HashMap<u64, Vec<ChildWaker>>,
     /// Wakers that wake no task, but perhaps a thread: those of threads, and of the children of what these block on.
     pub(super) of_threads: Vec<(ChildWaker, Woken)>,

@@ -27,6 +27,7 @@ use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::Clocks;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
+use crate::target::words::word_at;
 
 /// Bytes of a table of a waker's functions.
 const WAKER_TABLE_BYTES: u64 = 32;
@@ -83,11 +84,13 @@ pub(crate) struct PollEmulator<'m> {
     pub(super) wake_traps: HashSet<u64>,
     clones: HashSet<u64>,
     wakes: HashSet<u64>,
+    /// Where wakers of the task are stored that nobody had found before.
+    late_wakers: Vec<u64>,
     /// The data of the waker whose clones are recorded, if it is not the task's.
     watched: Option<u64>,
     /// What registers have whose values are not known.
     pub(super) unknown: Option<u64>,
-    pub(super) children: Children,
+    pub(crate) children: Children,
 }
 
 impl<'m> PollEmulator<'m> {
@@ -130,6 +133,7 @@ impl<'m> PollEmulator<'m> {
             wake_traps,
             clones,
             wakes,
+            late_wakers: Vec::new(),
             watched: None,
             unknown: None,
             children: Children::default(),
@@ -141,10 +145,14 @@ impl<'m> PollEmulator<'m> {
         let before = self.machine.executed();
         let mut poll = EmulatedPoll::default();
         let thread = threads.of_task(self.memory, task);
-        poll.end = match self.prepare(task, thread) {
-            Ok(()) => self.run(task, &mut poll),
-            Err(fault) => PollEnd::Incomplete(fault.to_string()),
-        };
+        self.late_wakers.clear();
+        poll.end = self.poll_once(task, thread, &mut poll);
+        if poll.end == PollEnd::Pending && poll.stacks.is_empty() {
+            self.late_wakers = self.find_late_wakers(task);
+            if !self.late_wakers.is_empty() {
+                poll.end = self.poll_once(task, thread, &mut poll);
+            }
+        }
         if poll.end != PollEnd::Pending
             && let Some(said) = self.kernel.said().filter(|said| said.contains(PANIC))
         {
@@ -166,6 +174,33 @@ impl<'m> PollEmulator<'m> {
         self.poll_children(task, thread, &mut poll);
         poll.instructions = self.machine.executed() - before;
         poll
+    }
+
+    fn poll_once(&mut self, task: &FoundTask, thread: PollThread, poll: &mut EmulatedPoll) -> PollEnd {
+        match self.prepare(task, thread) {
+            Ok(()) => self.run(task, poll),
+            Err(fault) => PollEnd::Incomplete(fault.to_string()),
+        }
+    }
+
+    /// Finds wakers of a task that were stored after the search for wakers: the poll that has just returned compared them with its own, and so
+    /// it read them.
+    fn find_late_wakers(&mut self, task: &FoundTask) -> Vec<u64> {
+        let words =
+            self.machine.memory.used().into_iter().flat_map(|(at, length)| (at..at + length).step_by(8));
+        let is_header = |at: &u64| word_at(self.memory, *at).is_ok_and(|word| word == task.header);
+        let wrapper = self.blocks.wrapper(task);
+        let beside = |at: u64| match self.wakers.table_is_first {
+            Some(true) => [at.wrapping_sub(8); 2],
+            Some(false) => [at.wrapping_add(8); 2],
+            None => [at.wrapping_sub(8), at.wrapping_add(8)],
+        };
+        let is_table = |place: &u64| {
+            word_at(self.memory, *place)
+                .is_ok_and(|table| self.wakers.functions.iter().any(|waker| waker.table == table))
+        };
+        let places = words.filter(is_header).flat_map(beside);
+        places.filter(|place| !wrapper.contains(place) && is_table(place)).collect()
     }
 
     /// Whether the poll that has just returned went on. It is repeated if it changed words of its task: words that change each time say
@@ -333,12 +368,15 @@ impl<'m> PollEmulator<'m> {
 
     /// Changes the stored wakers of a task, so that each leaf clones it again.
     fn change_wakers(&mut self, task: &FoundTask) -> Result<(), Fault> {
+        // The wrapper compares the waker with its own, and takes another way if they differ. No leaf is behind that.
+        let wrapper = self.blocks.wrapper(task);
         let space = self.space;
         let last_table = space.tables + TABLE_BYTES - WAKER_TABLE_BYTES;
         let machine = &mut self.machine;
         // The table of changed wakers, which are equal to this task's in nothing but what they do.
         let mut known: Option<(WakerFunctions, u64)> = None;
-        for place in self.wakers.of_task(task.header) {
+        let places = self.wakers.of_task(task.header).chain(self.late_wakers.iter().copied());
+        for place in places.filter(|place| !wrapper.contains(place)) {
             // It may have been dropped since.
             let Ok(stored) = machine.memory.read_u64(place) else { continue };
             if known.is_none_or(|(waker, _)| waker.table != stored) {

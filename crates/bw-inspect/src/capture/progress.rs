@@ -56,6 +56,11 @@ impl<'m> Blocks<'m> {
         Self { memory, modules, wrapped, data }
     }
 
+    /// Where the fields of our own wrapper around a task's future lie, if it has one.
+    pub(crate) fn wrapper(&self, task: &FoundTask) -> Range<u64> {
+        self.wrapped.fields(self.memory, task).unwrap_or_default()
+    }
+
     /// Returns words of a task that an emulated poll changed, with their values after the poll. Costs little if there are none in all
     /// memory, which is usual.
     pub(crate) fn changed(
@@ -86,7 +91,7 @@ impl<'m> Blocks<'m> {
             return words;
         }
         let owned = self.of_task(task);
-        let wrapper = self.wrapped.fields(self.memory, task).unwrap_or_default();
+        let wrapper = self.wrapper(task);
         let shared = self.wrapped.shared(self.memory, task);
         let of_future = owned.iter().filter(|block| Some(block.start) != shared);
         words.retain(|(at, _)| !wrapper.contains(at) && of_future.clone().any(|block| block.contains(at)));

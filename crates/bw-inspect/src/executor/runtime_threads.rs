@@ -39,8 +39,9 @@ pub(crate) struct RuntimeThreads {
 }
 
 /// How well a thread fits; the greatest fits best. A thread that waits has nothing half written. The variable is at the same distance
-/// from the thread pointer in all threads, while a copy of the handle on a stack, which may lie below the block, is anywhere.
-type Rank = (bool, usize, Reverse<u64>);
+/// from the thread pointer in all threads, while a copy of the handle on a stack, which may lie below the block, is anywhere. Of threads
+/// that fit alike it is the one with the smallest number: each look takes the same, in whatever order threads are listed.
+type Rank = (bool, usize, Reverse<u64>, Reverse<u64>);
 
 impl RuntimeThreads {
     /// Searches the thread-local values of all threads.
@@ -79,14 +80,14 @@ impl RuntimeThreads {
         let mut best: HashMap<u64, (Rank, PollThread)> = HashMap::new();
         for (thread, of_thread, distance, handle) in found {
             let times = distances.get(&distance).copied().unwrap_or(0);
-            let rank = (thread.waits_at.is_some(), times, Reverse(distance));
+            let rank = (thread.waits_at.is_some(), times, Reverse(distance), Reverse(thread.id));
             let kept = best.entry(handle).or_insert((rank, of_thread));
             if kept.0 < rank {
                 *kept = (rank, of_thread);
             }
         }
         let fallback = fallback(list, threads);
-        let of_any_runtime = best.values().max_by_key(|(rank, thread)| (*rank, Reverse(thread.id)));
+        let of_any_runtime = best.values().max_by_key(|(rank, _)| *rank);
         Self {
             of_any_runtime: of_any_runtime.map(|(_, thread)| *thread),
             of_scheduler: best.into_iter().map(|(handle, (_, thread))| (handle, thread)).collect(),

@@ -52,7 +52,7 @@ pub struct Clocks {
 }
 
 /// What is looked at: memory, with what the operating system says of it.
-pub trait Target: Memory {
+pub trait Target: Memory + Sync {
     /// Returns the number of the process.
     fn pid(&self) -> u32;
 

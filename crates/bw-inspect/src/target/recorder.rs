@@ -1,8 +1,8 @@
 //! A target that remembers which pages are read.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::mappings::Mapping;
 use super::memory::{Memory, Unreadable};
@@ -16,18 +16,18 @@ const MOST_PAGES: usize = 1 << 18;
 /// A target that remembers which pages are read, but for those that a search passes over.
 pub(crate) struct Recorder<'t> {
     target: &'t dyn Target,
-    pages: RefCell<BTreeSet<u64>>,
+    pages: Mutex<BTreeSet<u64>>,
 }
 
 impl<'t> Recorder<'t> {
     pub(crate) fn new(target: &'t dyn Target) -> Self {
-        Self { target, pages: RefCell::default() }
+        Self { target, pages: Mutex::default() }
     }
 
     /// Returns the pages as runs.
     pub(crate) fn runs(&self) -> Vec<Range<u64>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
-        for &page in &*self.pages.borrow() {
+        for &page in &*self.pages.lock().unwrap_or_else(PoisonError::into_inner) {
             match runs.last_mut() {
                 Some(last) if last.end == page => last.end += PAGE,
                 _ => runs.push(page..page + PAGE),
@@ -38,7 +38,7 @@ impl<'t> Recorder<'t> {
 
     fn note(&self, address: u64, length: usize) {
         let end = address.saturating_add(length as u64).min(u64::MAX - PAGE);
-        let mut pages = self.pages.borrow_mut();
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let mut page = address & !(PAGE - 1);
         while page < end && pages.len() < MOST_PAGES {
             pages.insert(page);

@@ -3,8 +3,8 @@
 //! The copy has the memory that the process can write to. Code and constants are read from the process where they are needed, after its
 //! threads went on: they stay the same.
 
-use std::cell::Cell;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::live_process::LiveProcess;
@@ -38,7 +38,7 @@ pub(crate) struct StoppedCopy<'p> {
     /// What a note says of how the copy was made.
     limits: Limitation,
     /// Reads of memory that can change, and that the copy does not have.
-    late_reads: Cell<u64>,
+    late_reads: AtomicU64,
 }
 
 /// Why a copy is not one of the whole memory at one moment.
@@ -119,7 +119,7 @@ impl<'p> StoppedCopy<'p> {
                 is_whole: false,
                 is_listed: false,
                 limits: Limitation::NotStopped(most),
-                late_reads: Cell::new(0),
+                late_reads: AtomicU64::new(0),
             });
         };
         let limits = match (copied.is_whole, parts) {
@@ -142,7 +142,7 @@ impl<'p> StoppedCopy<'p> {
             is_whole: copied.is_whole,
             is_listed: copied.is_listed && copied.is_whole,
             limits,
-            late_reads: Cell::new(0),
+            late_reads: AtomicU64::new(0),
         })
     }
 
@@ -240,8 +240,9 @@ impl Memory for StoppedCopy<'_> {
                     part.fill(0);
                 } else {
                     self.process.read(at, part)?;
-                    self.late_reads
-                        .set(self.late_reads.get() + u64::from(mapping.is_some_and(|it| it.is_writable)));
+                    // Ordering: Relaxed; a count.
+                    let is_late = mapping.is_some_and(|it| it.is_writable);
+                    self.late_reads.fetch_add(u64::from(is_late), Ordering::Relaxed);
                 }
                 length
             };
@@ -323,7 +324,9 @@ impl Target for StoppedCopy<'_> {
                 most.as_millis()
             )],
         };
-        if let (Limitation::None | Limitation::Parts, late @ 1..) = (self.limits, self.late_reads.get()) {
+        if let (Limitation::None | Limitation::Parts, late @ 1..) =
+            (self.limits, self.late_reads.load(Ordering::Relaxed))
+        {
             notes.push(format!(
                 "{late} reads were of memory that was not copied, and that may have changed since"
             ));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bw_core::{DumpSource, RawTrace};
+use bw_core::DumpSource;
 use bw_inspect::target::{CoreFile, Memory as _, OpenError, Target as _};
 use bw_inspect::{Inspection, Limits, inspect};
 
@@ -83,11 +83,17 @@ fn started_in(folder: &Folder) -> Started {
     })
 }
 
-/// A task: its state, its trace, and what it may lack. The message of a panic names the thread that was chosen for the poll.
-fn shown(inspection: &Inspection, expected: &Expected) -> (String, Option<RawTrace>, Option<String>) {
+/// A task: its state, its stacks, and what it may lack. The message of a panic names the thread that was chosen for the poll, and
+/// `select!` polls in an order that depends on the thread, too.
+fn shown(inspection: &Inspection, expected: &Expected) -> (String, Option<Vec<String>>, Option<String>) {
     let task = task(inspection, expected);
     let reason = task.incomplete().map(|reason| reason.split(':').next().unwrap_or_default().to_owned());
-    (task.status().state.name().to_owned(), inspection.dump().trace_of(task).cloned(), reason)
+    let stacks = inspection.dump().trace_of(task).map(|trace| {
+        let mut stacks: Vec<String> = trace.stacks().map(|stack| format!("{stack:?}")).collect();
+        stacks.sort();
+        stacks
+    });
+    (task.status().state.name().to_owned(), stacks, reason)
 }
 
 fn assert_same(program: &Started, live: &Inspection, core: &CoreFile) {
