@@ -1,6 +1,6 @@
 //! What the processor left, recorded: it is compared on every machine.
 //!
-//! `BW_RECORD=1 ci/aarch64 interpreter` writes the file anew.
+//! `BW_RECORD=1 ci/aarch64 inspect` writes the file anew.
 
 use super::interpreted::{State, interpret};
 
