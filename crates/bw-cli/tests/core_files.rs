@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use run::run;
+use run::{copy_program, run};
 
 async fn waits_for_an_answer(answer: tokio::sync::oneshot::Receiver<()>) {
     let _ = answer.await;
@@ -35,7 +35,7 @@ fn a_core_file_is_taken_for_a_program_or_for_a_raw_dump() {
     let folder = std::env::temp_dir().join(format!("bw-core-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let program = folder.join("shop");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    copy_program(&std::env::current_exe().unwrap(), &program);
     let mut command = Command::new(&program);
     command.args(["the_program", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -53,7 +53,7 @@ fn a_core_file_is_taken_for_a_program_or_for_a_raw_dump() {
     let core = core.to_str().unwrap();
     let (code, out, err) = run(&["dump", core]);
     assert_eq!((code, &*err), (0, ""), "{out}");
-    assert!(out.starts_with("read from a core file\n1 task: 1 suspended; taken at "), "{out}");
+    assert!(out.starts_with("read from a core file\n2 tasks: 2 suspended; taken at "), "{out}");
     assert!(out.contains("╼ async fn core_files::waits_for_an_answer at "), "{out}");
     let (code, out, _) = run(&["dump", core, "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
-use run::{command, ended, run};
+use run::{command, copy_program, ended, run};
 
 /// How long a process may take to run on.
 const TIME_TO_GO_ON: Duration = Duration::from_secs(30);
@@ -100,7 +100,7 @@ fn a_killed_command_leaves_threads_stopped() {
     let (code, out, err) = run(&["dump", &program.pid(), "--stop"]);
     assert_eq!((code, &*err), (0, ""), "{out}");
     assert!(out.starts_with("read from memory while its threads were stopped for "), "{out}");
-    assert!(out.contains(" ms\n1 task: 1 suspended; taken at "), "{out}");
+    assert!(out.contains(" ms\n2 tasks: 2 suspended; taken at "), "{out}");
     let (_, out, _) = run(&["dump", &program.pid(), "--stop", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(json["source"] == "memory" && json["pause_ms"].as_f64().is_some_and(|it| it > 0.0), "{out}");
@@ -122,7 +122,7 @@ fn what_cannot_be_stopped_is_dumped_without_a_stop() {
 /// Copies a program to where everybody can run it.
 fn for_everybody(program: &Path, folder: &Path) -> PathBuf {
     let path = folder.join(program.file_name().unwrap());
-    fs::copy(program, &path).unwrap();
+    copy_program(program, &path);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
 }

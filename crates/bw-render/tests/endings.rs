@@ -153,3 +153,14 @@ fn a_trace_that_ends_in_a_sub_executor_says_that_its_children_are_elsewhere() {
     }
     assert!(!print(&tree(vec![waits(&[user(10, "run", 20)], 60)])).contains(note));
 }
+
+#[test]
+fn a_sub_executor_whose_children_are_shown_says_that_they_are_elsewhere() {
+    let path = "<futures_util::stream::futures_unordered::FuturesUnordered<F> as futures_core::stream::Stream>::poll_next";
+    let file = "/x/registry/src/index-0123/futures-util-0.3.34/src/x.rs";
+    let run = user(10, "run", 20);
+    let registers = waits(&[Arc::clone(&run), physical(30, &[(path, path, file, 7)])], 60);
+    let polls = waits(&[run, physical(31, &[(path, path, file, 9)]), user(40, "child", 30)], 61);
+    let printed = print(&tree(vec![registers, polls]));
+    assert!(printed.contains("app::child") && !printed.contains("wrap them to see them"), "{printed}");
+}

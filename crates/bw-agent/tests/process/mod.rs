@@ -25,6 +25,13 @@ pub(crate) fn cannot_run(reason: &str) {
     println!("skipped: {reason}");
 }
 
+/// Copies a program, to start the copy. Another process writes it: a file that this one has open for writing cannot be started, and a
+/// child that another thread is about to start has what is open, for a moment.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 /// This program, at that test of it.
 pub(crate) fn program(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -36,7 +43,7 @@ pub(crate) fn program(test: &str) -> Command {
 pub(crate) fn of_user(test: &str, user: u32, folder: &Folder) -> Command {
     let copy = folder.join("program");
     if !copy.exists() {
-        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        copy_program(&std::env::current_exe().unwrap(), &copy);
         fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
     }
     let mut command = Command::new(copy);

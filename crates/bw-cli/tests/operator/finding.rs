@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::terminal::{Ended, Program, command, ended, operated, printed, run};
+use crate::terminal::{Ended, Program, command, copy_program, ended, operated, printed, run};
 
 /// Two users that own nothing here.
 const ALICE: u32 = 64_001;
@@ -69,7 +69,7 @@ fn the_file_that_runs_is_read_and_not_the_one_that_replaced_it() {
     let folder = folder("replaced");
     for (name, replacement) in [("replaced", Some("/bin/true")), ("deleted", None)] {
         let file = folder.join(name);
-        std::fs::copy(operated(), &file).unwrap();
+        copy_program(&operated(), &file);
         let program = Program::start_file(&file, |_| {});
         std::fs::remove_file(&file).unwrap();
         if let Some(other) = replacement {
@@ -90,7 +90,7 @@ fn a_process_is_found_by_its_name_and_several_of_one_name_are_listed() {
     // Longer than what the kernel keeps of a name.
     let name = format!("operator-by-name-{}", std::process::id());
     let file = folder.join(&name);
-    std::fs::copy(operated(), &file).unwrap();
+    copy_program(&operated(), &file);
     let start = |arguments: &[&str]| {
         Program::start_file(&file, |command| {
             command.args(arguments);
@@ -124,7 +124,7 @@ fn a_process_is_found_by_its_name_and_several_of_one_name_are_listed() {
     // A process that is there and has no agent is not said to be missing.
     let sleeper = format!("operator-sleeper-{}", std::process::id());
     let file = folder.join(&sleeper);
-    std::fs::copy("/bin/sleep", &file).unwrap();
+    copy_program(Path::new("/bin/sleep"), &file);
     let mut child = Command::new(&file).arg("600").stdout(std::process::Stdio::null()).spawn().unwrap();
     let Ended { code, err, .. } = run(&["dump", &sleeper]);
     child.kill().unwrap();
@@ -205,7 +205,7 @@ fn processes_of_other_users_are_for_them_and_for_root() {
     open_to_all(&folder);
     let copied = |from: &Path, name: &str| {
         let to = folder.join(name);
-        std::fs::copy(from, &to).unwrap();
+        copy_program(from, &to);
         open_to_all(&to);
         to
     };

@@ -12,6 +12,13 @@ pub(crate) fn operated() -> PathBuf {
     file
 }
 
+/// Copies a program, to start the copy. Another process writes it: a file that this one has open for writing cannot be started, and a
+/// child that another thread is about to start has what is open, for a moment.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 /// What the command printed, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Ended {

@@ -20,6 +20,13 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// Copies a program, to start the copy. Another process writes it: a file that this one has open for writing cannot be started, and a
+/// child that another thread is about to start has what is open, for a moment.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }

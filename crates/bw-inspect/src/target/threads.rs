@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use super::registers::Registers;
 
+/// The register `rdi` in the numbering of DWARF, on x86-64: the first argument of a system call.
+const FIRST_ARGUMENT: usize = 5;
+
 /// One thread of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {
@@ -28,7 +31,8 @@ pub struct WaitingAt {
     pub stack_pointer: u64,
     /// The address after the instruction with which it entered the kernel.
     pub program_counter: u64,
-    /// The number of its system call and the call's arguments, as the kernel writes them.
+    /// The number of its system call and the call's arguments, as the kernel writes them. Of a thread whose registers were read, the first argument
+    /// only.
     pub call: Arc<str>,
     /// How often it has stopped running.
     pub switches: u64,
@@ -41,7 +45,7 @@ impl WaitingAt {
         Some(Self {
             stack_pointer: registers.stack_pointer,
             program_counter: registers.instruction,
-            call: registers.system_call?.to_string().into(),
+            call: format!("{} {:#x}", registers.system_call?, registers.general.get(FIRST_ARGUMENT)?).into(),
             switches: 0,
         })
     }

@@ -1,6 +1,6 @@
 //! Where stacks end, and what to say of it: in a task's own bookkeeping, in a sub-executor, at a spent budget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bw_symbolize::Location;
 
@@ -72,10 +72,18 @@ impl Endings {
                 && !node.children.is_empty()
                 && node.children.iter().all(|&child| only_budget[child]);
         }
+        // One that is seen to poll a child, at another line, says nothing of children that are missing.
+        let with_children: HashSet<(Option<usize>, &str)> = nodes
+            .iter()
+            .zip(&leads_to_user)
+            .filter_map(|(node, leads)| path(node).filter(|_| *leads).map(|path| (node.parent, path)))
+            .collect();
         let is_sub_executor = |(at, node): (usize, &Node)| {
             !leads_to_user[at]
-                && path(node)
-                    .is_some_and(|path| SUB_EXECUTORS.iter().any(|prefix| starts_with_path(path, prefix)))
+                && path(node).is_some_and(|path| {
+                    SUB_EXECUTORS.iter().any(|prefix| starts_with_path(path, prefix))
+                        && !with_children.contains(&(node.parent, path))
+                })
         };
         Self {
             budget_spent: only_budget,

@@ -67,6 +67,7 @@ pub(crate) mod task_fields;
 mod task_list_json;
 pub(crate) mod trace_json;
 
+#[cfg(feature = "html")]
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -78,6 +79,7 @@ use serde::Serialize;
 
 use self::task_fields::{SpawnedAt, TaskFields, seconds};
 use self::trace_json::Trace;
+#[cfg(feature = "html")]
 use crate::dump::dump_text::origin;
 use crate::dump::groups::Groups;
 use crate::dump::task_trees::TaskTrees;
@@ -166,6 +168,7 @@ pub(crate) struct Dump<'a> {
     pub(crate) tasks_unpolled: usize,
     pub(crate) source: &'static str,
     pause_ms: Option<f64>,
+    #[cfg(feature = "html")]
     #[serde(skip)]
     pub(crate) origin: Option<Cow<'static, str>>,
     pub(crate) notes: Vec<&'a str>,
@@ -236,6 +239,7 @@ impl<'a> Dump<'a> {
             tasks_unpolled: dump.unpolled(),
             source: dump.source().name(),
             pause_ms: dump.pause().map(milliseconds),
+            #[cfg(feature = "html")]
             origin: origin(dump),
             notes: dump.notes().iter().map(String::as_str).chain(missing).collect(),
             groups: groups.iter().map(|group| Group::new(&groups, group, number, paths)).collect(),
