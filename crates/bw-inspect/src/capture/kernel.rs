@@ -79,6 +79,7 @@ mod call {
     pub(super) const GETTID: u64 = 186;
     pub(super) const CLOSE: u64 = 3;
     pub(super) const FUTEX: u64 = 202;
+    pub(super) const RESTART_SYSCALL: u64 = 219;
     pub(super) const CLOCK_GETTIME: u64 = 228;
     pub(super) const EXIT_GROUP: u64 = 231;
     pub(super) const POLL: u64 = 7;
@@ -302,6 +303,10 @@ impl Woken {
             Some(call::FUTEX) => first.is_some_and(|first| self.futexes.contains(&first)),
             Some(call::POLL | call::PPOLL | call::EPOLL_WAIT | call::EPOLL_PWAIT | call::EPOLL_PWAIT2) => {
                 self.has_written_event
+            }
+            // A wait that goes on after the thread was stopped; its arguments stay in their registers.
+            Some(call::RESTART_SYSCALL) => {
+                self.has_written_event || first.is_some_and(|first| self.futexes.contains(&first))
             }
             _ => false,
         }
