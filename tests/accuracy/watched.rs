@@ -155,7 +155,10 @@ fn all_places(symbolizer: &Symbolizer, trace: &RawTrace) -> BTreeSet<Vec<String>
 
 /// Whether the stack of a future goes through one that polls its children with wakers of its own.
 fn is_of_a_child(stack: &[String]) -> bool {
-    stack.iter().any(|place| place.contains("::futures_unordered::FuturesUnordered"))
+    let polls_children = |place: &String| {
+        ["::futures_unordered::FuturesUnordered", "::shared::Shared"].iter().any(|name| place.contains(name))
+    };
+    stack.iter().any(polls_children)
 }
 
 #[test]
