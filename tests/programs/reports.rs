@@ -158,9 +158,15 @@ fn start(agent: AgentBuilder) {
     println!("ready");
 }
 
-/// Blocks a worker.
+/// Blocks a worker, which is blocked when this returns.
 fn wedge(runtime: &Runtime) {
-    runtime.spawn(async { blocks() }.traced_as("culprit"));
+    let (begins, began) = mpsc::channel();
+    let blocks = async move {
+        let _ = begins.send(());
+        blocks();
+    };
+    runtime.spawn(blocks.traced_as("culprit"));
+    let _ = began.recv();
 }
 
 fn blocks() {

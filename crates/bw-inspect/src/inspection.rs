@@ -114,6 +114,8 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         Some(record.with_name(format!("block_on on thread {name}")))
     }));
     let mut all_notes = target.notes();
+    // What is missing of the memory may be that code.
+    let has_code = has_code || !all_notes.is_empty();
     all_notes.extend(notes(&records, &list.tasks, &wakers, has_code, &figures));
     if let Some(version) = wrapped.unknown_version() {
         all_notes.push(format!(

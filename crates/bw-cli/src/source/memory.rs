@@ -37,7 +37,14 @@ impl ProcessMemory {
         };
         match runs_tasks(&live) {
             Ok(true) => Ok(Self { live, process: Process::new(pid), types: HashMap::new() }),
-            Ok(false) => Err(no_agent),
+            Ok(false) => {
+                let failure =
+                    Failure::new(format!("{no_agent}; and its memory has no code of tokio or async-task"));
+                Err(match no_agent.help() {
+                    Some(help) => failure.with_help(help),
+                    None => failure,
+                })
+            }
             Err(error) => Err(failure(&error)),
         }
     }

@@ -23,6 +23,7 @@ struct Json<'a> {
     tasks: usize,
     new: Vec<TaskFields<'a>>,
     gone: Vec<TaskFields<'a>>,
+    uncounted: usize,
     unpolled: Vec<State>,
     grown: Vec<Group<'a>>,
 }
@@ -62,6 +63,7 @@ impl Difference {
     /// | `between_s` | the time between them |
     /// | `tasks` | how many tasks the newer one has |
     /// | `new`, `gone` | tasks that only the newer one has, or only the older one |
+    /// | `uncounted` | how many tasks the newer one has of which it does not know whether they were polled |
     /// | `unpolled` | tasks that were not polled in between, by state; each that is being polled is one of its own |
     /// | `unpolled[].state`, `.count`, `.oldest_s`, `.youngest_s` | what they do, how many they are, and for how long |
     /// | `unpolled[].ids` | the ids of the first ten |
@@ -83,6 +85,7 @@ impl Difference {
             tasks: self.tasks,
             new: self.new_tasks().iter().map(TaskFields::with_full_path).collect(),
             gone: self.gone().iter().map(TaskFields::with_full_path).collect(),
+            uncounted: self.uncounted(),
             unpolled: states
                 .iter()
                 .map(|of_state| {

@@ -34,6 +34,13 @@ const MOST_UNPOLLED: usize = 10;
 impl Difference {
     /// Idle tasks are in a line together: there may be thousands, and nothing is wrong with them. The others have one each.
     fn fmt_unpolled(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.uncounted > 0 {
+            let tasks = Plural(self.uncounted, "task");
+            write!(f, "\n{tasks} of which memory does not show whether they were polled in between")?;
+            if self.unpolled.is_empty() {
+                return Ok(());
+            }
+        }
         write!(f, "\n{} not polled in between", Plural(self.unpolled.len(), "task"))?;
         let states = self.unpolled_by_state();
         for (at, of_state) in states.iter().enumerate() {

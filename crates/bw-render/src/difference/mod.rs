@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
-use bw_core::{NoTrace, SpawnedAt, TaskId, TaskRecord, TaskState};
+use bw_core::{DumpSource, NoTrace, SpawnedAt, TaskId, TaskRecord, TaskState};
 
 use crate::dump::dump_text::DumpText;
 use crate::dump::groups::{Group, Groups};
@@ -30,6 +30,8 @@ pub struct Difference {
     new: Vec<TaskRecord>,
     gone: Vec<TaskRecord>,
     unpolled: Vec<TaskRecord>,
+    /// Tasks of the newer one whose polls are not known.
+    uncounted: usize,
     /// How long the newer one took.
     took: Duration,
     grown: Vec<Grown>,
@@ -83,7 +85,10 @@ impl Difference {
         let absent = |tasks: &[TaskRecord], others: &HashMap<TaskId, u64>| -> Vec<TaskRecord> {
             tasks.iter().filter(|task| !others.contains_key(&task.id())).cloned().collect()
         };
-        let unpolled = newer.dump().tasks().iter().filter(|task| {
+        // Memory has polls of wrapped tasks only, and these have an age.
+        let is_counted =
+            |task: &&TaskRecord| newer.dump().source() == DumpSource::Requests || task.status().age.is_some();
+        let unpolled = newer.dump().tasks().iter().filter(is_counted).filter(|task| {
             !task.status().state.is_over() && before.get(&task.id()) == Some(&task.status().polls)
         });
         let settings = DumpText::new(text.clone());
@@ -94,6 +99,7 @@ impl Difference {
             new: absent(newer.dump().tasks(), &before),
             gone: absent(older.dump().tasks(), &after),
             unpolled: unpolled.cloned().collect(),
+            uncounted: newer.dump().tasks().iter().filter(|task| !is_counted(task)).count(),
             took: newer.dump().took(),
             grown: Grown::between(older, newer, &settings),
             settings,
@@ -122,6 +128,12 @@ impl Difference {
     #[must_use]
     pub fn gone(&self) -> &[TaskRecord] {
         &self.gone
+    }
+
+    /// How many tasks the newer one has of which it does not know how often they were polled: memory shows that of wrapped tasks only.
+    #[must_use]
+    pub fn uncounted(&self) -> usize {
+        self.uncounted
     }
 
     /// Tasks that were not polled in between, but perhaps to answer the dumps, as the newer one has them.

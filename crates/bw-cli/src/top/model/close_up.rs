@@ -168,7 +168,11 @@ fn of_task(summary: &DumpSummary, at: usize, detail: Detail) -> Vec<Line<'static
     let name = Span::styled(format!("task {}", titled(task)), BOLD);
     let mut lines = vec![Line::from(vec![name, title.into()])];
     let polls = usize::try_from(task.polls).unwrap_or(usize::MAX);
-    let mut line = format!("polls: {}", Count(polls));
+    // Memory has neither of tasks that nobody wrapped.
+    let mut line = match (task.age, polls) {
+        (None, 0) => "polls: not known".to_owned(),
+        _ => format!("polls: {}", Count(polls)),
+    };
     if task.rate.is_some() {
         let _ = write!(line, ", {} in a second", rate(task.rate));
     }

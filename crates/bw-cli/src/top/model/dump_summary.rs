@@ -156,8 +156,12 @@ impl DumpSummary {
         for task in dump.tasks() {
             let (status, at) = (task.status(), task.spawned_at());
             let place = *place_of.entry(at).or_insert_with(|| {
-                let file = paths.shorten(at.file());
-                places.push(format!("{}:{}:{}", shown(file), at.line(), at.column()));
+                places.push(if at.is_known() {
+                    let file = paths.shorten(at.file());
+                    format!("{}:{}:{}", shown(file), at.line(), at.column())
+                } else {
+                    "an unknown place".to_owned()
+                });
                 u32::try_from(places.len() - 1).unwrap_or(0)
             });
             let state = State::of(&status.state);
