@@ -23,8 +23,9 @@ const LONG_ABOUT: &str = "\
 Watch the tasks of a process in a live view
 
 Groups of tasks that wait alike, all tasks, or tasks as a tree, with their states, for how long, and how often they are
-polled; and where the one at the cursor waits. Every refresh polls each task of the process once. Where stdout is no
-terminal, and with --json, each refresh is a line of JSON instead: what `dump --json` prints.";
+polled; and where the one at the cursor waits. An agent has each task polled once for every refresh; where memory is
+read, nothing in the process notices. Where stdout is no terminal, and with --json, each refresh is a line of JSON
+instead: what `dump --json` prints.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
