@@ -162,7 +162,14 @@ fn another_user_is_refused_without_help_and_the_same_user_is_refused() {
         ("--memory", "read from memory; no thread was stopped\n2 tasks: 2 suspended"),
         ("--stop", "read from memory while its threads were stopped for "),
     ] {
-        let (code, out, err) = dump(&own.pid(), option);
+        let until = Instant::now() + TIME_TO_GO_ON;
+        // Its main thread may not have come to its wait.
+        let (code, out, err) = loop {
+            let (code, out, err) = dump(&own.pid(), option);
+            if code != 0 || out.contains("2 tasks: 2 suspended") || Instant::now() > until {
+                break (code, out, err);
+            }
+        };
         assert!(code == 0 && out.starts_with(line), "{out}{err}");
         assert!(out.contains("tokio::time::sleep::Sleep"), "{out}");
     }
