@@ -21,7 +21,7 @@ const READY: &str = "ready";
 /// No process is stopped for longer.
 const MOST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Who takes part: `gdb` where it is installed.
+/// The contestants: ours, and `gdb` where it is installed.
 #[must_use]
 pub fn names() -> &'static [&'static str] {
     let gdb = Command::new("gdb").arg("--version").stdout(Stdio::null()).status();

@@ -1,4 +1,4 @@
-//! What the command does to a process that it reads, and to whom it is refused.
+//! The command does no harm to a process that it reads, and says why it may not read another one.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used)]
 

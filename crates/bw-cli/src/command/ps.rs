@@ -27,7 +27,7 @@ Yours, and as root everybody's, also in containers of this machine. The column S
 agent    an agent in the process (`bw_agent::start()`), with a socket in the usual folders, or where the variables
          XDG_RUNTIME_DIR and BACKTRACE_WAKER_SOCKET of the process say. An agent with another socket, or with a TCP port only,
          is not found; name its socket or URL to the other commands.
-memory   its memory: it uses tokio, and has no agent. Nothing is written to it, and no thread of it is stopped.";
+memory   its memory: it uses tokio or smol, and has no agent. Nothing is written to it, and no thread of it is stopped.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Ps) -> Result<ExitCode, Failure> {
         ));
     } else if listed.is_empty() && !arguments.json {
         message::note(
-            &"no process of yours has async tasks of tokio, or an agent; sudo lists the processes of other users",
+            &"no process of yours has an agent, or uses tokio or smol; sudo lists the processes of other users",
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -137,7 +137,7 @@ fn row(listed: &Listed) -> [String; 6] {
     ]
 }
 
-/// What a dump of it asks.
+/// Where a dump of it comes from.
 fn source(listed: &Listed) -> &'static str {
     if listed.socket.is_some() { "agent" } else { "memory" }
 }

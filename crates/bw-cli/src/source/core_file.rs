@@ -38,10 +38,10 @@ impl CoreSource {
 
     /// Returns a dump whose tasks are named after their types.
     pub(crate) fn file(&self, inspection: Inspection, symbolizer: &Symbolizer) -> RawDumpFile<'static> {
-        // Core files of x86-64 are those of Linux.
+        // Only core files of Linux are read.
         let mut process = Process::new(self.0.pid());
         process.executable = self.0.executable().map(Path::to_owned);
-        (process.os, process.architecture) = ("linux".to_owned(), "x86_64".to_owned());
+        (process.os, process.architecture) = ("linux".to_owned(), self.0.architecture().to_owned());
         let mut types: HashMap<u64, Option<String>> = HashMap::new();
         let name = |poll| types.entry(poll).or_insert_with(|| task_type(symbolizer, poll)).clone();
         inspection.named(name).into_file(process)

@@ -38,8 +38,9 @@ impl ProcessMemory {
         match runs_tasks(&live) {
             Ok(true) => Ok(Self { live, process: Process::new(pid), types: HashMap::new() }),
             Ok(false) => {
-                let failure =
-                    Failure::new(format!("{no_agent}; and its memory has no code of tokio or async-task"));
+                let failure = Failure::new(format!(
+                    "{no_agent}; and it uses neither tokio nor smol, so reading its memory would show no task"
+                ));
                 Err(match no_agent.help() {
                     Some(help) => failure.with_help(help),
                     None => failure,

@@ -2,7 +2,7 @@
 //!
 //! The thread waits in the kernel until the future's waker is used. So the waker is used, in the copy, and the thread goes on there: it
 //! leaves its wait, polls the future, and comes back to the same wait. Each clone of the waker on the way is a place at which the future
-//! waits. What locks and thread-local values the poll needs is as the thread has it.
+//! waits. The poll sees the thread's own locks and thread-local values.
 //!
 //! Of a thread in the kernel only two registers are known. Its stack has those that functions saved. So the thread goes on in a caller of
 //! the function that waits, as if that function had returned: in the nearest one from which the thread comes back. Which value the function
@@ -34,9 +34,9 @@ const MOST_WAYS: usize = 3;
 const MOST_INSTRUCTIONS: u64 = 200_000;
 /// Where clones through changed wakers go, behind the address to which polls return.
 const CHANGED_CLONE: u64 = 64;
-/// What the function may have returned that waits.
+/// Results of the waiting function that are tried.
 const RETURNED: [u64; 2] = [0, 1];
-/// What registers have that nobody knows. No process has memory there.
+/// Values for registers whose own values are not known. No process has memory there.
 const MEANINGLESS: [u64; 2] = [0x5a5a_a5a5_0000_1001, 0xa5a5_5a5a_0010_2003];
 /// The stack pointer in the numbering of DWARF.
 const STACK_POINTER_OF_X86_64: usize = 7;
@@ -109,7 +109,7 @@ impl PollEmulator<'_> {
         }
         let poll = match best {
             Some((way, mut poll)) => {
-                // What is on the thread's own stack may be of a child, too.
+                // A waker on the thread's own stack may be that of a child, too.
                 let data: HashSet<u64> = own.iter().map(|waker| waker.data).collect();
                 let children = others.iter().filter(|waker| !data.contains(&waker.data));
                 for child in children.take(self.limits.children) {
@@ -256,7 +256,7 @@ impl PollEmulator<'_> {
             if waits {
                 return Ok(None);
             }
-            // What it says on the way is a panic.
+            // Whatever it writes on the way is the message of a panic.
             if !self.answers_system_call() || self.kernel.said().is_some() {
                 return Ok(Some(stop));
             }

@@ -1,8 +1,8 @@
 //! Where the children of tasks wait: futures that another future polls with wakers of their own.
 //!
-//! Whose child a waker belongs to is found out by using it: in the copy, it is woken, and that ends in waking the task which polls the
-//! child, also through other wakers in between. Then the task is polled, once for each child. So the child is polled as its parent polls
-//! it, and nothing else of that poll counts: each clone of the child's waker is a place at which the child waits.
+//! A waker is used to find out whose child it belongs to: it is woken in the copy, and that ends in waking the task which polls the child,
+//! also through other wakers in between. Then the task is polled, once for each child. So the child is polled as its parent polls it, and
+//! nothing else of that poll counts: each clone of the child's waker is a place at which the child waits.
 
 use std::collections::{HashMap, HashSet};
 

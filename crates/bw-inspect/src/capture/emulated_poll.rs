@@ -88,7 +88,7 @@ pub(crate) struct PollEmulator<'m> {
     late_wakers: Vec<u64>,
     /// The data of the waker whose clones are recorded, if it is not the task's.
     watched: Option<u64>,
-    /// What registers have whose values are not known.
+    /// The value that stands in registers whose own values are not known.
     pub(super) unknown: Option<u64>,
     pub(crate) children: Children,
 }

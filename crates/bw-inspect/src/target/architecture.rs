@@ -22,6 +22,14 @@ impl Architecture {
         }
     }
 
+    /// Returns its name, as in [`std::env::consts::ARCH`].
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+        }
+    }
+
     /// Returns that of this machine. `None` if it is another.
     pub(crate) const fn of_machine() -> Option<Self> {
         if cfg!(target_arch = "x86_64") {

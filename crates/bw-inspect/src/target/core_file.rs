@@ -46,6 +46,7 @@ pub struct CoreFile {
     path: PathBuf,
     file: PositionedFile,
     written_at: SystemTime,
+    architecture: Architecture,
     notes: CoreNotes,
     segments: Vec<Segment>,
     mappings: Vec<Mapping>,
@@ -141,6 +142,7 @@ impl CoreFile {
             path: path.to_owned(),
             file,
             written_at,
+            architecture,
             notes,
             segments,
             mappings: Vec::new(),
@@ -151,6 +153,12 @@ impl CoreFile {
         core.map();
         core.find_images(executable)?;
         Ok(core)
+    }
+
+    /// Returns the architecture of the program, as [`std::env::consts::ARCH`] names it.
+    #[must_use]
+    pub fn architecture(&self) -> &'static str {
+        self.architecture.name()
     }
 
     /// Returns the path of the program when it ran. `None` if the core file does not say.
