@@ -1,7 +1,7 @@
 //! Looking at a process: from its memory to a task dump.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Instant, SystemTime};
 
 use bw_core::{RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskLayout, TaskRecord, TaskState, TaskStatus};
@@ -13,6 +13,7 @@ use crate::executor::process_tasks::{self, ProcessTasks};
 use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::WakerIndex;
+use crate::executor::worker_tasks;
 use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::look::{Look, Outcome, Spent};
 use crate::target::Target;
@@ -30,6 +31,8 @@ pub struct Inspection {
     dump: RawTaskDump,
     modules: ModuleMap,
     polls: HashMap<TaskId, u64>,
+    /// The tasks that threads of a blocking pool run.
+    run_by_pool: HashSet<TaskId>,
     figures: Figures,
 }
 
@@ -64,9 +67,11 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let mut modules = LoadedModules::read(&constants, &mappings);
     let threads = target.threads();
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let ProcessTasks { list, wakers, others, has_code } =
+    let ProcessTasks { mut list, wakers, others, has_code } =
         ProcessTasks::find(target, &data, &constants, &mut modules, &mappings, &threads);
     drop(constants);
+    let workers = worker_tasks::tables(target, &mappings, &modules, &list);
+    list.tasks.retain(|task| task.is_of_executor() || !workers.contains(&task.table));
     let wrapped = WrappedTasks::find(target, &modules);
     let look = Look {
         target,
@@ -94,7 +99,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     }
     let mut traces = Traces::default();
     let mut ids = Ids::default();
-    let mut polls = HashMap::new();
+    let (mut polls, mut run_by_pool) = (HashMap::new(), HashSet::new());
     let numbered: Vec<(TaskId, FoundTask, Outcome)> =
         outcomes.into_iter().filter_map(|(task, outcome)| Some((ids.id(task.id)?, task, outcome))).collect();
     // A wrapper knows ids of its own.
@@ -104,6 +109,9 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         .into_iter()
         .map(|(id, task, outcome)| {
             polls.insert(id, task.table.poll);
+            if worker_tasks::is_run_by_pool(&task) {
+                run_by_pool.insert(id);
+            }
             record(id, outcome, &mut traces, &by_wrapper)
         })
         .collect();
@@ -127,7 +135,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let dump =
         RawTaskDump::new(taken_at.unwrap_or_else(SystemTime::now), began.elapsed(), records, traces.traces);
     let dump = dump.with_source(target.source()).with_pause(target.pause()).with_notes(all_notes);
-    Ok(Inspection { dump, modules: modules.map(), polls, figures })
+    Ok(Inspection { dump, modules: modules.map(), polls, run_by_pool, figures })
 }
 
 /// Returns whether a process has code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of its
@@ -189,12 +197,16 @@ impl Inspection {
     }
 
     /// Names each task after its type, which `type_of` finds from the address of the function that polls it. See
-    /// [`task_type`](crate::task_type). Leaves out the tasks that are threads of a runtime,
-    /// and those of the agent of this project: only types tell them from others.
+    /// [`task_type`](crate::task_type). Leaves out the tasks that are threads of a runtime, if they were not recognized without their types,
+    /// and those of the agent of this project: only types tell these from others. A closure that the blocking pool runs, and whose type is
+    /// not known, is named so.
     #[must_use]
     pub fn named(mut self, mut type_of: impl FnMut(u64) -> Option<String>) -> Self {
-        let polls = &self.polls;
-        let dump = self.dump.with_names(|task| polls.get(&task).and_then(|&poll| type_of(poll)));
+        let (polls, run_by_pool) = (&self.polls, &self.run_by_pool);
+        let dump = self.dump.with_names(|task| {
+            let of_type = polls.get(&task).and_then(|&poll| type_of(poll));
+            of_type.or_else(|| run_by_pool.contains(&task).then(|| RUN_BY_POOL.to_owned()))
+        });
         self.dump = dump.without(|task| task.name().is_some_and(|name| is_worker(name) || is_of_agent(name)));
         self
     }
@@ -212,6 +224,8 @@ impl Inspection {
     }
 }
 
+/// The name of a task of a runtime's blocking pool whose type is not known.
+const RUN_BY_POOL: &str = "closure on the blocking pool";
 /// What the types of the tasks of a runtime's blocking pool begin with.
 const BLOCKING_TASK: &str = "tokio::runtime::blocking::task::BlockingTask<";
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod async_tasks;
+mod blocking_pool;
 mod children;
 mod program;
 mod roots;
@@ -12,6 +13,7 @@ mod roots;
 fn the_program() {
     match std::env::var(program::WHICH).as_deref() {
         Ok("async_tasks") => async_tasks::run(),
+        Ok("blocking_pool") => blocking_pool::run(),
         Ok("children") => children::run(),
         Ok("roots") => roots::run(),
         which => panic!("{which:?} is no program"),
