@@ -96,8 +96,15 @@ impl Dump {
 }
 
 pub(super) fn run(arguments: &Dump) -> Result<ExitCode, Failure> {
-    let mut source = Source::of(&arguments.target, &arguments.shared)?;
     let format = arguments.format();
+    if format == Format::Raw && arguments.shared.strict {
+        let failure =
+            Failure::new("--strict has no effect on a raw dump, which has addresses instead of names");
+        return Err(
+            failure.with_help("leave out --strict, and give it to the command that prints the raw dump")
+        );
+    }
+    let mut source = Source::of(&arguments.target, &arguments.shared)?;
     let snapshot = if format == Format::Raw { source.take_raw()? } else { source.take()? };
     let settings = PrintSettings::new(arguments.full, arguments.color());
     let printed = print::snapshot(&snapshot, format, settings, arguments.output.as_deref());

@@ -5,6 +5,7 @@ pub(crate) mod all_readable;
 mod core_file;
 pub(crate) mod follow;
 mod memory;
+mod unused_options;
 
 use std::fs::File;
 use std::io;
@@ -80,12 +81,29 @@ impl Origin {
 }
 
 impl Source {
-    /// Finds out what `target` is. Connects to an agent to see whether it is there, and asks it nothing yet.
+    /// Finds out what `target` is. Connects to an agent to see whether it is there, and asks it nothing yet. Fails if an option was given
+    /// that has no effect on it.
     pub(crate) fn open(
         target: &Target,
         request: &RequestOptions,
         symbols: SymbolSources,
     ) -> Result<Self, Failure> {
+        let source = Self::find(target, request, symbols)?;
+        unused_options::refuse(&[(target, &unused_options::of(&source.origin, request))])?;
+        Ok(source)
+    }
+
+    /// As [`open`](Self::open), for two targets. Fails if an option was given that has no effect on either.
+    pub(crate) fn both(targets: [&Target; 2], options: &SharedOptions) -> Result<[Self; 2], Failure> {
+        let symbols = options.symbols.sources()?;
+        let [older, newer] = targets.map(|target| Self::find(target, &options.request, symbols.clone()));
+        let (older, newer) = (older?, newer?);
+        let unused = [&older, &newer].map(|source| unused_options::of(&source.origin, &options.request));
+        unused_options::refuse(&[(targets[0], &unused[0]), (targets[1], &unused[1])])?;
+        Ok([older, newer])
+    }
+
+    fn find(target: &Target, request: &RequestOptions, symbols: SymbolSources) -> Result<Self, Failure> {
         let token = || {
             let variable = || std::env::var(environment::TOKEN).ok().filter(|token| !token.is_empty());
             request.token.clone().or_else(variable)
@@ -114,11 +132,6 @@ impl Source {
             }
             Target::File(path) => Origin::File(path.clone()),
         };
-        if request.stop && !matches!(origin, Origin::Memory(_)) {
-            let failure =
-                Failure::new(format!("cannot stop {target}: --stop is for processes of this machine"));
-            return Err(failure.with_help("name the process by its number, or leave out --stop"));
-        }
         Ok(Self {
             origin,
             request: request.clone(),
@@ -204,7 +217,7 @@ impl Source {
     }
 
     fn read(&mut self) -> Result<RawDumpFile<'static>, Failure> {
-        let reader = RawDumpReader::new().most_bytes(self.request.most_bytes);
+        let reader = RawDumpReader::new().most_bytes(self.request.most_bytes());
         // Before it is asked: it may end while it answers.
         if self.executable.is_none() {
             self.executable = self.origin.process().and_then(|process| process.open_executable().ok());
@@ -226,7 +239,7 @@ impl Source {
                 let body = agent.ask(
                     &self.request.query(),
                     self.request.answer_timeout(),
-                    self.request.most_bytes,
+                    self.request.most_bytes(),
                 )?;
                 reader.read(&*body).map_err(|error| agent.not_a_dump(&error))
             }
