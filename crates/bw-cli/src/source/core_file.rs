@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bw_dump::{Process, RawDumpFile};
-use bw_inspect::target::{CoreFile, Target as _};
+use bw_inspect::target::{CoreFile, OpenError, Target as _};
 use bw_inspect::{Inspection, Limits, inspect, task_type};
 use bw_symbolize::Symbolizer;
 
 use super::memory::failure;
 use crate::output::failure::Failure;
 
+/// What a core file without a name is called.
+const STDIN: &str = "stdin";
 /// A core file, which is read where it is needed.
 #[derive(Debug)]
 pub(crate) struct CoreSource(CoreFile);
@@ -24,6 +26,18 @@ impl CoreSource {
     /// Opens it. `executable` is where the program is now.
     pub(crate) fn open(path: &Path, executable: Option<&Path>) -> Result<Self, Failure> {
         CoreFile::open(path, executable).map(Self).map_err(|error| failure(&error))
+    }
+
+    /// Opens one that has no name of its own, because it came on stdin.
+    pub(crate) fn open_unnamed(path: &Path, executable: Option<&Path>) -> Result<Self, Failure> {
+        let named = |error| match error {
+            OpenError::CoreFile { reason, .. } => OpenError::CoreFile { path: STDIN.into(), reason },
+            OpenError::Executable { path, reason, .. } => {
+                OpenError::Executable { path, core: STDIN.into(), reason }
+            }
+            other => other,
+        };
+        CoreFile::open(path, executable).map(Self).map_err(|error| failure(&named(error)))
     }
 
     /// The path of the program when it ran.

@@ -5,6 +5,8 @@ pub(crate) mod all_readable;
 mod core_file;
 pub(crate) mod follow;
 mod memory;
+mod stdin;
+mod unreadable_dump;
 mod unused_options;
 
 use std::fs::File;
@@ -12,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bw_dump::contract::environment;
-use bw_dump::{ModuleMap, RawDumpError, RawDumpFile, RawDumpReader};
+use bw_dump::{ModuleMap, RawDumpFile, RawDumpReader};
 use bw_symbolize::{SymbolSources, Symbolizer};
 
 use crate::options::SharedOptions;
@@ -24,6 +26,7 @@ use agent::Agent;
 use agent::process::{Process, without_deleted};
 use core_file::CoreSource;
 use memory::ProcessMemory;
+use stdin::StdinInput;
 
 /// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
 /// has the same modules.
@@ -41,7 +44,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Origin {
     File(PathBuf),
-    Stdin,
+    Stdin(StdinInput),
     Agent(Agent),
     Memory(ProcessMemory),
     Core(CoreSource),
@@ -75,7 +78,7 @@ impl Origin {
         match self {
             Self::Agent(agent) => agent.process(),
             Self::Memory(memory) => Some(memory.process()),
-            Self::File(_) | Self::Stdin | Self::Core(_) => None,
+            Self::File(_) | Self::Stdin(_) | Self::Core(_) => None,
         }
     }
 }
@@ -111,7 +114,16 @@ impl Source {
         let origin = match target {
             Target::Pid(pid) => Origin::of_process(*pid, request)?,
             Target::Url(url) => Origin::Agent(Agent::at_url(url.clone(), token())),
-            Target::Stdin => Origin::Stdin,
+            Target::Stdin => {
+                let input = StdinInput::open()?;
+                match input.is_core_file() {
+                    true => {
+                        let kept = input.keep()?;
+                        Origin::Core(CoreSource::open_unnamed(&by_descriptor(&kept), request.exe.as_deref())?)
+                    }
+                    false => Origin::Stdin(input),
+                }
+            }
             Target::Path(path) if is_socket(path) => {
                 Origin::Agent(Agent::at_socket(path, request.answer_timeout())?)
             }
@@ -225,15 +237,15 @@ impl Source {
         match &self.origin {
             Origin::Memory(_) => self.read_memory(),
             Origin::Core(_) => self.read_core(),
-            Origin::Stdin => {
-                let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
-                let file = reader.read(io::stdin().lock()).map_err(invalid)?;
-                self.request.only(file)
+            Origin::Stdin(input) => {
+                let file = reader.read(input.reader());
+                self.request.only(file.map_err(|error| unreadable_dump::failure("stdin", &error))?)
             }
             Origin::File(path) => {
                 let file = File::open(path).map_err(|error| no_file(path, &error))?;
-                let invalid = |error| Failure::new(format!("{} {error}", path.display()));
-                reader.read(file).map_err(invalid).and_then(|file| self.request.only(file))
+                let file = reader.read(file);
+                let named = path.to_string_lossy();
+                self.request.only(file.map_err(|error| unreadable_dump::failure(&named, &error))?)
             }
             Origin::Agent(agent) => {
                 let body = agent.ask(

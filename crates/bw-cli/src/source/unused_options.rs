@@ -36,10 +36,10 @@ pub(super) fn of(origin: &Origin, request: &RequestOptions) -> Vec<UnusedOption>
     let is_asked = match origin {
         Origin::Agent(_) => true,
         Origin::Memory(_) => !is_told_to_read,
-        Origin::Core(_) | Origin::File(_) | Origin::Stdin => false,
+        Origin::Core(_) | Origin::File(_) | Origin::Stdin(_) => false,
     };
     let is_memory = matches!(origin, Origin::Memory(_));
-    let is_file = matches!(origin, Origin::File(_) | Origin::Stdin);
+    let is_file = matches!(origin, Origin::File(_) | Origin::Stdin(_));
     let is_url = matches!(origin, Origin::Agent(agent) if agent.is_at_url());
     let unused = |name, is_for, is_given: bool, has_effect: bool| {
         (is_given && !has_effect).then_some(UnusedOption { name, is_for })

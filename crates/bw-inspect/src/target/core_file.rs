@@ -92,10 +92,18 @@ impl CoreFile {
     /// Whether a file is a core file. Reads its first bytes; `false` if it cannot be read.
     #[must_use]
     pub fn is_at(path: &Path) -> bool {
-        let header = PositionedFile::open(path).and_then(|file| file.bytes(0, 18));
-        header.is_ok_and(|header| {
-            header.starts_with(b"\x7fELF") && header.ends_with(&ET_CORE.0.to_le_bytes()) && header.len() == 18
-        })
+        let head = PositionedFile::open(path).and_then(|file| file.bytes(0, Self::HEAD_BYTES));
+        head.is_ok_and(|head| Self::is_head(&head))
+    }
+
+    /// Bytes that [`is_head`](Self::is_head) looks at.
+    pub const HEAD_BYTES: usize = 18;
+
+    /// Whether a file that begins with these bytes is a core file.
+    #[must_use]
+    pub fn is_head(head: &[u8]) -> bool {
+        let kind = head.get(..Self::HEAD_BYTES).filter(|head| head.starts_with(b"\x7fELF"));
+        kind.is_some_and(|head| head.ends_with(&ET_CORE.0.to_le_bytes()))
     }
 
     /// Opens a core file. `executable` is where the program is now; without it, the program is looked for where it was.
