@@ -125,6 +125,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     // What is missing of the memory may be that code.
     let has_code = has_code || !all_notes.is_empty();
     all_notes.extend(notes(&records, &list.tasks, &wakers, has_code, &figures));
+    all_notes.splice(..0, target.standstill());
     if let Some(version) = wrapped.unknown_version() {
         all_notes.push(format!(
             "names and ages are missing: the program has version {version} of the table that says where they are, and this \

@@ -72,13 +72,17 @@ fn a_stopped_process_runs_on_when_it_is_looked_at() {
     kill(victim.pid(), Signal::SIGSTOP).unwrap();
     victim.wait_until("T");
     let process = victim.open();
+    let said = format!("the process is stopped, and `kill -CONT {}` makes it go on", victim.pid());
     for _ in 0..3 {
-        assert_eq!(tasks(&look(&process).unwrap()).len(), 3);
-        assert_eq!(tasks(&stop_and_look(&process).unwrap()).len(), 3);
+        for looked in [look(&process).unwrap(), stop_and_look(&process).unwrap()] {
+            assert_eq!(tasks(&looked).len(), 3);
+            assert_eq!(looked.dump().notes(), [said.clone()]);
+        }
         victim.wait_until("T");
     }
     kill(victim.pid(), Signal::SIGCONT).unwrap();
     victim.wait_until("S");
+    assert!(look(&process).unwrap().dump().notes().is_empty());
 }
 
 #[test]
@@ -136,6 +140,8 @@ fn a_process_that_another_one_traces_is_not_looked_at() {
         );
         assert!(error.help().unwrap().contains("leave out --stop"));
         assert!(error.to_string().contains(" traces it"), "{error}");
+        // Traced, and not stopped by that.
+        assert!(look(&process).unwrap().dump().notes().is_empty());
         drop(done);
     });
     // What was stopped before the error goes on.
