@@ -148,3 +148,32 @@ fn ps_lists_only_programs_with_an_agent() {
     assert_eq!((&listed(pid)["tasks"], &listed(pid)["source"]), (&2.into(), &"memory".into()));
     assert_eq!(listed(std::process::id())["tasks"], 0);
 }
+
+#[test]
+fn watching_memory_says_each_time_that_nothing_changed_in_three_lines() {
+    let program = Started::new();
+    let (code, out, err) = program.run("watch", &["--interval", "10ms", "--count", "2"]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    let lines: Vec<&str> = out.lines().collect();
+    let [origin, first, polls, "", second, "", third] = *lines else { panic!("{out}") };
+    assert_eq!(origin, "read from memory; no thread was stopped");
+    assert!(first.contains(&format!("process {}, tasks: 3; read again every", program.0.id())), "{out}");
+    assert_eq!(polls, "memory does not show whether tasks are polled in between");
+    assert!([second, third].iter().all(|line| line.ends_with(" s later: nothing changed")), "{out}");
+}
+
+#[test]
+fn a_stopped_process_looks_like_one_that_runs() {
+    let program = Started::new();
+    let pid = nix::unistd::Pid::from_raw(program.0.id().cast_signed());
+    let note = format!("\nthe process is stopped, and `kill -CONT {pid}` makes it go on\n");
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let until = Instant::now() + TIME_TO_REST;
+    while !program.run("dump", &[]).1.contains(&note) {
+        assert!(Instant::now() < until, "{:?}", program.run("dump", &[]));
+    }
+    for command in ["dump", "tree"] {
+        let (code, out, err) = program.run(command, &["--stop"]);
+        assert!(code == 0 && out.contains(&note), "{out}{err}");
+    }
+}

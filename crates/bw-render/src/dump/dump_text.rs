@@ -59,6 +59,12 @@ impl DumpText {
         Full { settings: self, shown: ShownTrees::new(trees.all_trees(), &self.text), trees }
     }
 
+    /// Returns the first line of a dump for which no task was asked: what was read.
+    #[must_use]
+    pub fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
+        origin(dump)
+    }
+
     /// Returns the lines that say how far the dump can be trusted: how many of the tasks are traced, and whether its deadline
     /// cut it short. Empty where there is nothing to say. For those who sum up in another way than
     /// [`grouped`](Self::grouped).
