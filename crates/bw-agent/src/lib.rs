@@ -36,7 +36,7 @@
 //! 2 tasks: 2 suspended; taken at 2026-11-25T18:28:36Z in 0 ms
 //! traced 2 of 2 tasks alive
 //!
-//! 2 tasks suspended for 4.2 s until this dump polled them: 1 "seller", 2 "seller"
+//! 2 tasks suspended for 4.2 s until this dump polled them: "seller" (1, 2)
 //! spawned at src/main.rs:15:47
 //! ╼ async fn shop::sell at src/main.rs:21:19
 //!  └╼ async fn tokio::sync::mutex::Mutex<T>::lock at tokio-1.54.1/src/sync/mutex.rs:455:33
