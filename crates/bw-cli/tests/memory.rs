@@ -5,6 +5,8 @@
 mod run;
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,11 @@ async fn waits_for_an_answer(answer: tokio::sync::oneshot::Receiver<()>) {
     let _ = answer.await;
 }
 
+/// A task whose type says nothing.
+fn boxed(answer: tokio::sync::oneshot::Receiver<()>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(waits_for_an_answer(answer))
+}
+
 /// A plain tokio program: it has two tasks.
 #[test]
 #[ignore = "this is the program that the other tests start and look at"]
@@ -24,7 +31,7 @@ fn the_program() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let (never, answer) = tokio::sync::oneshot::channel();
-        tokio::spawn(waits_for_an_answer(answer));
+        tokio::spawn(boxed(answer));
         tokio::spawn(tokio::time::sleep(Duration::from_secs(86_400)));
         println!("\nready");
         tokio::time::sleep(Duration::from_secs(86_400)).await;
@@ -36,7 +43,11 @@ struct Started(Child);
 
 impl Started {
     fn new() -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::of(&std::env::current_exe().unwrap())
+    }
+
+    fn of(program: &Path) -> Self {
+        let mut command = Command::new(program);
         command.args(["the_program", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
@@ -176,4 +187,37 @@ fn a_stopped_process_looks_like_one_that_runs() {
         let (code, out, err) = program.run(command, &["--stop"]);
         assert!(code == 0 && out.contains(&note), "{out}{err}");
     }
+}
+
+#[test]
+fn a_filter_by_name_finds_no_task_whose_type_is_hidden_or_not_known() {
+    let program = Started::new();
+    let pid = program.0.id().to_string();
+    let (code, out, err) = program.run("dump", &["--filter", "name:waits_for"]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    assert!(
+        out.contains("\n1 task suspended: ") && out.contains("\"async fn memory::waits_for_an_answer\"\n"),
+        "{out}"
+    );
+    let (_, out, _) = program.run("dump", &["--filter", "name:dyn "]);
+    assert!(out.contains("\n0 tasks; 3 more do not pass"), "{out}");
+    drop(program);
+
+    // Symbols, and no debug information, which has the types.
+    let folder = std::env::temp_dir().join(format!("bw-names-{pid}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let plain = folder.join("plain");
+    let stripped = Command::new("objcopy")
+        .arg("--strip-debug")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&plain)
+        .status();
+    if !stripped.is_ok_and(|status| status.success()) {
+        println!("not tested, since objcopy cannot be run");
+        return;
+    }
+    let program = Started::of(&plain);
+    let (code, out, _) = program.run("dump", &["--filter", "name:waits_for"]);
+    assert!(code == 0 && out.contains("\"closure in memory::waits_for_an_answer\"\n"), "{out}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -197,17 +197,24 @@ impl Inspection {
         self.polls.get(&task).copied()
     }
 
-    /// Names each task after its type, which `type_of` finds from the address of the function that polls it. See
-    /// [`task_type`](crate::task_type). Leaves out the tasks that are threads of a runtime, if they were not recognized without their types,
-    /// and those of the agent of this project: only types tell these from others. A closure that the blocking pool runs, and whose type is
-    /// not known, is named so.
+    /// Names each task that has no name. `name_of` gets the address of the function that polls a task, and where the task waits, if it is
+    /// suspended; see [`task_type`](crate::task_type). A closure that the blocking pool runs, and that has no name then, is named so.
+    ///
+    /// Leaves out the tasks that are threads of a runtime, if they were not recognized without their types, and those of the agent of this
+    /// project: only types tell these from others.
     #[must_use]
-    pub fn named(mut self, mut type_of: impl FnMut(u64) -> Option<String>) -> Self {
-        let (polls, run_by_pool) = (&self.polls, &self.run_by_pool);
-        let dump = self.dump.with_names(|task| {
-            let of_type = polls.get(&task).and_then(|&poll| type_of(poll));
-            of_type.or_else(|| run_by_pool.contains(&task).then(|| RUN_BY_POOL.to_owned()))
-        });
+    pub fn named(mut self, mut name_of: impl FnMut(u64, Option<&RawTrace>) -> Option<String>) -> Self {
+        let unnamed = self.dump.tasks().iter().filter(|task| task.name().is_none());
+        let mut names: HashMap<TaskId, String> = unnamed
+            .filter_map(|task| {
+                let poll = *self.polls.get(&task.id())?;
+                let is_suspended = task.status().state == TaskState::Suspended;
+                let name = name_of(poll, self.dump.trace_of(task).filter(|_| is_suspended));
+                let of_pool = || self.run_by_pool.contains(&task.id()).then(|| RUN_BY_POOL.to_owned());
+                Some((task.id(), name.or_else(of_pool)?))
+            })
+            .collect();
+        let dump = self.dump.with_names(|task| names.remove(&task));
         self.dump = dump.without(|task| task.name().is_some_and(|name| is_worker(name) || is_of_agent(name)));
         self
     }
@@ -233,7 +240,7 @@ const BLOCKING_TASK: &str = "tokio::runtime::blocking::task::BlockingTask<";
 /// Whether a task of this type is one of the agent of this project, which is no part of the program.
 fn is_of_agent(task_type: &str) -> bool {
     let body = task_type.strip_prefix(BLOCKING_TASK).unwrap_or(task_type);
-    let bodies = ["async fn ", "async block in "];
+    let bodies = ["async fn ", "async block in ", "closure in "];
     let path = bodies.iter().find_map(|kind| body.strip_prefix(kind)).unwrap_or(body);
     path.starts_with("bw_agent::")
 }
@@ -356,6 +363,7 @@ mod tests {
         for own in [
             "async fn bw_agent::listen::serve",
             "async block in bw_agent::agent::Agent::run",
+            "closure in bw_agent::listen::serve",
             "bw_agent::trigger::Trigger<u32>",
             "tokio::runtime::blocking::task::BlockingTask<bw_agent::report::write::{closure#0}>",
         ] {

@@ -21,7 +21,8 @@ pub(crate) struct RequestOptions {
     /// Only tasks that pass; may be given several times
     ///
     /// Terms with commas between them, all of which must hold: name:PART, id:N, state:suspended, older:90s (since it was
-    /// wrapped), for:5m (in the state it is in).
+    /// wrapped), for:5m (in the state it is in). In memory and core files, most tasks have no name: name:PART is then a part of the type
+    /// of the task, or of the first function in its trace.
     #[arg(long = "filter", value_name = "TERMS")]
     pub(crate) filters: Vec<Filter>,
 

@@ -6,6 +6,7 @@ mod core_file;
 pub(crate) mod follow;
 mod memory;
 mod stdin;
+mod task_names;
 mod unreadable_dump;
 mod unused_options;
 

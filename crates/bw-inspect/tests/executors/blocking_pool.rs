@@ -85,7 +85,7 @@ fn workers_are_taken_for_tasks_or_closures_for_workers() {
 
     let symbolizer = program::symbolizer(&inspection);
     let named = |inspection: bw_inspect::Inspection, has_symbols: bool| {
-        let named = inspection.named(|poll| task_type(&symbolizer, poll).filter(|_| has_symbols));
+        let named = inspection.named(|poll, _| task_type(&symbolizer, poll).filter(|_| has_symbols));
         let name = |id: &u64| {
             named.dump().tasks().iter().find(|task| task.id().get() == *id)?.name().map(str::to_owned)
         };
