@@ -117,7 +117,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         .collect();
     records.extend(roots.into_iter().filter_map(|(thread, outcome)| {
         // The ids of tasks are given out before.
-        let name = thread.name.as_deref().map_or_else(|| thread.id.to_string(), |name| format!("{name:?}"));
+        let name = thread.name.as_deref().map_or_else(|| thread.id.to_string(), str::to_owned);
         let record = record(ids.id(thread.id)?, outcome, &mut traces, &by_wrapper);
         Some(record.with_name(format!("block_on on thread {name}")))
     }));
