@@ -4,6 +4,7 @@
 
 mod run;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -94,6 +95,8 @@ fn a_core_file_is_taken_for_a_program_or_for_a_raw_dump() {
     fs::rename(&program, &moved).unwrap();
     let (code, out, _) = run(&["dump", core]);
     assert!(code == 0 && out.contains("name the file with --exe"), "{out}");
+    let lacks: Vec<&str> = out.lines().filter(|line| line.contains("may lack something")).collect();
+    assert_eq!(lacks, ["1 task may lack something: the code of shop cannot be read"], "{out}");
     let moved = moved.to_str().unwrap();
     for command in ["dump", "tree"] {
         let (code, out, err) = run(&[command, core, "--exe", moved]);
@@ -114,6 +117,14 @@ fn a_core_file_is_taken_for_a_program_or_for_a_raw_dump() {
     assert!(code == 1 && err.contains("executable /bin/sh for core file stdin: "), "{err}");
     let (code, _, err) = run(&["dump", core, "--exe", "/bin/sh"]);
     assert!(code == 1 && err.contains("error: cannot use executable /bin/sh for core file"), "{err}");
-    assert!(err.contains("it is of another build\n") && err.contains("help: "), "{err}");
+    assert!(err.contains("it is of another build: it has ") && err.contains("help: "), "{err}");
+    // Both build ids.
+    let ids = err
+        .lines()
+        .next()
+        .unwrap()
+        .split(|letter: char| !letter.is_ascii_hexdigit())
+        .filter(|word| word.len() == 40);
+    assert_eq!(ids.collect::<HashSet<_>>().len(), 2, "{err}");
     fs::remove_dir_all(&folder).unwrap();
 }

@@ -339,24 +339,56 @@ fn notes(
             "no waker of a task is stored anywhere, so no place was found at which tasks wait".to_owned(),
         );
     }
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in records {
-        if let Some(reason) = record.incomplete() {
-            *reasons.entry(reason).or_default() += 1;
-        }
+    // Reasons that differ in addresses alone are one. Each with the first of them, with how many there are, and of how many tasks.
+    let mut reasons: BTreeMap<String, (&str, HashSet<&str>, usize)> = BTreeMap::new();
+    for reason in records.iter().filter_map(TaskRecord::incomplete) {
+        let entry = reasons.entry(without_addresses(reason)).or_insert((reason, HashSet::new(), 0));
+        entry.1.insert(reason);
+        entry.2 += 1;
     }
-    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    for (reason, count) in reasons.into_iter().take(MOST_REASONS) {
+    let mut reasons: Vec<_> = reasons.into_values().collect();
+    reasons.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
+    for (first, different, count) in reasons.into_iter().take(MOST_REASONS) {
         let tasks = if count == 1 { "task" } else { "tasks" };
-        notes.push(format!("{count} {tasks} may lack something: {reason}"));
+        let like = if different.len() == 1 { ":" } else { ", for reasons such as this one:" };
+        notes.push(format!("{count} {tasks} may lack something{like} {first}"));
     }
     notes
+}
+
+/// A text with nothing in place of the digits of its addresses.
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split("0x");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let is_digit = |letter: char| letter.is_ascii_hexdigit();
+    parts.fold(first, |text, part| text + "0x" + part.trim_start_matches(is_digit))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_reason_fills_the_notes_because_of_its_addresses() {
+        let reason = |at: u64| {
+            format!("the instruction at shop+{at:#x} uses memory at {:#x}, which cannot be read", at + 9)
+        };
+        let record = |id: u64, reason: &str| {
+            let status = TaskStatus::new(TaskState::Suspended);
+            let record = TaskRecord::new(TaskId::from_u64(id).unwrap(), SpawnedAt::unknown(), status);
+            record.with_incomplete(reason.to_owned())
+        };
+        let mut records: Vec<TaskRecord> = (1..30).map(|id| record(id, &reason(id * 4096))).collect();
+        records.push(record(30, "it ends the process"));
+        let notes = notes(&records, &[], &WakerIndex::default(), true, &Figures::default());
+        assert_eq!(
+            notes,
+            [
+                format!("29 tasks may lack something, for reasons such as this one: {}", reason(4096)),
+                "1 task may lack something: it ends the process".to_owned(),
+            ]
+        );
+    }
 
     #[test]
     fn tasks_of_the_agent_are_taken_for_those_of_the_program() {
