@@ -25,7 +25,7 @@ line says so.";
 const EXAMPLES: &str = "\
 Examples:
   backtrace-waker dump 4711
-      Tasks that wait alike, together; those that wait longest first.
+      Tasks that wait alike, together; those that wait longest first. Memory does not show for how long tasks wait.
   backtrace-waker dump shop
       The process of that name. If there are several, they are listed.
   backtrace-waker dump 4711 --filter name:conn,for:5m --full

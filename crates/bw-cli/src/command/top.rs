@@ -43,7 +43,7 @@ Examples:
   backtrace-waker top shop.dump
       A raw dump file, to look around in.
   backtrace-waker top 4711 --count 10 | jq '.groups[0]'
-      The group that has waited longest, ten times.";
+      The first group, ten times: of an agent, the one that has waited longest.";
 
 /// How long to wait after each refresh, unless told.
 const INTERVAL: Duration = Duration::from_secs(2);

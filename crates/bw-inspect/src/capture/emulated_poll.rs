@@ -24,10 +24,10 @@ use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::{WakerFunctions, WakerIndex};
 use crate::executor::wrapped_tasks::WrappedTasks;
-use crate::target::{Clocks, PAGE};
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
 use crate::target::words::word_at;
+use crate::target::{Clocks, PAGE};
 
 /// Bytes of a table of a waker's functions.
 const WAKER_TABLE_BYTES: u64 = 32;
