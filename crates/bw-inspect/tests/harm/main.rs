@@ -219,6 +219,29 @@ fn a_limit_that_is_over_loses_tasks() {
 }
 
 #[test]
+fn a_thread_that_cannot_be_interrupted_is_waited_for_or_stays_traced() {
+    let victim = Victim::new("uninterruptible");
+    let process = victim.open();
+    let looked = look(&process).unwrap();
+    assert_eq!(tasks(&looked).len(), 3);
+    assert!(tasks(&looked).iter().all(|task| task.trace().is_ok()) && looked.dump().notes().is_empty());
+
+    let most = Duration::from_millis(200);
+    let looked = inspect_stopped(&process, &Limits::default(), most).unwrap();
+    assert_eq!(tasks(&looked).len(), 3);
+    let pause = looked.dump().pause().unwrap();
+    // A busy machine may take its time on the way out.
+    assert!((most..MOST).contains(&pause), "{pause:?}");
+    let notes = looked.dump().notes();
+    assert_eq!(notes, ["not all threads stopped within 200 ms, so they ran while memory was read"]);
+    assert!(!victim.is_traced());
+    victim.assert_runs();
+    // The wait ends as if nobody had looked.
+    victim.end_children();
+    victim.wait_until("S");
+}
+
+#[test]
 fn a_process_in_a_container_is_shown_without_its_threads() {
     let Some(victim) = Victim::in_container() else {
         println!("not tested, since no process can be started in a namespace of its own");
