@@ -374,7 +374,7 @@ pub(crate) fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
         (DumpSource::Memory, None) => Some("read from memory; no thread was stopped".into()),
         (DumpSource::Memory, Some(pause)) => {
             let pause = pause.as_secs_f64() * 1e3;
-            Some(format!("read from memory while its threads were stopped for {pause:.1} ms").into())
+            Some(format!("read from memory; its threads were stopped for {pause:.1} ms").into())
         }
         (DumpSource::CoreFile, _) => Some("read from a core file".into()),
         _ => None,
