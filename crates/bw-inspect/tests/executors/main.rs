@@ -6,6 +6,7 @@ mod async_tasks;
 mod children;
 mod program;
 mod roots;
+mod running;
 
 #[test]
 #[ignore = "this is the program that the other tests start and look at"]
@@ -14,6 +15,7 @@ fn the_program() {
         Ok("async_tasks") => async_tasks::run(),
         Ok("children") => children::run(),
         Ok("roots") => roots::run(),
+        Ok("running") => running::run(),
         which => panic!("{which:?} is no program"),
     }
 }
