@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used)]
 
+mod allocation;
 mod async_tasks;
 mod children;
 mod program;
@@ -12,6 +13,7 @@ mod running;
 #[ignore = "this is the program that the other tests start and look at"]
 fn the_program() {
     match std::env::var(program::WHICH).as_deref() {
+        Ok("allocation") => allocation::run(),
         Ok("async_tasks") => async_tasks::run(),
         Ok("children") => children::run(),
         Ok("roots") => roots::run(),

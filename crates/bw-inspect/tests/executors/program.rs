@@ -114,7 +114,8 @@ impl Drop for Program {
 
 /// The labels of the lines in files of these tests; a label stands in a comment at the end of its line.
 fn label(file: &str, line: u32) -> Option<&'static str> {
-    const FILES: [(&str, &str); 4] = [
+    const FILES: [(&str, &str); 5] = [
+        ("allocation.rs", include_str!("allocation.rs")),
         ("async_tasks.rs", include_str!("async_tasks.rs")),
         ("children.rs", include_str!("children.rs")),
         ("roots.rs", include_str!("roots.rs")),
