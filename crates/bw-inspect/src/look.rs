@@ -308,6 +308,7 @@ impl<'w> Worker<'w> {
         let header = vec![(task.header, 8)];
         let without = |state, reason| (Outcome::new(state, Err(reason), None), header.clone());
         match task.word.activity() {
+            Activity::Notified if task.word.is_aborted() => without(TaskState::Woken, NoTrace::Aborted),
             Activity::Notified => without(TaskState::Woken, NoTrace::Queued),
             Activity::Complete => without(TaskState::Finished, NoTrace::Retained),
             Activity::Running => {

@@ -2,12 +2,12 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used)]
 
+mod activity;
 mod allocation;
 mod async_tasks;
 mod children;
 mod program;
 mod roots;
-mod running;
 
 #[test]
 #[ignore = "this is the program that the other tests start and look at"]
@@ -17,7 +17,7 @@ fn the_program() {
         Ok("async_tasks") => async_tasks::run(),
         Ok("children") => children::run(),
         Ok("roots") => roots::run(),
-        Ok("running") => running::run(),
+        Ok("activity") => activity::run(),
         which => panic!("{which:?} is no program"),
     }
 }

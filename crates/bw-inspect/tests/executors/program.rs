@@ -119,7 +119,7 @@ fn label(file: &str, line: u32) -> Option<&'static str> {
         ("async_tasks.rs", include_str!("async_tasks.rs")),
         ("children.rs", include_str!("children.rs")),
         ("roots.rs", include_str!("roots.rs")),
-        ("running.rs", include_str!("running.rs")),
+        ("activity.rs", include_str!("activity.rs")),
     ];
 
     let (_, text) = FILES.iter().find(|(name, _)| file.ends_with(&format!("tests/executors/{name}")))?;

@@ -1,10 +1,10 @@
-//! A program with a task that computes and never waits, and what a look from outside shows of it.
+//! A program with tasks that compute and never wait, and one that is aborted; and what a look from outside shows of them.
 
 use std::hint::black_box;
 use std::io::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 
-use bw_core::TaskState;
+use bw_core::{NoTrace, TaskState};
 use bw_inspect::{Inspection, Limits};
 use tokio::runtime::Builder;
 
@@ -47,6 +47,21 @@ pub(super) fn run() {
             let epoll = unsafe { libc::epoll_create1(0) };
             computes_and_waits(epoll); // @waits
         });
+        // Nobody drives its runtime any more, so nobody drops it.
+        let other = Builder::new_current_thread().build().unwrap();
+        let aborted = std::thread::scope(|scope| {
+            let runs = || {
+                let aborted = other.block_on(async {
+                    let aborted = program::spawn("aborted", std::future::pending::<()>());
+                    tokio::task::yield_now().await;
+                    aborted
+                });
+                aborted.abort();
+                aborted
+            };
+            scope.spawn(runs).join().unwrap()
+        });
+        assert!(!aborted.is_finished());
         println!("ready");
         std::future::pending::<()>().await;
     });
@@ -58,7 +73,7 @@ fn is_seen(program: &Program, inspection: &Inspection, name: &str) -> bool {
 
 #[test]
 fn a_task_that_computes_has_no_trace() {
-    let program = Program::start("running");
+    let program = Program::start("activity");
     let inspection =
         program.inspect_until(&Limits::default(), |inspection| is_seen(&program, inspection, "computes"));
     let symbolizer = program::symbolizer(&inspection);
@@ -73,8 +88,15 @@ fn a_task_that_computes_has_no_trace() {
 }
 
 #[test]
+fn a_task_that_was_aborted_is_called_woken_and_no_more() {
+    let program = Program::start("activity");
+    let inspection = program.inspect_until(&Limits::default(), |_| true);
+    assert_eq!(program.task(&inspection, "aborted").trace(), Err(NoTrace::Aborted));
+}
+
+#[test]
 fn a_system_call_of_a_thread_that_is_sampled_ends_early() {
-    let program = Program::start("running");
+    let program = Program::start("activity");
     let mut seen = 0;
     for _ in 0..20 {
         let inspection = program.inspect_until(&Limits::default(), |_| true);
