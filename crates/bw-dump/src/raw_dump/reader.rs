@@ -112,8 +112,11 @@ impl RawDumpReader {
     }
 }
 
+/// An input whose first bytes were read.
+type Peeked<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
 /// The first bytes, and all of them.
-fn peek<R: Read>(mut input: R) -> io::Result<(Vec<u8>, io::Chain<io::Cursor<Vec<u8>>, R>)> {
+fn peek<R: Read>(mut input: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
     let mut head = Vec::new();
     input.by_ref().take(content::HEAD_BYTES as u64).read_to_end(&mut head)?;
     Ok((head.clone(), io::Cursor::new(head).chain(input)))
