@@ -34,6 +34,8 @@ Examples:
       To be looked at later: with `dump`, `tree`, `diff` or `symbolize`, here or elsewhere.
   backtrace-waker dump core.4711 --exe ./shop
       A core file of the kernel or of gcore, and the program that wrote it.
+  zstd -dc core.zst | backtrace-waker dump - --exe ./shop
+      A compressed core file, as systemd-coredump keeps it.
   backtrace-waker dump 4711 --html -o shop.html
       A page to look at in a browser, or to send to somebody.
   backtrace-waker dump http://127.0.0.1:6060 --json | jq .groups
