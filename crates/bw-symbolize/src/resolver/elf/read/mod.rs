@@ -7,10 +7,11 @@
 //! | `units.rs` | the units that were asked about, up to a bound of memory |
 //! | `unit.rs` | one unit: `entry_table.rs` its functions, `line_table.rs` its lines, `inlined_calls.rs` what is inlined at an address |
 //! | `unit_table.rs` | which unit has an address, from `.debug_aranges` or from the first entries of the units (`unit_root.rs`) |
-//! | `address_ranges.rs` | which addresses an entry has |
+//! | `address_ranges.rs`, `abbreviation_table.rs` | which addresses an entry has, and its shape |
 //! | `symbol_table.rs` | functions without debug information |
 //! | `object_bytes.rs` | the bytes of the file, its sections, and files with halves of split units |
 
+mod abbreviation_table;
 mod address_ranges;
 pub(crate) mod debug_info;
 mod entry_table;

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gimli::{Abbreviations, DebugLineOffset, DwLang, DwarfFileType, UnitHeader, UnitRef};
+use gimli::{DebugLineOffset, DwLang, DwarfFileType, UnitHeader, UnitRef};
 
+use crate::resolver::elf::read::abbreviation_table::AbbreviationTable;
 use crate::resolver::elf::read::entry_table::EntryTable;
 use crate::resolver::elf::read::line_table::LineTable;
 use crate::resolver::elf::read::object_bytes::{Bundle, Reader};
@@ -12,6 +13,7 @@ use crate::resolver::elf::read::unit_root::UnitRoot;
 /// A unit. Of a split one, its lines are in the main file and its entries in another one.
 pub(crate) struct Unit<'a> {
     dwarf: Arc<gimli::Dwarf<Reader<'a>>>,
+    abbreviations: Arc<AbbreviationTable>,
     skeleton: gimli::Unit<Reader<'a>>,
     /// The other half of a split unit.
     half: Option<(gimli::Dwarf<Reader<'a>>, gimli::Unit<Reader<'a>>)>,
@@ -27,13 +29,14 @@ impl<'a> Unit<'a> {
         bundle: &'a Bundle,
         dwarf: &Arc<gimli::Dwarf<Reader<'a>>>,
         header: UnitHeader<Reader<'a>>,
-        abbreviations: Arc<Abbreviations>,
+        abbreviations: Arc<AbbreviationTable>,
     ) -> Option<Self> {
-        let root = UnitRoot::read(dwarf, header, abbreviations).ok()?;
+        let root = UnitRoot::read(dwarf, header, &abbreviations).ok()?;
         let half = other_half(bundle, dwarf, &root.unit);
         let language = half.as_ref().and_then(|(_, half)| half.language).or(root.language);
         Some(Self {
             dwarf: Arc::clone(dwarf),
+            abbreviations,
             skeleton: root.unit,
             half: half.map(|(dwarf, half)| (dwarf, half.unit)),
             language,
@@ -48,12 +51,8 @@ impl<'a> Unit<'a> {
         self.skeleton.debug_info_offset().map_or(0, |offset| offset.0)
     }
 
-    pub(crate) fn abbreviations_at(&self) -> usize {
-        self.skeleton.debug_abbrev_offset().0
-    }
-
-    pub(crate) fn abbreviations(&self) -> &Arc<Abbreviations> {
-        &self.skeleton.abbreviations
+    pub(crate) fn abbreviations(&self) -> &Arc<AbbreviationTable> {
+        &self.abbreviations
     }
 
     pub(crate) fn language(&self) -> Option<DwLang> {
@@ -89,12 +88,13 @@ impl<'a> Unit<'a> {
         self.line_table()?.file(self.skeleton(), index)
     }
 
-    /// Bytes of memory, about.
+    /// Bytes of memory, about. Units of one object file share their abbreviations, which are counted for each.
     pub(crate) fn bytes(&self) -> usize {
-        /// For its abbreviations, of which there are one or two hundred. Units of one object file share theirs.
-        const BASE: usize = 32 * 1024;
         let lines = self.line_table.get().and_then(Option::as_ref);
-        BASE + self.entry_table.get().map_or(0, EntryTable::bytes) + lines.map_or(0, LineTable::bytes)
+        size_of::<Self>()
+            + self.abbreviations.bytes()
+            + self.entry_table.get().map_or(0, EntryTable::bytes)
+            + lines.map_or(0, LineTable::bytes)
     }
 }
 
@@ -110,7 +110,9 @@ fn other_half<'a>(
     let folder = skeleton.comp_dir.map(text);
     let half = bundle.split(id, folder.as_deref(), &name.map(text).unwrap_or_default(), dwarf)?;
     let header = half.units().next().ok().flatten()?;
-    let mut root = UnitRoot::read(&half, header, half.abbreviations(&header).ok()?).ok()?;
+    let abbreviations =
+        AbbreviationTable::read(&half.debug_abbrev, header.debug_abbrev_offset(), usize::MAX)?;
+    let mut root = UnitRoot::read(&half, header, &abbreviations).ok()?;
     root.unit.copy_relocated_attributes(skeleton);
     Some((half, root))
 }

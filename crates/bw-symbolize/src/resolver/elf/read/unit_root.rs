@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use gimli::{
-    Abbreviations, AttributeValue, DebugAddrBase, DebugLineOffset, DebugLocListsBase, DebugRngListsBase,
+    AttributeValue, DebugAddrBase, DebugLineOffset, DebugLocListsBase, DebugRngListsBase,
     DebugStrOffsetsBase, DwLang, UnitHeader, UnitRef, UnitType,
 };
 
+use crate::resolver::elf::read::abbreviation_table::AbbreviationTable;
 use crate::resolver::elf::read::address_ranges::AddressRanges;
 use crate::resolver::elf::read::object_bytes::Reader;
 
@@ -25,7 +26,7 @@ impl<'a> UnitRoot<'a> {
     pub(crate) fn read(
         dwarf: &gimli::Dwarf<Reader<'a>>,
         header: UnitHeader<Reader<'a>>,
-        abbreviations: Arc<Abbreviations>,
+        abbreviations: &AbbreviationTable,
     ) -> gimli::Result<Self> {
         let (encoding, file_type) = (header.encoding(), dwarf.file_type);
         let dwo_id = match header.type_() {
@@ -34,7 +35,7 @@ impl<'a> UnitRoot<'a> {
         };
         let mut unit = gimli::Unit {
             header,
-            abbreviations,
+            abbreviations: Arc::clone(abbreviations.abbreviations()),
             name: None,
             comp_dir: None,
             low_pc: 0,
@@ -47,8 +48,7 @@ impl<'a> UnitRoot<'a> {
         };
         let (mut line_program, mut language) = (None, None);
         let mut later = Vec::new();
-        let abbreviations = Arc::clone(&unit.abbreviations);
-        let mut entries = unit.header.entries_raw(&abbreviations, None)?;
+        let mut entries = header.entries_raw(abbreviations.abbreviations(), None)?;
         let root = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
         for specification in root.attributes() {
             let attribute = entries.read_attribute(*specification)?;

@@ -1,10 +1,10 @@
 //! Which units of a file have code at an address.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use gimli::{DebugAbbrev, EndianSlice, Reader as _, Section as _, UnitRef, UnitType};
+use gimli::{UnitRef, UnitType};
 
+use crate::resolver::elf::read::abbreviation_table::AbbreviationTable;
 use crate::resolver::elf::read::address_ranges::RangesLeft;
 use crate::resolver::elf::read::object_bytes::Reader;
 use crate::resolver::elf::read::unit_root::UnitRoot;
@@ -65,19 +65,16 @@ impl UnitTable {
         // Units of one object file share their abbreviations. In this order, each table is read once and then forgotten; and no table
         // goes on behind the start of the next one, so that no byte is read twice.
         headers.sort_by_key(|header| header.debug_abbrev_offset().0);
-        let (abbreviations, mut left) = (dwarf.debug_abbrev.reader(), RangesLeft::of(dwarf));
+        let mut left = RangesLeft::of(dwarf);
         let mut table = Self::default();
         for sharing in headers.chunk_by(|a, b| a.debug_abbrev_offset() == b.debug_abbrev_offset()) {
-            let offset = sharing[0].debug_abbrev_offset();
-            let behind = headers.partition_point(|header| header.debug_abbrev_offset().0 <= offset.0);
+            let at = sharing[0].debug_abbrev_offset();
+            let behind = headers.partition_point(|header| header.debug_abbrev_offset().0 <= at.0);
             let end = headers.get(behind).map_or(usize::MAX, |header| header.debug_abbrev_offset().0);
-            let section = abbreviations.slice();
-            let section = EndianSlice::new(&section[..end.min(section.len())], abbreviations.endian());
-            let Ok(abbreviations) = DebugAbbrev::from(section).abbreviations(offset) else { continue };
-            let abbreviations = Arc::new(abbreviations);
+            let Some(abbreviations) = AbbreviationTable::read(&dwarf.debug_abbrev, at, end) else { continue };
             for header in sharing {
                 let Some(start) = header.debug_info_offset() else { continue };
-                let Ok(root) = UnitRoot::read(dwarf, *header, Arc::clone(&abbreviations)) else { continue };
+                let Ok(root) = UnitRoot::read(dwarf, *header, &abbreviations) else { continue };
                 let _ = root.code.each(UnitRef::new(dwarf, &root.unit), &mut left, |range| {
                     table.push(range, start.0);
                     ControlFlow::Continue(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gimli::{DebugInfoOffset, UnitOffset};
 
+use crate::resolver::elf::read::abbreviation_table::AbbreviationTable;
 use crate::resolver::elf::read::object_bytes::{Bundle, Reader};
 use crate::resolver::elf::read::unit::Unit;
 use crate::resolver::elf::read::unit_table::UnitTable;
@@ -20,10 +21,19 @@ pub(crate) struct Units<'a> {
     starts: OnceCell<Vec<usize>>,
     /// The one that was asked about last is the last one.
     kept: Vec<Arc<Unit<'a>>>,
+    /// How many units may still be read for the address that was asked about last.
+    reads_left: usize,
 }
 
 /// Bytes of memory for the units that are kept. The tasks of a program wait in a few units, and reading one again takes milliseconds.
 const MOST_BYTES: usize = 8 << 20;
+
+/// How many units are asked about an address. All but the first are asked where a linker gave equal functions one address, and there the
+/// first one answers.
+const MOST_ASKED: usize = 8;
+
+/// How many units are read for one address: those that are asked, and those that functions are inlined from.
+const MOST_READ: usize = 256;
 
 impl<'a> Units<'a> {
     pub(crate) fn new(bundle: &'a Bundle, dwarf: gimli::Dwarf<Reader<'a>>) -> Self {
@@ -35,6 +45,7 @@ impl<'a> Units<'a> {
             all: OnceCell::new(),
             starts: OnceCell::new(),
             kept: Vec::new(),
+            reads_left: 0,
         }
     }
 
@@ -46,12 +57,14 @@ impl<'a> Units<'a> {
         address: u64,
         mut ask: impl FnMut(&Arc<Unit<'a>>) -> Option<T>,
     ) -> Option<T> {
-        let listed: Vec<usize> = self.listed.at(address).collect();
+        self.reads_left = MOST_READ;
+        let listed: Vec<usize> = self.listed.at(address).take(MOST_ASKED).collect();
         if let Some(answer) = listed.iter().find_map(|&start| ask(&self.unit(start)?)) {
             return Some(answer);
         }
         let all = self.all.get_or_init(|| UnitTable::all(&self.dwarf));
-        let others: Vec<usize> = all.at(address).filter(|start| !listed.contains(start)).collect();
+        let others: Vec<usize> =
+            all.at(address).filter(|start| !listed.contains(start)).take(MOST_ASKED).collect();
         others.into_iter().find_map(|start| ask(&self.unit(start)?))
     }
 
@@ -77,11 +90,12 @@ impl<'a> Units<'a> {
             Some(index) => self.kept.remove(index),
             None => {
                 let header = self.dwarf.debug_info.header_from_offset(DebugInfoOffset(start)).ok()?;
-                let at = header.debug_abbrev_offset().0;
-                let known = self.kept.iter().find(|unit| unit.abbreviations_at() == at);
+                self.reads_left = self.reads_left.checked_sub(1)?;
+                let at = header.debug_abbrev_offset();
+                let known = self.kept.iter().map(|unit| unit.abbreviations()).find(|known| known.at() == at);
                 let abbreviations = match known {
-                    Some(unit) => Arc::clone(unit.abbreviations()),
-                    None => self.dwarf.abbreviations(&header).ok()?,
+                    Some(known) => Arc::clone(known),
+                    None => Arc::new(AbbreviationTable::read(&self.dwarf.debug_abbrev, at, usize::MAX)?),
                 };
                 Arc::new(Unit::read(self.bundle, &self.dwarf, header, abbreviations)?)
             }
@@ -114,5 +128,73 @@ impl<'a> Units<'a> {
     /// Bytes of memory, about, that can be given back.
     pub(crate) fn kept_bytes(&self) -> usize {
         self.kept.iter().map(|unit| unit.bytes()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gimli::{EndianSlice, RunTimeEndian, SectionId};
+
+    use super::*;
+    use crate::resolver::elf::read::object_bytes::SplitPlaces;
+
+    /// A unit of DWARF 4 that has a range of addresses, and nothing in it.
+    fn unit((begin, size): (u64, u8)) -> Vec<u8> {
+        let mut unit = vec![17, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8, 1];
+        unit.extend(begin.to_le_bytes());
+        unit.push(size);
+        unit
+    }
+
+    fn with_units<T>(units: &[(u64, u8)], ask: impl FnOnce(Units<'_>) -> T) -> T {
+        const ABBREVIATIONS: [u8; 10] = [1, 0x11, 0, 0x11, 1, 0x12, 0xb, 0, 0, 0];
+        let info: Vec<u8> = units.iter().copied().flat_map(unit).collect();
+        let section = |id: SectionId| {
+            let bytes = match id {
+                SectionId::DebugInfo => &info[..],
+                SectionId::DebugAbbrev => &ABBREVIATIONS[..],
+                _ => &[],
+            };
+            Ok::<_, gimli::Error>(EndianSlice::new(bytes, RunTimeEndian::Little))
+        };
+        let bundle = Bundle::new(Box::new(Vec::new()), None, SplitPlaces::default(), 0);
+        ask(Units::new(&bundle, gimli::Dwarf::load(section).unwrap()))
+    }
+
+    #[test]
+    fn the_units_that_were_not_asked_about_for_longest_are_given_back() {
+        with_units(&[(100, 50), (200, 50), (300, 50)], |mut units| {
+            for address in [110, 210, 310, 120] {
+                assert!(units.find(address, |_| Some(())).is_some(), "{address}");
+            }
+            let starts = |units: &Units<'_>| units.kept.iter().map(|unit| unit.start()).collect::<Vec<_>>();
+            assert_eq!(starts(&units), [21, 42, 0]);
+            units.shrink(units.kept_bytes() - 1);
+            assert_eq!(starts(&units), [42, 0]);
+            units.shrink(0);
+            assert_eq!(starts(&units), []);
+            assert_eq!(units.find(310, |unit| Some(unit.start())), Some(42));
+        });
+    }
+
+    #[test]
+    fn units_that_all_claim_one_address_are_not_all_asked() {
+        with_units(&[(100, 50); 10_000], |mut units| {
+            let mut asked = 0;
+            let found = units.find(110, |_| {
+                asked += 1;
+                None::<()>
+            });
+            assert_eq!((found, asked), (None, MOST_ASKED));
+        });
+    }
+
+    #[test]
+    fn functions_inlined_from_endlessly_many_units_do_not_read_all_of_them() {
+        with_units(&[(100, 50); 10_000], |mut units| {
+            let _ = units.find(110, |_| None::<()>);
+            let read = (0..10_000).filter_map(|number| units.entry(DebugInfoOffset(number * 21 + 11)));
+            assert_eq!(read.count(), MOST_READ);
+        });
     }
 }
