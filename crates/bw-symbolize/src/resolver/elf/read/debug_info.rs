@@ -77,8 +77,9 @@ pub(crate) struct Parsed<'a> {
     /// `None` when there is no DWARF.
     units: Option<Units<'a>>,
     symbols: OnceCell<SymbolTable<'a>>,
-    /// Functions by linkage name: most are inlined at many addresses, and share their names.
-    functions: HashMap<&'a [u8], Function>,
+    /// Functions by linkage name: most are inlined at many addresses, and share their names. Where they are not inlined more is told
+    /// of them, which is why that belongs to the key.
+    functions: HashMap<(&'a [u8], bool), Function>,
     paths: HashSet<Arc<str>>,
     /// Bytes of memory that functions and paths take, about.
     name_bytes: usize,
@@ -154,8 +155,8 @@ impl<'a> Parsed<'a> {
     fn function(&mut self, svma: u64, raw: &RawFrame<'a>, is_physical: bool) -> Option<Function> {
         let (units, entry) = (self.units.as_mut()?, raw.entry?);
         let linkage_name = scopes::linkage_name(units, &raw.unit, entry)?;
-        let bytes = linkage_name.slice();
-        if let Some(known) = self.functions.get(bytes) {
+        let key = (linkage_name.slice(), is_physical);
+        if let Some(known) = self.functions.get(&key) {
             return Some(known.clone());
         }
         let text = linkage_name.to_string_lossy();
@@ -175,7 +176,7 @@ impl<'a> Parsed<'a> {
             // Only linkage names are unique.
             let generic = function.generic.as_ref().map_or(0, |generic| generic.len());
             self.name_bytes += 128 + function.name.len() + function.path.len() + generic;
-            self.functions.insert(bytes, function.clone());
+            self.functions.insert(key, function.clone());
             return Some(function);
         }
         // No linkage name: `debug = "line-tables-only"`, or a function that is exported under its own name. Of a
@@ -343,6 +344,17 @@ mod tests {
         let (mut debug_info, mut without) = (open(file), open(without));
         for address in addresses {
             assert_eq!(without.frames(address), debug_info.frames(address), "{address:#x}");
+        }
+    }
+
+    #[test]
+    fn frames_do_not_depend_on_what_was_asked_before() {
+        let file = this_program();
+        let addresses: Vec<u64> = functions(&file, 3000).into_iter().flat_map(|it| [it, it + 20]).collect();
+        let (mut forwards, mut backwards) = (open(file.clone()), open(file));
+        let mut expected: Vec<_> = addresses.iter().map(|&address| forwards.frames(address)).collect();
+        for &address in addresses.iter().rev() {
+            assert_eq!(Some(backwards.frames(address)), expected.pop(), "{address:#x}");
         }
     }
 
