@@ -97,10 +97,11 @@ impl AddressRanges {
 
 #[cfg(test)]
 mod tests {
-    use gimli::{EndianSlice, RunTimeEndian, SectionId};
+    use gimli::SectionId;
 
     use super::*;
     use crate::resolver::elf::read::entry_table::EntryTable;
+    use crate::resolver::elf::read::test_dwarf;
 
     #[test]
     fn a_list_that_every_function_shares_is_not_read_for_each_of_them() {
@@ -113,17 +114,12 @@ mod tests {
         info.extend(std::iter::repeat_n([2, 0, 0, 0, 0], FUNCTIONS).flatten());
         let ranges: Vec<u8> =
             (1..=RANGES).flat_map(|it| [it * 16, it * 16 + 8]).flat_map(u64::to_le_bytes).collect();
-        let section = |id: SectionId| {
-            let bytes = match id {
-                SectionId::DebugInfo => &info[..],
-                SectionId::DebugAbbrev => &ABBREVIATIONS[..],
-                SectionId::DebugRanges => &ranges[..],
-                _ => &[],
-            };
-            Ok::<_, gimli::Error>(EndianSlice::new(bytes, RunTimeEndian::Little))
-        };
-        let dwarf = gimli::Dwarf::load(section).unwrap();
-        let unit = dwarf.unit(dwarf.units().next().unwrap().unwrap()).unwrap();
+        let dwarf = test_dwarf::of_sections(&[
+            (SectionId::DebugInfo, &info),
+            (SectionId::DebugAbbrev, &ABBREVIATIONS),
+            (SectionId::DebugRanges, &ranges),
+        ]);
+        let unit = test_dwarf::first_unit(&dwarf);
         let table = EntryTable::new(UnitRef::new(&dwarf, &unit));
         assert!(table.function_at(16).is_some() && table.function_at(16 * RANGES).is_some());
         // Not a hundred million of them.

@@ -79,9 +79,10 @@ fn read(
 
 #[cfg(test)]
 mod tests {
-    use gimli::{EndianSlice, RunTimeEndian, SectionId};
+    use gimli::SectionId;
 
     use super::*;
+    use crate::resolver::elf::read::test_dwarf;
 
     /// A unit of DWARF 4 with a function at 100 to 200, and in it calls inlined into each other, each at these addresses.
     fn nested(calls: &[(u64, u8)]) -> Vec<u8> {
@@ -105,16 +106,11 @@ mod tests {
         const ABBREVIATIONS: [u8; 24] =
             [1, 0x11, 1, 0, 0, 2, 0x2e, 1, 0x11, 1, 0x12, 0xb, 0, 0, 3, 0x1d, 1, 0x11, 1, 0x12, 0xb, 0, 0, 0];
         let info = nested(calls);
-        let section = |id: SectionId| {
-            let bytes = match id {
-                SectionId::DebugInfo => &info[..],
-                SectionId::DebugAbbrev => &ABBREVIATIONS[..],
-                _ => &[],
-            };
-            Ok::<_, gimli::Error>(EndianSlice::new(bytes, RunTimeEndian::Little))
-        };
-        let dwarf = gimli::Dwarf::load(section).unwrap();
-        let unit = dwarf.unit(dwarf.units().next().unwrap().unwrap()).unwrap();
+        let dwarf = test_dwarf::of_sections(&[
+            (SectionId::DebugInfo, &info),
+            (SectionId::DebugAbbrev, &ABBREVIATIONS),
+        ]);
+        let unit = test_dwarf::first_unit(&dwarf);
         at(UnitRef::new(&dwarf, &unit), UnitOffset(12), address).len()
     }
 

@@ -20,6 +20,8 @@ mod line_table;
 pub(crate) mod object_bytes;
 mod scopes;
 mod symbol_table;
+#[cfg(test)]
+mod test_dwarf;
 mod unit;
 mod unit_root;
 mod unit_table;

@@ -133,10 +133,11 @@ impl<'a> Units<'a> {
 
 #[cfg(test)]
 mod tests {
-    use gimli::{EndianSlice, RunTimeEndian, SectionId};
+    use gimli::SectionId;
 
     use super::*;
     use crate::resolver::elf::read::object_bytes::SplitPlaces;
+    use crate::resolver::elf::read::test_dwarf;
 
     /// A unit of DWARF 4 that has a range of addresses, and nothing in it.
     fn unit((begin, size): (u64, u8)) -> Vec<u8> {
@@ -149,16 +150,9 @@ mod tests {
     fn with_units<T>(units: &[(u64, u8)], ask: impl FnOnce(Units<'_>) -> T) -> T {
         const ABBREVIATIONS: [u8; 10] = [1, 0x11, 0, 0x11, 1, 0x12, 0xb, 0, 0, 0];
         let info: Vec<u8> = units.iter().copied().flat_map(unit).collect();
-        let section = |id: SectionId| {
-            let bytes = match id {
-                SectionId::DebugInfo => &info[..],
-                SectionId::DebugAbbrev => &ABBREVIATIONS[..],
-                _ => &[],
-            };
-            Ok::<_, gimli::Error>(EndianSlice::new(bytes, RunTimeEndian::Little))
-        };
+        let sections = [(SectionId::DebugInfo, &info[..]), (SectionId::DebugAbbrev, &ABBREVIATIONS)];
         let bundle = Bundle::new(Box::new(Vec::new()), None, SplitPlaces::default(), 0);
-        ask(Units::new(&bundle, gimli::Dwarf::load(section).unwrap()))
+        ask(Units::new(&bundle, test_dwarf::of_sections(&sections)))
     }
 
     #[test]
