@@ -87,7 +87,7 @@ impl Symbolizer {
     /// much, beyond mapped files. Nothing is cached any more.
     ///
     /// When more is used, compilation units are given back, those that were not asked about for longest first, and read again when
-    /// they are asked for, which takes milliseconds each. Of one module, no more than 8 MiB of units are kept at all. The list of units of
+    /// they are asked for, which takes milliseconds each. Of one module, 8 MiB of units are kept at most, or the last four. The list of units of
     /// a module that is in use stays, and so do its symbol table and sections that are stored compressed, which have to be unpacked;
     /// together they may exceed a small bound. What would be larger than 16 times the bound, unpacked, is not used, and
     /// [`problems`](Self::problems) says so.

@@ -65,7 +65,7 @@ impl DebugInfo {
     }
 
     /// Gives memory back when more than `limit` bytes are used: first units, those that were not asked about for longest first, then
-    /// names. Unpacked sections, the list of units and the symbol table stay.
+    /// names. Unpacked sections, the list of units, the last unit and the symbol table stay.
     pub(crate) fn shrink(&mut self, limit: usize) {
         self.with_dependent_mut(|bundle, parsed| parsed.shrink(limit.saturating_sub(bundle.private_bytes())));
     }
@@ -120,11 +120,7 @@ impl<'a> Parsed<'a> {
             let function = function.or_else(|| self.symbol(svma).filter(|_| is_physical));
             frame(function, self.location(&raw), !is_physical)
         });
-        let frames = frames.filter(|frame| frame.function.is_some() || frame.location.is_some()).collect();
-        if let Some(units) = &mut self.units {
-            units.shrink(usize::MAX);
-        }
-        frames
+        frames.filter(|frame| frame.function.is_some() || frame.location.is_some()).collect()
     }
 
     /// The functions at an address, innermost first.

@@ -28,6 +28,9 @@ pub(crate) struct Units<'a> {
 /// Bytes of memory for the units that are kept. The tasks of a program wait in a few units, and reading one again takes milliseconds.
 const MOST_BYTES: usize = 8 << 20;
 
+/// So many units are kept though they take more: a program may be one large unit, which takes longest to read again.
+const LEAST_KEPT: usize = 4;
+
 /// How many units are asked about an address. All but the first are asked where a linker gave equal functions one address, and there the
 /// first one answers.
 const MOST_ASKED: usize = 8;
@@ -57,6 +60,8 @@ impl<'a> Units<'a> {
         address: u64,
         mut ask: impl FnMut(&Arc<Unit<'a>>) -> Option<T>,
     ) -> Option<T> {
+        // Only here, so that no unit is read twice for one address.
+        self.keep(LEAST_KEPT, MOST_BYTES);
         self.reads_left = MOST_READ;
         let listed: Vec<usize> = self.listed.at(address).take(MOST_ASKED).collect();
         if let Some(answer) = listed.iter().find_map(|&start| ask(&self.unit(start)?)) {
@@ -112,11 +117,16 @@ impl<'a> Units<'a> {
             + self.kept_bytes()
     }
 
-    /// Gives units back until those that stay take no more than `limit` bytes.
+    /// Gives units back until those that stay take no more than `limit` bytes. The one that was asked about last always stays: otherwise a
+    /// unit larger than the limit would be read again for each address.
     pub(crate) fn shrink(&mut self, limit: usize) {
+        self.keep(1, limit);
+    }
+
+    fn keep(&mut self, least: usize, limit: usize) {
         let mut bytes = self.kept_bytes();
-        let limit = limit.min(MOST_BYTES);
-        let given_back = self.kept.iter().take_while(|unit| {
+        let most = self.kept.len().saturating_sub(least);
+        let given_back = self.kept.iter().take(most).take_while(|unit| {
             let is_too_much = bytes > limit;
             bytes -= if is_too_much { unit.bytes() } else { 0 };
             is_too_much
@@ -125,7 +135,7 @@ impl<'a> Units<'a> {
         self.kept.drain(..given_back);
     }
 
-    /// Bytes of memory, about, that can be given back.
+    /// Bytes of memory, about, that units take.
     pub(crate) fn kept_bytes(&self) -> usize {
         self.kept.iter().map(|unit| unit.bytes()).sum()
     }
@@ -165,8 +175,9 @@ mod tests {
             assert_eq!(starts(&units), [21, 42, 0]);
             units.shrink(units.kept_bytes() - 1);
             assert_eq!(starts(&units), [42, 0]);
+            // The last one stays, or one that is larger than the limit would be read again for each address.
             units.shrink(0);
-            assert!(starts(&units).is_empty());
+            assert_eq!(starts(&units), [0]);
             assert_eq!(units.find(310, |unit| Some(unit.start())), Some(42));
         });
     }
