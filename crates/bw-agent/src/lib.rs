@@ -103,7 +103,7 @@
 //! | path | answers | asks tasks | costs the process |
 //! |---|---|---|---|
 //! | `/debug/async/` | a page for browsers, which fetches a dump as HTML | no | nothing |
-//! | `/debug/async/dump` | all tasks and where they wait | yes | a poll of each task, as [`bw_core::DumpFuture`] says; then symbolizing and printing beside the runtime: 12 to 35 ms the first time |
+//! | `/debug/async/dump` | all tasks and where they wait | yes | a poll of each task, as [`bw_core::DumpFuture`] says; then symbolizing and printing beside the runtime: some milliseconds the first time |
 //! | `/debug/async/dump?format=raw` | the same, to be symbolized elsewhere | yes | a poll of each task. Neither debug information nor names are looked at, so this is the one for a sick process, and what `backtrace-waker dump PID` uses |
 //! | `/debug/async/tasks` | all tasks and what they are doing | no | a look at each task |
 //! | `/debug/async/tasks/ID` | one task and where it waits | one | a poll of that task; symbolizing as above |
