@@ -17,8 +17,6 @@ use crate::target::memory::Memory;
 use crate::target::modules::LoadedModules;
 use crate::target::words::word_at;
 
-/// Every header is aligned so.
-const HEADER_ALIGNMENT: u64 = 128;
 /// So many more wakers with one order of their words than with the other say which is right.
 const PLAIN_MAJORITY: usize = 8;
 /// Stored wakers that are kept.
@@ -57,6 +55,9 @@ impl WakerIndex {
         let headers: HashSet<u64> = tasks.iter().map(|task| task.header).collect();
         let bounds = headers.iter().min().copied().zip(headers.iter().max().copied());
         let Some((first, last)) = bounds else { return Self::default() };
+        // 128 bytes since tokio 1.30.
+        let bits = headers.iter().fold(0, |bits, header| bits | header);
+        let alignment_mask = (1 << bits.trailing_zeros().min(7)) - 1;
         let mut tables = KnownTables::new(constants, modules, task_tables);
         // Behind the header, and in front of it: which order the compiler chose is the same for all of them.
         let mut sides: [Vec<(u64, u64, u64)>; 2] = [Vec::new(), Vec::new()];
@@ -65,7 +66,7 @@ impl WakerIndex {
             let word = |at: usize| words.get(at).map(|word| u64::from_le_bytes(*word));
             for at in 0..count {
                 let Some(header) = word(at) else { break };
-                if header % HEADER_ALIGNMENT != 0
+                if header & alignment_mask != 0
                     || header < first
                     || header > last
                     || !headers.contains(&header)
