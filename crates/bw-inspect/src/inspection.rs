@@ -14,7 +14,7 @@ use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::WakerIndex;
 use crate::executor::wrapped_tasks::WrappedTasks;
-use crate::look::{Look, Outcome, Spent};
+use crate::look::{Look, Outcome, RunningThreads, Spent};
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
 use crate::target::modules::LoadedModules;
@@ -79,6 +79,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         others: &others,
         thread_pointers: &list.thread_pointers,
         runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
+        running: RunningThreads::default(),
         spent: Spent::default(),
     };
     let (outcomes, roots) = look.outcomes(&list.tasks).ok_or_else(|| ended(target))?;
