@@ -85,11 +85,7 @@ impl LoadedModules {
     pub(crate) fn read(memory: &dyn Memory, mappings: &[Mapping]) -> Self {
         let starts = mappings.iter().enumerate().filter(|(_, it)| it.is_readable && it.file_offset == 0);
         let starts = starts.filter(|(_, it)| it.file.is_some() || it.path == Path::new("[vdso]"));
-        let found = starts.filter_map(|(at, first)| {
-            let of_file = mappings[at..].iter().take_while(|it| it.file == first.file || it.file.is_none());
-            let end = of_file.filter(|it| it.file == first.file).map(|it| it.range.end).last()?;
-            read(memory, first, end)
-        });
+        let found = starts.filter_map(|(at, first)| read(memory, first, end_of_file(&mappings[at..])?));
         let mut modules: Vec<LoadedModule> = found.take(MOST_MODULES).collect();
         modules.sort_by_key(|module| module.module.range().start);
         let architecture = modules.iter().find_map(|module| module.architecture).unwrap_or_default();
@@ -136,6 +132,19 @@ impl LoadedModules {
     pub(crate) fn map(&self) -> ModuleMap {
         ModuleMap::new(self.modules.iter().map(|module| module.module.clone()).collect())
     }
+}
+
+/// Returns where the mappings of the file end that the first one is of, with what is right behind the last: variables that begin as zero
+/// are in no file. Memory without a file may also lie between them.
+fn end_of_file(mappings: &[Mapping]) -> Option<u64> {
+    let file = mappings.first()?.file;
+    let mut end = None;
+    for mapping in mappings.iter().take_while(|it| it.file == file || it.file.is_none()) {
+        if mapping.file == file || end == Some(mapping.range.start) {
+            end = Some(mapping.range.end);
+        }
+    }
+    end
 }
 
 /// Reads the module whose first bytes are mapped there. Its mappings end at `end` at the latest.
@@ -197,4 +206,25 @@ fn path_of(mapping: &Mapping) -> PathBuf {
     }
     let text = mapping.path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
     text.map_or_else(|| mapping.path.clone(), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::mappings;
+
+    #[test]
+    fn zeros_behind_the_last_page_of_a_file_were_cut_off() {
+        let end = |text: &str| end_of_file(&mappings::parse(text.as_bytes()));
+        let file =
+            "1000-5000 r--p 00000000 fe:00 7 /usr/bin/app\n5000-6000 rw-p 00004000 fe:00 7 /usr/bin/app\n";
+        assert_eq!(end(file), Some(0x6000));
+        assert_eq!(end(&format!("{file}6000-9000 rw-p 00000000 00:00 0\n")), Some(0x9000));
+        // Memory elsewhere, or of another file, belongs to something else.
+        assert_eq!(end(&format!("{file}7000-9000 rw-p 00000000 00:00 0\n")), Some(0x6000));
+        assert_eq!(end(&format!("{file}6000-9000 r--p 00000000 fe:00 8 /usr/lib/other\n")), Some(0x6000));
+        // Nobody's memory between two parts of a file.
+        let apart = "6000-9000 ---p 00000000 00:00 0\n9000-a000 rw-p 00005000 fe:00 7 /usr/bin/app\n";
+        assert_eq!(end(&format!("{file}{apart}")), Some(0xa000));
+    }
 }
