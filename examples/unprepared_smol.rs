@@ -103,7 +103,10 @@ async fn program() -> std::io::Result<()> {
     start(boxed(3));
     start(by_hand());
     let child = smol::spawn(nap());
-    start(async move { child.await });
+    start(async move {
+        child.await;
+        println!("the child ended");
+    });
     let client = TcpStream::connect(address).await?;
 
     println!("{}", std::process::id());
