@@ -14,4 +14,5 @@ pub(crate) mod task_state;
 pub(crate) mod task_vtables;
 pub(crate) mod thread_blocks;
 pub(crate) mod waker_index;
+pub(crate) mod worker_tasks;
 pub(crate) mod wrapped_tasks;

@@ -10,7 +10,8 @@ use bw_core::ReturnAddress;
 use bw_dump::loaded::build_id_in_notes;
 use bw_dump::{BuildId, CodeSegment, Module, ModuleMap};
 use object::elf::{
-    ET_EXEC, FileHeader64, PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_GNU_RELRO, PT_LOAD, PT_NOTE, ProgramHeader64,
+    ET_EXEC, FileHeader64, PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_GNU_RELRO, PT_LOAD, PT_NOTE, PT_TLS,
+    ProgramHeader64,
 };
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{LittleEndian, pod};
@@ -34,6 +35,8 @@ pub(crate) struct LoadedModule {
     constants: Vec<Range<u64>>,
     unwind: Option<UnwindSegment>,
     architecture: Option<Architecture>,
+    /// Bytes of the thread-local variables that each thread has of it.
+    thread_local_bytes: u64,
 }
 
 /// Where the unwind information of a module is.
@@ -102,6 +105,12 @@ impl LoadedModules {
     #[must_use]
     pub(crate) fn architecture(&self) -> Architecture {
         self.architecture
+    }
+
+    /// Returns how many bytes of thread-local variables each thread has of all modules.
+    #[must_use]
+    pub(crate) fn thread_local_bytes(&self) -> u64 {
+        self.modules.iter().fold(0, |sum, module| sum.saturating_add(module.thread_local_bytes))
     }
 
     /// Takes the architecture of the module that has this address. An emulator of processors is of another one than the program in it.
@@ -195,10 +204,21 @@ fn read(memory: &dyn Memory, first: &Mapping, end: u64) -> Option<LoadedModule> 
         let segment = of_kind(PT_LOAD).map(extent).find(|segment| segment.contains(&header.start))?;
         Some(UnwindSegment { header: header.start, segment })
     });
+    let variables = of_kind(PT_TLS).map(|header| {
+        let (size, alignment) = (header.p_memsz(endian), header.p_align(endian).max(1));
+        size.checked_next_multiple_of(alignment).unwrap_or(size)
+    });
+    let thread_local_bytes = variables.fold(0, u64::saturating_add);
     let module = Module::new(path_of(first), range.clone(), bias)?;
     let module = module.with_code(code.collect());
     let notes = of_kind(PT_NOTE).find_map(|header| build_id(memory, extent(header), header.p_align(endian)));
-    Some(LoadedModule { module: module.with_build_id(notes), constants, unwind, architecture })
+    Some(LoadedModule {
+        module: module.with_build_id(notes),
+        constants,
+        unwind,
+        architecture,
+        thread_local_bytes,
+    })
 }
 
 fn build_id(memory: &dyn Memory, notes: Range<u64>, align: u64) -> Option<BuildId> {

@@ -59,6 +59,12 @@ impl DumpText {
         Full { settings: self, shown: ShownTrees::new(trees.all_trees(), &self.text), trees }
     }
 
+    /// Returns the first line of a dump for which no task was asked: what was read.
+    #[must_use]
+    pub fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
+        origin(dump)
+    }
+
     /// Returns the lines that say how far the dump can be trusted: how many of the tasks are traced, and whether its deadline
     /// cut it short. Empty where there is nothing to say. For those who sum up in another way than
     /// [`grouped`](Self::grouped).
@@ -139,18 +145,44 @@ impl DumpText {
         Ok(())
     }
 
-    /// `17 "connection", 18`.
+    /// The first of these tasks, as [`named_ids`](Self::named_ids) prints them.
     pub(crate) fn samples_of<'a>(
         &self,
         out: &mut impl fmt::Write,
         mut tasks: impl ExactSizeIterator<Item = &'a TaskRecord>,
     ) -> fmt::Result {
         let more = tasks.len().saturating_sub(self.samples);
-        for (at, task) in tasks.by_ref().take(self.samples).enumerate() {
-            write!(out, "{}{}", if at == 0 { "" } else { ", " }, self.title(task.id(), task.name()))?;
-        }
+        self.named_ids(out, tasks.by_ref().take(self.samples).map(|task| (task.id(), task.name())))?;
         if more > 0 && self.samples > 0 {
             write!(out, ", {}", self.text.ellipsis())?;
+        }
+        Ok(())
+    }
+
+    /// `17 "connection", 18`; of tasks of one name `"connection" (17, 18)`.
+    pub(crate) fn named_ids<'a>(
+        &self,
+        out: &mut impl fmt::Write,
+        tasks: impl Iterator<Item = (TaskId, Option<&'a str>)>,
+    ) -> fmt::Result {
+        // By the name, each with its tasks, in the order of the first of them.
+        let mut names: Vec<(Option<&str>, Vec<TaskId>)> = Vec::new();
+        for (id, name) in tasks {
+            match names.iter_mut().find(|(known, _)| name.is_some() && *known == name) {
+                Some((_, ids)) => ids.push(id),
+                None => names.push((name, vec![id])),
+            }
+        }
+        for (at, (name, ids)) in names.iter().enumerate() {
+            out.write_str(if at == 0 { "" } else { ", " })?;
+            match (name, &**ids) {
+                (Some(name), [first, others @ ..]) if !others.is_empty() => {
+                    write!(out, "\"{}\" ({first}", self.short(name))?;
+                    others.iter().try_for_each(|id| write!(out, ", {id}"))?;
+                    out.write_char(')')?;
+                }
+                (_, ids) => ids.iter().try_for_each(|id| write!(out, "{}", self.title(*id, *name)))?,
+            }
         }
         Ok(())
     }
@@ -161,7 +193,7 @@ impl DumpText {
     }
 
     /// `17 "connection"`.
-    pub(crate) fn title<'a>(&self, id: TaskId, name: Option<&'a str>) -> TaskTitle<'a> {
+    fn title<'a>(&self, id: TaskId, name: Option<&'a str>) -> TaskTitle<'a> {
         TaskTitle { id, name: name.map(|name| self.short(name)) }
     }
 
@@ -342,7 +374,7 @@ pub(crate) fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
         (DumpSource::Memory, None) => Some("read from memory; no thread was stopped".into()),
         (DumpSource::Memory, Some(pause)) => {
             let pause = pause.as_secs_f64() * 1e3;
-            Some(format!("read from memory while its threads were stopped for {pause:.1} ms").into())
+            Some(format!("read from memory; its threads were stopped for {pause:.1} ms").into())
         }
         (DumpSource::CoreFile, _) => Some("read from a core file".into()),
         _ => None,
@@ -353,7 +385,7 @@ pub(crate) fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
 pub(crate) const WRAP_TASKS: &str = "wrap what you spawn in traced(…), or spawn it with .traced()";
 
 /// `17 "connection"`.
-pub(crate) struct TaskTitle<'a> {
+struct TaskTitle<'a> {
     id: TaskId,
     name: Option<Shortened<'a>>,
 }
