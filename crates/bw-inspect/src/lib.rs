@@ -54,15 +54,22 @@
 #![forbid(unsafe_code)]
 
 mod capture;
+mod decode;
+mod diagnosis;
 pub mod emulate;
 mod executor;
+mod found_process;
+mod graph;
 mod inspection;
+mod layout;
 mod look;
 mod stopped_inspection;
 pub mod target;
 mod task_type;
 
 pub use capture::limits::Limits;
+pub use diagnosis::{Diagnosis, diagnose};
+pub use graph::{Blocker, Evidence, Finding, FindingKind, InvolvedTask, Line};
 pub use inspection::{Figures, Inspection, count_tasks, inspect, runs_tasks};
 pub use stopped_inspection::inspect_stopped;
 pub use task_type::task_type;

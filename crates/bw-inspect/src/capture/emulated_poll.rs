@@ -70,7 +70,7 @@ pub(crate) enum PollEnd {
 /// Emulates polls of the tasks of one process, one after the other.
 pub(crate) struct PollEmulator<'m> {
     pub(super) rules: &'m UnwindRules<'m>,
-    wakers: &'m WakerIndex,
+    pub(super) wakers: &'m WakerIndex,
     pub(super) limits: Limits,
     pub(super) space: FreeSpace,
     pub(super) kernel: Kernel,
@@ -439,7 +439,7 @@ impl<'m> PollEmulator<'m> {
         PollEnd::Incomplete(self.reason(stop))
     }
 
-    fn reason(&self, stop: &Stop) -> String {
+    pub(super) fn reason(&self, stop: &Stop) -> String {
         match stop {
             Stop::Unknown { at, mnemonic } => {
                 format!("the emulator does not know the instruction {mnemonic} at {}", self.place(*at))

@@ -1,0 +1,109 @@
+//! What is found wrong with a program whose tasks wait for each other in known ways: all of it, and nothing else.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used)]
+
+mod program;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bw_inspect::target::LiveProcess;
+use bw_inspect::{Diagnosis, Finding, Limits, diagnose};
+use bw_symbolize::{SymbolSources, Symbolizer};
+
+/// The variable that says what the program does.
+const WITH: &str = "FINDINGS_WITH";
+/// How long tasks may take to come to where they wait.
+const TIME_TO_REST: Duration = Duration::from_secs(15);
+
+/// A kind of finding, and the ids of its tasks.
+type Named = (String, BTreeSet<u64>);
+
+/// The program as it runs. It ends with this value.
+struct Started {
+    child: Child,
+    expected: BTreeSet<Named>,
+}
+
+impl Started {
+    fn new(with: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["the_program", "--exact", "--ignored", "--nocapture"]).env(WITH, with);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        // The harness prints lines of its own before.
+        let lines = lines.skip_while(|line| line != "findings").skip(1);
+        let expected = lines.take_while(|line| line != "ready").map(|line| {
+            let (kind, tasks) = line.split_once(' ').unwrap();
+            (kind.to_owned(), tasks.split(',').map(|id| id.parse().unwrap()).collect())
+        });
+        let expected = expected.collect();
+        Self { child, expected }
+    }
+
+    fn diagnose(&self) -> Diagnosis {
+        let process = LiveProcess::open(self.child.id()).unwrap();
+        let symbolizer = |modules| Symbolizer::for_modules(modules, SymbolSources::new());
+        diagnose(&process, &Limits::default(), symbolizer).unwrap()
+    }
+
+    /// Looks at it until all that is expected is found. Whatever is found on the way must be expected.
+    fn diagnose_until_found(&self) -> Diagnosis {
+        let until = Instant::now() + TIME_TO_REST;
+        loop {
+            let diagnosis = self.diagnose();
+            let found: BTreeSet<Named> = diagnosis.findings().iter().map(named).collect();
+            let made_up: Vec<&Named> = found.difference(&self.expected).collect();
+            assert!(made_up.is_empty(), "{made_up:?} {diagnosis:#?}");
+            if found == self.expected {
+                return diagnosis;
+            }
+            let missing: Vec<&Named> = self.expected.difference(&found).collect();
+            assert!(Instant::now() < until, "{missing:?} {diagnosis:#?}");
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn named(finding: &Finding) -> Named {
+    (finding.kind.name().to_owned(), finding.tasks.iter().map(|task| task.id).collect())
+}
+
+#[test]
+#[ignore = "this is the program that the other tests start and look at"]
+fn the_program() {
+    program::run(&std::env::var(WITH).unwrap_or_default()).unwrap();
+}
+
+#[test]
+fn a_ring_of_tasks_is_missed_or_made_up() {
+    let program = Started::new("broken");
+    let diagnosis = program.diagnose_until_found();
+    println!("{diagnosis:#?}");
+}
+
+#[test]
+fn a_program_in_which_nothing_is_wrong_has_a_finding() {
+    let program = Started::new("sound");
+    for _ in 0..20 {
+        let diagnosis = program.diagnose();
+        assert!(diagnosis.findings().is_empty(), "{diagnosis:#?}");
+    }
+}
+
+#[test]
+fn a_busy_program_has_a_finding() {
+    let program = Started::new("busy");
+    for _ in 0..50 {
+        let diagnosis = program.diagnose();
+        assert!(diagnosis.findings().is_empty(), "{diagnosis:#?}");
+    }
+}
