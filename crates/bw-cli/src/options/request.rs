@@ -68,7 +68,6 @@ pub(crate) struct RequestOptions {
     pub(crate) most_bytes: usize,
 }
 
-#[cfg(test)]
 impl Default for RequestOptions {
     fn default() -> Self {
         Self {

@@ -22,6 +22,10 @@ pub enum FindingKind {
     Deadlock,
     /// A task waits for a lock that was given to a future of its own, which it does not poll.
     Futurelock,
+    /// What a task waited for has happened, and nothing wakes the task.
+    MissedWake,
+    /// A task blocks the thread that polls it.
+    BlockedThread,
 }
 
 impl FindingKind {
@@ -31,6 +35,8 @@ impl FindingKind {
         match self {
             Self::Deadlock => "deadlock",
             Self::Futurelock => "futurelock",
+            Self::MissedWake => "missed-wake",
+            Self::BlockedThread => "blocked-thread",
         }
     }
 }
@@ -43,6 +49,8 @@ impl Finding {
             (FindingKind::Futurelock, _) => {
                 "A task waits for a lock that one of its own futures has, and does not poll that future.".to_owned()
             }
+            (FindingKind::MissedWake, _) => "A task could go on, and nothing wakes it.".to_owned(),
+            (FindingKind::BlockedThread, _) => "A task blocks the thread that polls it.".to_owned(),
             (FindingKind::Deadlock, 1) => "A task waits for itself.".to_owned(),
             (FindingKind::Deadlock, tasks) => format!("{tasks} tasks wait for each other."),
         }
@@ -54,6 +62,12 @@ impl Finding {
         match (self.kind, self.tasks.len()) {
             (FindingKind::Futurelock, _) => {
                 "Poll the kept future to its end, or drop it, before the task waits for the same lock again."
+            }
+            (FindingKind::MissedWake, _) => {
+                "Look at the future that it waits for: it must store the waker of each poll, and wake it when it is ready."
+            }
+            (FindingKind::BlockedThread, _) => {
+                "Use a call that is awaited, or move the call to a thread of its own with spawn_blocking."
             }
             (FindingKind::Deadlock, 1) => "Drop the guard before the task waits for the same lock again.",
             (FindingKind::Deadlock, _) => {
@@ -71,9 +85,10 @@ pub struct InvolvedTask {
     pub id: u64,
     /// The type of the task.
     pub name: Option<String>,
-    /// What it waits for, such as `Mutex 0x7f12_3456_7890`.
-    pub waits_for: String,
-    /// The async bodies from the root of the task to the place where it waits, with lines.
+    /// What it does, such as `waits for Mutex 0x7f1234567890`.
+    pub what: String,
+    /// The async bodies from the root of the task to the place where it waits, with lines. Of a task that blocks its thread, the
+    /// functions that the thread is in.
     pub lines: Vec<Line>,
     /// The tasks without which it cannot go on.
     pub blockers: Vec<Blocker>,
@@ -115,6 +130,8 @@ pub enum Evidence {
     Typed,
     /// The drop glue of the task was emulated, and released it.
     DropGlue,
+    /// The thread waited in the kernel at two moments, and did not run in between.
+    ThreadStack,
 }
 
 impl Evidence {
@@ -125,6 +142,7 @@ impl Evidence {
             Self::Emulated => "emulated",
             Self::Typed => "typed",
             Self::DropGlue => "confirmed by drop glue",
+            Self::ThreadStack => "stack of the thread",
         }
     }
 }

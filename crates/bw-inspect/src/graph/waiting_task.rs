@@ -27,6 +27,15 @@ pub(crate) struct WaitingTask {
     pub(crate) used: Vec<(u64, u64)>,
 }
 
+/// A task that would go on if it were polled.
+pub(crate) struct ResumableTask {
+    pub(crate) task: FoundTask,
+    pub(crate) decoded: DecodedTask,
+    pub(crate) would_end: bool,
+    /// The memory that this depends on.
+    pub(crate) used: Vec<(u64, u64)>,
+}
+
 /// What a task waits for.
 #[derive(Clone, Debug)]
 pub(crate) enum Wait {
@@ -69,6 +78,10 @@ pub(crate) struct Examiner<'e, 'd> {
 pub(crate) enum Examined {
     /// It waits for one thing only.
     Waits(Box<WaitingTask>),
+    /// It is idle, and would go on if it were polled.
+    GoesOn(Box<ResumableTask>),
+    /// A thread polls it.
+    Runs(FoundTask),
     /// It waits for something else, or for one of several things, or does not wait.
     Other,
     /// Nobody knows, for these reasons.
@@ -81,51 +94,51 @@ impl Examiner<'_, '_> {
         let Ok(Some(task)) = known.read_again(self.memory) else { return Examined::Other };
         match task.word.activity() {
             Activity::Idle => {}
-            Activity::Running => return Examined::Unknown(vec!["a thread polls it".to_owned()]),
+            Activity::Running => return Examined::Runs(task),
             Activity::Notified | Activity::Complete => return Examined::Other,
         }
-        if task.table.drop.is_none() {
-            return Examined::Unknown(vec!["it is a task of another executor than tokio".to_owned()]);
-        }
-        let Some(types) = self.types.of_function(task.table.poll) else {
-            return Examined::Unknown(vec!["its module has no debug information".to_owned()]);
-        };
-        let decoded = decode(types, &mut self.known, self.memory, task.table.poll, task.header);
-        let waiting = decoded.acquires.iter().filter(|acquire| acquire.is_waiting());
-        let waiting: Vec<FoundAcquire> = waiting.cloned().collect();
-        let joins: Vec<(u64, Option<usize>)> = decoded
-            .joins
-            .iter()
-            .filter(|join| join.position.variable.is_none())
-            .map(|join| (join.header, join.position.body))
-            .collect();
-        if waiting.is_empty() && joins.is_empty() {
-            let gaps: Vec<String> = decoded.gaps.into_iter().collect();
-            return if gaps.is_empty() { Examined::Other } else { Examined::Unknown(gaps) };
+        let mut gaps = Vec::new();
+        let mut decoded = DecodedTask::default();
+        match self.types.of_function(task.table.poll) {
+            _ if task.table.drop.is_none() => gaps.push("it is a task of another executor than tokio".to_owned()),
+            None => gaps.push("its module has no debug information".to_owned()),
+            Some(types) => {
+                decoded = decode(types, &mut self.known, self.memory, task.table.poll, task.header);
+                gaps.extend(decoded.gaps.iter().cloned());
+            }
         }
         let poll = self.emulator.poll(&task, &self.process.runtime_threads);
-        if let PollEnd::Incomplete(reason) = &poll.end {
-            return Examined::Unknown(vec![reason.clone()]);
+        let used = decoded.used.iter().chain(&poll.used).copied().collect();
+        match &poll.end {
+            PollEnd::Pending => {}
+            PollEnd::Ready | PollEnd::Moved => {
+                let would_end = poll.end == PollEnd::Ready;
+                return Examined::GoesOn(Box::new(ResumableTask { task, decoded, would_end, used }));
+            }
+            PollEnd::Panicked(said) => return Examined::Unknown(vec![format!("an emulated poll panics: {said}")]),
+            PollEnd::Incomplete(reason) => return Examined::Unknown(vec![reason.clone()]),
         }
+        let other = if gaps.is_empty() { Examined::Other } else { Examined::Unknown(gaps) };
         // In several places, any of them may let it go on.
-        if poll.end != PollEnd::Pending || poll.stacks.len() != 1 || poll.dropped > 0 {
-            return Examined::Other;
+        if poll.stacks.len() != 1 || poll.dropped > 0 {
+            return other;
         }
+        let waiting = decoded.acquires.iter().filter(|acquire| acquire.is_waiting());
+        let joins = decoded.joins.iter().filter(|join| join.position.variable.is_none());
         let reads = |address: u64| {
             let after = poll.used.partition_point(|(at, _)| *at <= address);
             let range = after.checked_sub(1).and_then(|at| poll.used.get(at));
             range.is_some_and(|(at, length)| address - at < *length)
         };
-        let mut polled = waiting.into_iter().filter(|acquire| reads(acquire.needs_at));
+        let mut polled = waiting.filter(|acquire| reads(acquire.needs_at));
         let wait = match (polled.next(), polled.next()) {
-            (Some(acquire), None) => Wait::Lock(acquire),
-            (None, _) => match joins.into_iter().find(|(header, _)| reads(*header)) {
-                Some((header, body)) => Wait::Join(header, body),
-                None => return Examined::Other,
+            (Some(acquire), None) => Wait::Lock(acquire.clone()),
+            (None, _) => match joins.into_iter().find(|join| reads(join.header)) {
+                Some(join) => Wait::Join(join.header, join.position.body),
+                None => return other,
             },
-            (Some(_), Some(_)) => return Examined::Other,
+            (Some(_), Some(_)) => return other,
         };
-        let used = decoded.used.iter().chain(&poll.used).copied().collect();
         Examined::Waits(Box::new(WaitingTask { task, decoded, poll, wait, holds: None, used }))
     }
 

@@ -91,6 +91,11 @@ fn a_ring_of_tasks_is_missed_or_made_up() {
 }
 
 #[test]
+fn a_task_that_blocks_is_missed_or_made_up() {
+    Started::new("blocking").diagnose_until_found();
+}
+
+#[test]
 fn a_program_in_which_nothing_is_wrong_has_a_finding() {
     let program = Started::new("sound");
     for _ in 0..20 {

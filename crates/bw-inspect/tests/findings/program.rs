@@ -2,9 +2,11 @@
 //!
 //! It prints a line for each finding that is right: its kind, and the ids of the tasks in it. Tasks of other lines have no finding.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Barrier, Mutex, MutexGuard, OwnedMutexGuard, RwLock, Semaphore, mpsc, oneshot};
@@ -205,6 +207,32 @@ fn broken() {
         futurelock(contended).await;
     })
     .0]);
+    say("missed-wake", &[spawn(misses_its_wake(Arc::new(AtomicU32::new(UNPOLLED)))).0]);
+}
+
+const UNPOLLED: u32 = 0;
+const POLLED: u32 = 1;
+
+/// Waits for a number that another thread changes once it was looked at, and without a wake.
+async fn misses_its_wake(number: Arc<AtomicU32>) {
+    let changed = number.clone();
+    std::thread::spawn(move || {
+        while changed.load(Ordering::SeqCst) == UNPOLLED {
+            std::thread::yield_now();
+        }
+        changed.store(POLLED + 1, Ordering::SeqCst);
+    });
+    let mut is_first = true;
+    poll_fn(|_| {
+        let is_ready = number.swap(POLLED, Ordering::SeqCst) > POLLED && !is_first;
+        is_first = false;
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await; // @misses_its_wake
+}
+
+async fn blocks_its_thread() {
+    std::thread::sleep(LONG);
 }
 
 /// Tasks that wait for locks, and would go on if the others did.
@@ -301,9 +329,16 @@ fn busy() {
     }
 }
 
+/// Tasks that block their threads, of which all but one may.
+fn blocking() {
+    say("blocked-thread", &[spawn(blocks_its_thread()).0]);
+    spawn(async { tokio::task::block_in_place(|| std::thread::sleep(LONG)) });
+    tokio::task::spawn_blocking(|| std::thread::sleep(LONG));
+}
+
 /// Runs until its standard input ends.
 pub(crate) fn run(with: &str) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build()?;
     println!("findings");
     runtime.block_on(async {
         if with == "broken" {
@@ -311,6 +346,9 @@ pub(crate) fn run(with: &str) -> std::io::Result<()> {
         }
         if with == "busy" {
             busy();
+        }
+        if with == "blocking" {
+            blocking();
         }
         sound();
     });
