@@ -17,21 +17,24 @@ pub(crate) struct EmulatedDrop {
     pub(crate) changed: Result<Vec<(u64, u64)>, String>,
     /// The memory of the process that the result depends on: addresses and lengths.
     pub(crate) used: Vec<(u64, u64)>,
+    pub(crate) instructions: u64,
 }
 
 impl PollEmulator<'_> {
     /// Drops a task that no thread polls, in the copy. Tasks that this would wake are not woken.
     pub(crate) fn drop_task(&mut self, task: &FoundTask, threads: &RuntimeThreads) -> EmulatedDrop {
+        let before = self.machine.executed();
         self.start_anew(threads.of_task(self.memory, task));
         self.place_stack();
         let ended = self.run_drop(task);
+        let instructions = self.machine.executed() - before;
         let memory = &mut self.machine.memory;
         let used = memory.used();
         let changed = ended.map(|()| {
             let words = memory.changed().into_iter();
             words.filter_map(|at| Some((at, memory.read_u64(at).ok()?))).collect()
         });
-        EmulatedDrop { changed, used }
+        EmulatedDrop { changed, used, instructions }
     }
 
     fn run_drop(&mut self, task: &FoundTask) -> Result<(), String> {

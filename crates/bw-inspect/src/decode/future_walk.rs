@@ -15,7 +15,9 @@ use crate::layout::{DebugTypes, Member, Shape, TypeLayout, TypeRef};
 use crate::target::memory::Memory;
 
 /// Values that are looked at in one task.
-const MOST_VALUES: u32 = 100_000;
+const MOST_VALUES: u64 = 100_000;
+/// Values that are looked at in all tasks together.
+const MOST_VALUES_OF_ALL: u64 = 200_000_000;
 /// Values that have each other, one inside of the other.
 const MOST_DEPTH: u32 = 256;
 /// Elements of a vector that are looked at.
@@ -27,9 +29,18 @@ const MOST_WAITERS: usize = 10_000;
 /// The smallest address of data.
 const SMALLEST_ADDRESS: u64 = 4096;
 
-/// What was found out about types, for all tasks.
-#[derive(Default)]
-pub(crate) struct TypeKnowledge(HashMap<TypeRef, bool>);
+/// What was found out about the types of one module, and how much may still be looked at, for all tasks together.
+pub(crate) struct TypeKnowledge {
+    /// Whether values of a type can have futures, guards or handles in them.
+    have_futures: HashMap<TypeRef, bool>,
+    values_left: u64,
+}
+
+impl Default for TypeKnowledge {
+    fn default() -> Self {
+        Self { have_futures: HashMap::new(), values_left: MOST_VALUES_OF_ALL }
+    }
+}
 
 /// Decodes the task whose cell is of this type, at this address.
 pub(crate) fn decode(
@@ -39,12 +50,14 @@ pub(crate) fn decode(
     poll: u64,
     header: u64,
 ) -> DecodedTask {
-    let mut walk = Walk { types, known, memory, task: DecodedTask::default(), seen: HashSet::new(), left: MOST_VALUES };
+    let left = MOST_VALUES.min(known.values_left);
+    let mut walk = Walk { types, known, memory, task: DecodedTask::default(), seen: HashSet::new(), left };
     let cell = types.type_of_variable(poll, "harness").and_then(|harness| walk.pointee(harness, 0));
     match cell {
         Some((_, cell)) => walk.value(cell, header, &Context::default(), 0),
         None => walk.gap("the debug information has no type of the task"),
     }
+    walk.known.values_left -= left - walk.left;
     walk.task
 }
 
@@ -62,7 +75,7 @@ struct Walk<'w, 'd> {
     memory: &'w dyn Memory,
     task: DecodedTask,
     seen: HashSet<(u64, TypeRef)>,
-    left: u32,
+    left: u64,
 }
 
 impl Walk<'_, '_> {
@@ -403,16 +416,16 @@ impl Walk<'_, '_> {
 
     /// Whether values of a type can have futures, guards or handles in them. Most cannot, and are left out as a whole.
     fn has_futures(&mut self, of: TypeRef, depth: u32) -> bool {
-        if let Some(known) = self.known.0.get(&of) {
+        if let Some(known) = self.known.have_futures.get(&of) {
             return *known;
         }
         if depth > MOST_DEPTH {
             return false;
         }
         // What has itself has nothing more for it.
-        self.known.0.insert(of, false);
+        self.known.have_futures.insert(of, false);
         let found = self.types.layout(of).is_some_and(|layout| self.layout_has_futures(&layout, depth));
-        self.known.0.insert(of, found);
+        self.known.have_futures.insert(of, found);
         found
     }
 

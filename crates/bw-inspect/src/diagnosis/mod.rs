@@ -92,7 +92,8 @@ pub fn diagnose(
     let rules = UnwindRules::new(&memory, &process.modules);
     let emulator = process.emulator(&memory, &rules, limits);
     let known = TypeKnowledge::default();
-    let examiner = Examiner { process: &process, types: &types, known, memory: &memory, emulator };
+    let instructions_left = limits.all_instructions;
+    let examiner = Examiner { process: &process, types: &types, known, memory: &memory, emulator, instructions_left };
     let mut look = Look { examiner, memory: &memory, rules: &rules, symbolizer: &symbolizer, limits };
     let diagnosis = look.diagnose();
     diagnosis.filter(|_| !target.is_over()).ok_or(OpenError::Ended { pid: target.pid() })

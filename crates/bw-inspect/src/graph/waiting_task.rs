@@ -72,6 +72,8 @@ pub(crate) struct Examiner<'e, 'd> {
     pub(crate) known: TypeKnowledge,
     pub(crate) memory: &'e PageCache<'e>,
     pub(crate) emulator: PollEmulator<'e>,
+    /// Instructions that may still be emulated.
+    pub(crate) instructions_left: u64,
 }
 
 /// What was found out about a task.
@@ -107,7 +109,11 @@ impl Examiner<'_, '_> {
                 gaps.extend(decoded.gaps.iter().cloned());
             }
         }
+        if self.instructions_left == 0 {
+            return Examined::Unknown(vec!["the budget of instructions was used up before".to_owned()]);
+        }
         let poll = self.emulator.poll(&task, &self.process.runtime_threads);
+        self.instructions_left = self.instructions_left.saturating_sub(poll.instructions);
         let used = decoded.used.iter().chain(&poll.used).copied().collect();
         match &poll.end {
             PollEnd::Pending => {}
@@ -153,7 +159,12 @@ impl Examiner<'_, '_> {
         }
         let mut gaps = Vec::new();
         for task in tasks {
+            if self.instructions_left == 0 {
+                gaps.push("the budget of instructions was used up before".to_owned());
+                continue;
+            }
             let dropped = self.emulator.drop_task(&task.task, &self.process.runtime_threads);
+            self.instructions_left = self.instructions_left.saturating_sub(dropped.instructions);
             task.used.extend(&dropped.used);
             let changed = match dropped.changed {
                 Ok(changed) => changed,
