@@ -34,6 +34,11 @@
 //! * Every task of the crate `async-task`, with which smol, async-std and `async-executor` make theirs. They have no ids, so they are
 //!   numbered by their addresses: from one look to the next, a task may get another number. Tests are with 4.7; 4.0 has the same layout.
 //!
+//! # What is wrong with tasks
+//!
+//! [`diagnose`] finds tasks that wait for each other, that missed a wake, or that block a thread. It decodes the futures of tasks by the types in
+//! the debug information (`debug = 2`), and proves who holds a lock by emulating the drop glue of the task.
+//!
 //! # What can go wrong
 //!
 //! The process runs on while its memory is read. What a result depends on is read again afterwards, and a task that changed meanwhile is

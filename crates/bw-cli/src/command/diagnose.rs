@@ -96,7 +96,7 @@ fn text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "  and {} more in the same ring", tasks(more))?;
         }
         if finding.stuck_behind > 0 {
-            writeln!(out, "  {} more cannot go on because of this", tasks(finding.stuck_behind))?;
+            writeln!(out, "  {} behind them cannot go on either", tasks(finding.stuck_behind))?;
         }
         writeln!(out, "  help: {}\n", finding.advice())?;
     }
@@ -129,7 +129,11 @@ fn involved(task: &InvolvedTask, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     for blocker in &task.blockers {
-        let who = if blocker.task == task.id { "it".to_owned() } else { format!("task {}", blocker.task) };
+        let who = if blocker.task == task.id {
+            "the task itself".to_owned()
+        } else {
+            format!("task {}", blocker.task)
+        };
         writeln!(out, "    {who} {} ({})", cell(&blocker.how), words(&blocker.evidence))?;
     }
     if let Some(disagreement) = &task.disagreement {

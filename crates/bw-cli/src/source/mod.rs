@@ -206,7 +206,8 @@ impl Source {
             Origin::Memory(memory) => (memory.live(), memory.process().executable()),
             Origin::Core(core) => (core.as_target(), core.executable().map(Path::to_owned)),
             Origin::File(_) | Origin::Stdin | Origin::Agent(_) => {
-                let failure = Failure::new(format!("cannot diagnose {target}: it has no memory of a process"));
+                let failure =
+                    Failure::new(format!("cannot diagnose {target}: it has no memory of a process"));
                 return Err(failure.with_help("name a process of this machine, or a core file"));
             }
         };

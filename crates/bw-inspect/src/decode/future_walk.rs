@@ -226,7 +226,12 @@ impl Walk<'_, '_> {
             self.gap("the debug information does not tell what an async body awaits");
         }
         for member in state.members.iter().filter(|member| member.name != "__awaitee") {
-            self.value(member.of_type, at.wrapping_add(member.offset), &inside(Some(&member.name)), depth + 1);
+            self.value(
+                member.of_type,
+                at.wrapping_add(member.offset),
+                &inside(Some(&member.name)),
+                depth + 1,
+            );
         }
     }
 
@@ -263,7 +268,8 @@ impl Walk<'_, '_> {
         if let Shape::Pointer(to) = layout.shape {
             return Some((0, to?));
         }
-        let variants = layout.variants.iter().flat_map(|variants| variants.list.iter().map(|(_, member)| member));
+        let variants =
+            layout.variants.iter().flat_map(|variants| variants.list.iter().map(|(_, member)| member));
         layout.members.iter().chain(variants).find_map(|member| {
             let (offset, to) = self.pointee(member.of_type, depth + 1)?;
             Some((member.offset.wrapping_add(offset), to))
@@ -281,7 +287,8 @@ impl Walk<'_, '_> {
             return None;
         }
         let layout = self.types.layout(of).filter(|layout| layout.shape == Shape::Struct)?;
-        let variants = layout.variants.iter().flat_map(|variants| variants.list.iter().map(|(_, member)| member));
+        let variants =
+            layout.variants.iter().flat_map(|variants| variants.list.iter().map(|(_, member)| member));
         let members: Vec<&Member> = layout.members.iter().chain(variants).collect();
         let direct = members.iter().find(|member| {
             self.types.layout(member.of_type).is_some_and(|layout| accepts(&member.name, &layout))
@@ -396,10 +403,13 @@ impl Walk<'_, '_> {
                 _ => self.inside(to, &is_lock, MOST_TYPE_DEPTH - 2),
             };
             let Some((in_target, lock)) = lock else { continue };
-            let Some(base) = self.address(at.wrapping_add(member.offset).wrapping_add(offset)) else { continue };
+            let Some(base) = self.address(at.wrapping_add(member.offset).wrapping_add(offset)) else {
+                continue;
+            };
             let base = base.wrapping_add(in_target);
             let Some(in_lock) = self.semaphore_in(lock) else { continue };
-            let Some(layout) = self.types.layout(lock).filter(|_| base.wrapping_add(in_lock) == semaphore) else {
+            let Some(layout) = self.types.layout(lock).filter(|_| base.wrapping_add(in_lock) == semaphore)
+            else {
                 continue;
             };
             if layout.name.starts_with(MUTEX) {
@@ -454,8 +464,10 @@ impl Walk<'_, '_> {
                 if let Some((_, _, element)) = self.vector(layout) {
                     return self.has_futures(element, depth + 1);
                 }
-                let variants =
-                    layout.variants.iter().flat_map(|variants| variants.list.iter().map(|(_, member)| member));
+                let variants = layout
+                    .variants
+                    .iter()
+                    .flat_map(|variants| variants.list.iter().map(|(_, member)| member));
                 // All of them: what is asked for here is kept.
                 let mut found = false;
                 for member in layout.members.iter().chain(variants) {

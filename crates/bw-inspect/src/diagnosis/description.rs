@@ -1,12 +1,13 @@
 //! Findings in words and lines.
 
-use bw_core::{RawTrace, ReturnAddress, StackFlags};
-use bw_symbolize::{Symbolizer, SymbolizedTrace};
+use bw_core::{RawTrace, StackFlags};
+use bw_symbolize::{SymbolizedTrace, Symbolizer};
 
 use crate::decode::{DecodedTask, LockKind};
 use crate::executor::found_task::FoundTask;
 use crate::graph::{
-    Blocker, Edge, Evidence, Finding, FindingKind, InvolvedTask, Line, ResumableTask, Wait, WaitGraph, WaitingTask, Why,
+    Blocker, Edge, Evidence, Finding, FindingKind, InvolvedTask, Line, ResumableTask, Wait, WaitGraph,
+    WaitingTask, Why,
 };
 use crate::target::threads::Thread;
 use crate::task_type::task_type;
@@ -65,7 +66,11 @@ pub(super) fn goes_on(task: &ResumableTask, lines: Vec<Line>, symbolizer: &Symbo
         id: task.task.id,
         name: task_type(symbolizer, task.task.table.poll),
         what: format!("{end} if it were polled, and nothing wakes it"),
-        evidence: if lines.is_empty() { vec![Evidence::Emulated] } else { vec![Evidence::Emulated, Evidence::Typed] },
+        evidence: if lines.is_empty() {
+            vec![Evidence::Emulated]
+        } else {
+            vec![Evidence::Emulated, Evidence::Typed]
+        },
         lines,
         blockers: Vec::new(),
         disagreement: None,
@@ -79,33 +84,27 @@ pub(super) fn blocks(
     stack: (Vec<usize>, StackFlags),
     symbolizer: &Symbolizer,
 ) -> Option<InvolvedTask> {
-    let poll = ReturnAddress::new(usize::try_from(task.table.poll).ok()?.checked_add(1)?)?;
-    let poll = symbolizer.symbolize_address(poll);
+    let name = task_type(symbolizer, task.table.poll)?;
     let trace = symbolizer.symbolize(&RawTrace::from_stacks([stack]));
-    let frames = &trace.stacks.first()?.frames;
-    let begins = frames.iter().position(|frame| {
-        let function = frame.frames.last().and_then(|frame| frame.function.as_ref());
-        function.is_some() && function == poll.frames.last().and_then(|frame| frame.function.as_ref())
-    })?;
-    let inside = frames.iter().take(begins).rev().flat_map(|physical| physical.frames.iter().rev());
-    let functions: Vec<Line> = inside
+    let frames = trace.stacks.first()?.frames.iter().rev().flat_map(|physical| physical.frames.iter().rev());
+    let functions: Vec<Line> = frames
         .filter_map(|frame| {
-            let place = frame.location.as_ref().and_then(|at| Some((at.file.to_string(), u64::from(at.line?))));
+            let place =
+                frame.location.as_ref().and_then(|at| Some((at.file.to_string(), u64::from(at.line?))));
             Some(Line { body: frame.function.as_ref()?.name.to_string(), place })
         })
         .collect();
-    if functions.iter().any(|line| line.body.contains(MAY_BLOCK)) {
+    // The last task that the thread polls must be this one.
+    let is_of_runtime = |line: &Line| line.body.contains("tokio::runtime::task::");
+    let inside = functions.get(functions.iter().rposition(is_of_runtime)? + 1..)?;
+    if inside.first()?.body != name || functions.iter().any(|line| line.body.contains(MAY_BLOCK)) {
         return None;
     }
-    // How a runtime polls is the same for all tasks.
-    let is_of_runtime = |line: &Line| line.body.contains("tokio::runtime::task::");
-    let first = functions.iter().rposition(is_of_runtime).map_or(0, |at| at + 1);
-    let name = thread.name.as_deref().map_or_else(|| thread.id.to_string(), |name| format!("{name:?}"));
     Some(InvolvedTask {
         id: task.id,
-        name: task_type(symbolizer, task.table.poll),
-        what: format!("blocks thread {name} in the kernel"),
-        lines: functions.into_iter().skip(first).take(MOST_FRAMES).collect(),
+        what: format!("blocks thread {} in the kernel", thread.id),
+        name: Some(name),
+        lines: inside.iter().take(MOST_FRAMES).cloned().collect(),
         blockers: Vec::new(),
         evidence: vec![Evidence::ThreadStack],
         disagreement: None,
@@ -186,7 +185,8 @@ fn unpolled_owner(task: &WaitingTask) -> Option<&str> {
     let Wait::Lock(wait) = &task.wait else { return None };
     let decoded = &task.decoded;
     let queued = decoded.acquires.iter().filter(|acquire| {
-        acquire.semaphore == wait.semaphore && (acquire.is_granted() || wait.in_front.contains(&acquire.needs_at))
+        acquire.semaphore == wait.semaphore
+            && (acquire.is_granted() || wait.in_front.contains(&acquire.needs_at))
     });
     let guards = decoded.guards.iter().filter(|guard| guard.semaphore == wait.semaphore);
     queued
@@ -214,11 +214,12 @@ fn blocker(task: &WaitingTask, other: &WaitingTask, why: Why) -> Blocker {
 /// Where a task has a lock that it holds, in words.
 fn holds(task: &WaitingTask, semaphore: u64) -> String {
     let decoded = &task.decoded;
-    let granted = decoded.acquires.iter().find(|acquire| acquire.semaphore == semaphore && acquire.is_granted());
+    let granted =
+        decoded.acquires.iter().find(|acquire| acquire.semaphore == semaphore && acquire.is_granted());
     if let Some(granted) = granted {
         return match decoded.unpolled_in(&granted.position) {
-            Some(variable) => format!("it was given to the future in `{variable}`, which the task does not poll"),
-            None => "it was given to a future of the task".to_owned(),
+            Some(variable) => format!("has it in the future in `{variable}`, which it does not poll"),
+            None => "has it in one of its futures".to_owned(),
         };
     }
     let guards: Vec<String> = decoded

@@ -93,8 +93,10 @@ pub fn diagnose(
     let emulator = process.emulator(&memory, &rules, limits);
     let known = TypeKnowledge::default();
     let instructions_left = limits.all_instructions;
-    let examiner = Examiner { process: &process, types: &types, known, memory: &memory, emulator, instructions_left };
-    let mut look = Look { examiner, memory: &memory, rules: &rules, symbolizer: &symbolizer, limits };
+    let examiner =
+        Examiner { process: &process, types: &types, known, memory: &memory, emulator, instructions_left };
+    let mut look =
+        Look { examiner, memory: &memory, rules: &rules, symbolizer: &symbolizer, limits, beside_busy: 0 };
     let diagnosis = look.diagnose();
     diagnosis.filter(|_| !target.is_over()).ok_or(OpenError::Ended { pid: target.pid() })
 }
@@ -122,6 +124,8 @@ struct Look<'l, 'd> {
     rules: &'l UnwindRules<'l>,
     symbolizer: &'l Symbolizer,
     limits: &'l Limits,
+    /// Tasks that would go on if they were polled, in a runtime that has work.
+    beside_busy: usize,
 }
 
 impl Look<'_, '_> {
@@ -172,6 +176,10 @@ impl Look<'_, '_> {
         suspects.truncate(MOST_SUSPECTS);
         let (findings, moving) = self.confirmed(suspects)?;
         diagnosis.findings = findings;
+        diagnosis.add_unchecked(
+            "it would go on if it were polled, and its runtime, which has other work, may still wake it",
+            self.beside_busy,
+        );
         diagnosis.findings.sort_by_key(|finding| finding.kind);
         diagnosis.add_unchecked("it seemed to be stuck, and changed each time it was looked at", moving);
         Some(diagnosis)

@@ -1,5 +1,6 @@
 //! Tasks that something may be wrong with, looked at again.
 
+use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ impl Look<'_, '_> {
         let mut left = suspects;
         for _ in 0..self.limits.attempts.max(1) {
             self.memory.forget();
-            let seen = left.into_iter().filter_map(|suspect| self.again(suspect)).collect();
+            let busy = self.busy_runtimes();
+            let seen = left.into_iter().filter_map(|suspect| self.again(suspect, &busy)).collect();
             let (same, mut changed) = self.same(seen)?;
             if !same.is_empty() {
                 thread::sleep(STAYS);
@@ -86,20 +88,22 @@ impl Look<'_, '_> {
     }
 
     /// Looks at a suspect again. `None` if nothing is wrong with it.
-    fn again(&mut self, suspect: Suspect) -> Option<Seen> {
+    fn again(&mut self, suspect: Suspect, busy: &HashSet<u64>) -> Option<Seen> {
         let (finding, used, thread) = match &suspect {
             Suspect::Ring { tasks, stuck_behind } => {
                 let (finding, used) = self.ring(tasks, *stuck_behind)?;
                 (finding, used, None)
             }
             Suspect::GoesOn(task) => {
-                if self.is_busy(task.owner) {
+                let Examined::GoesOn(task) = self.examiner.examine(task) else { return None };
+                if busy.contains(&task.task.owner) {
+                    self.beside_busy += 1;
                     return None;
                 }
-                let Examined::GoesOn(task) = self.examiner.examine(task) else { return None };
                 let lines = description::awaited_lines(&task.decoded);
                 let involved = description::goes_on(&task, lines, self.symbolizer);
-                let finding = Finding { kind: FindingKind::MissedWake, tasks: vec![involved], stuck_behind: 0 };
+                let finding =
+                    Finding { kind: FindingKind::MissedWake, tasks: vec![involved], stuck_behind: 0 };
                 (finding, task.used, None)
             }
             Suspect::Runs(task) => {
@@ -146,12 +150,12 @@ impl Look<'_, '_> {
         })
     }
 
-    /// Whether a runtime has work: then it may be about to wake a task.
-    fn is_busy(&self, runtime: u64) -> bool {
-        let tasks = self.examiner.process.tasks.list.tasks.iter();
-        tasks.filter(|task| task.owner == runtime).any(|task| {
-            let now = task.read_again(self.memory).ok().flatten();
-            now.is_some_and(|task| matches!(task.word.activity(), Activity::Running | Activity::Notified))
-        })
+    /// The runtimes that have work: they may be about to wake a task.
+    fn busy_runtimes(&self) -> HashSet<u64> {
+        let tasks = self.examiner.process.tasks.list.tasks.iter().filter(|task| task.is_of_executor());
+        let now = tasks.filter_map(|task| task.read_again(self.memory).ok().flatten());
+        let is_busy =
+            |task: &FoundTask| matches!(task.word.activity(), Activity::Running | Activity::Notified);
+        now.filter(is_busy).map(|task| task.owner).collect()
     }
 }

@@ -47,7 +47,8 @@ impl Finding {
     pub fn summary(&self) -> String {
         match (self.kind, self.tasks.len()) {
             (FindingKind::Futurelock, _) => {
-                "A task waits for a lock that one of its own futures has, and does not poll that future.".to_owned()
+                "A task waits for a lock that one of its own futures has, and does not poll that future."
+                    .to_owned()
             }
             (FindingKind::MissedWake, _) => "A task could go on, and nothing wakes it.".to_owned(),
             (FindingKind::BlockedThread, _) => "A task blocks the thread that polls it.".to_owned(),

@@ -56,7 +56,8 @@ impl WaitGraph {
             let mut ring = Vec::new();
             backwards.visit(task, &mut seen, &mut ring);
             ring.sort_unstable();
-            let is_ring = ring.len() > 1 || ring.iter().any(|&task| self.from(task).iter().any(|it| it.to == task));
+            let is_ring =
+                ring.len() > 1 || ring.iter().any(|&task| self.from(task).iter().any(|it| it.to == task));
             if is_ring {
                 rings.push(ring);
             }

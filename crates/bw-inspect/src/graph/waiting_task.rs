@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bw_core::NoTrace;
+
 use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::decode::{DecodedTask, FoundAcquire, LockKind, TypeKnowledge, decode};
 use crate::executor::found_task::FoundTask;
@@ -14,6 +16,8 @@ use crate::target::words::word_at;
 
 /// A semaphore's count of free permits has a flag below.
 const PERMIT_SHIFT: u32 = 1;
+/// Characters of what a panic says.
+const MOST_SAID: usize = 200;
 
 /// A task that waits for one thing only.
 pub(crate) struct WaitingTask {
@@ -102,7 +106,9 @@ impl Examiner<'_, '_> {
         let mut gaps = Vec::new();
         let mut decoded = DecodedTask::default();
         match self.types.of_function(task.table.poll) {
-            _ if task.table.drop.is_none() => gaps.push("it is a task of another executor than tokio".to_owned()),
+            _ if task.table.drop.is_none() => {
+                gaps.push("it is a task of another executor than tokio".to_owned());
+            }
             None => gaps.push("its module has no debug information".to_owned()),
             Some(types) => {
                 decoded = decode(types, &mut self.known, self.memory, task.table.poll, task.header);
@@ -121,8 +127,11 @@ impl Examiner<'_, '_> {
                 let would_end = poll.end == PollEnd::Ready;
                 return Examined::GoesOn(Box::new(ResumableTask { task, decoded, would_end, used }));
             }
-            PollEnd::Panicked(said) => return Examined::Unknown(vec![format!("an emulated poll panics: {said}")]),
-            PollEnd::Incomplete(reason) => return Examined::Unknown(vec![reason.clone()]),
+            PollEnd::Panicked(said) => {
+                let said: String = said.chars().take(MOST_SAID).collect();
+                return self.unknown(&poll, format!("an emulated poll panics: {said}"));
+            }
+            PollEnd::Incomplete(reason) => return self.unknown(&poll, reason.clone()),
         }
         let other = if gaps.is_empty() { Examined::Other } else { Examined::Unknown(gaps) };
         // In several places, any of them may let it go on.
@@ -148,14 +157,24 @@ impl Examiner<'_, '_> {
         Examined::Waits(Box::new(WaitingTask { task, decoded, poll, wait, holds: None, used }))
     }
 
+    /// What is not known of a task, for this reason, unless the task ran while its memory was read: then the reason says nothing.
+    fn unknown(&self, poll: &EmulatedPoll, reason: String) -> Examined {
+        let is_same = self.memory.changed(std::slice::from_ref(&poll.used)).is_some_and(|it| it == [false]);
+        Examined::Unknown(vec![if is_same { reason } else { NoTrace::Moved.to_string() }])
+    }
+
     /// Finds out what tasks hold of the semaphores that any of them waits for. Returns why that is not known of some.
     pub(crate) fn find_holdings(&mut self, tasks: &mut [WaitingTask]) -> Vec<String> {
         // The words that count permits: that of a semaphore, and that of each future in its queue.
         let mut free: HashMap<u64, u64> = HashMap::new();
         let mut needed: HashMap<u64, u64> = HashMap::new();
-        for acquire in tasks.iter().flat_map(|task| &task.decoded.acquires).filter(|acquire| acquire.is_queued) {
+        for acquire in
+            tasks.iter().flat_map(|task| &task.decoded.acquires).filter(|acquire| acquire.is_queued)
+        {
             free.insert(acquire.free_at, acquire.semaphore);
-            needed.extend(acquire.in_front.iter().chain([&acquire.needs_at]).map(|at| (*at, acquire.semaphore)));
+            needed.extend(
+                acquire.in_front.iter().chain([&acquire.needs_at]).map(|at| (*at, acquire.semaphore)),
+            );
         }
         let mut gaps = Vec::new();
         for task in tasks {
@@ -192,7 +211,8 @@ impl Examiner<'_, '_> {
 
 /// The edges between tasks.
 pub(crate) fn edges(tasks: &[WaitingTask]) -> Vec<Edge> {
-    let by_header: HashMap<u64, usize> = tasks.iter().enumerate().map(|(at, it)| (it.task.header, at)).collect();
+    let by_header: HashMap<u64, usize> =
+        tasks.iter().enumerate().map(|(at, it)| (it.task.header, at)).collect();
     let queued = tasks.iter().enumerate().flat_map(|(at, task)| {
         task.decoded.acquires.iter().map(move |acquire| (acquire.needs_at, (at, acquire.asked)))
     });

@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bw_symbolize::DebugFile;
 use gimli::{
-    AttributeValue, DebugInfoOffset, DebuggingInformationEntry, Dwarf, EndianSlice, LittleEndian, Unit,
-    UnitHeader, UnitOffset, constants,
+    AttributeValue, DebugInfoOffset, DebuggingInformationEntry, Dwarf, EndianSlice, EntriesRaw, LittleEndian,
+    Unit, UnitHeader, UnitOffset, constants,
 };
 
 use super::type_layout::{Member, Place, Shape, TypeLayout, TypeRef, Variants};
@@ -42,8 +43,9 @@ pub(crate) struct DebugTypes<'d> {
 impl<'d> DebugTypes<'d> {
     /// Reads the list of units. `None` if the file has no debug information that can be read.
     pub(crate) fn new(file: &'d DebugFile) -> Option<Self> {
-        let section =
-            |id: gimli::SectionId| Ok::<_, gimli::Error>(EndianSlice::new(file.section(id.name()), LittleEndian));
+        let section = |id: gimli::SectionId| {
+            Ok::<_, gimli::Error>(EndianSlice::new(file.section(id.name()), LittleEndian))
+        };
         let dwarf = Dwarf::load(section).ok()?;
         let mut headers = Vec::new();
         let mut units = dwarf.units();
@@ -157,27 +159,16 @@ impl<'d> DebugTypes<'d> {
         if !entry.has_children() {
             return Some((None, origin));
         }
-        let depth = entry.depth();
-        for _ in 0..MOST_ENTRIES {
-            if entries.is_empty() {
-                break;
-            }
-            if !entries.read_entry(&mut entry).ok()? {
-                if entries.next_depth() <= depth {
-                    break;
-                }
-                continue;
-            }
+        let mut found = None;
+        each_inside(&mut entries, entry.depth(), |entry| {
             let is_value =
                 matches!(entry.tag(), constants::DW_TAG_variable | constants::DW_TAG_formal_parameter);
-            if is_value
-                && self.name(unit, &entry).is_some_and(|it| it == name)
-                && let Some(of_type) = type_of(unit, &entry)
-            {
-                return Some((Some(of_type), None));
+            if is_value && self.name(unit, entry).is_some_and(|it| it == name) {
+                found = type_of(unit, entry);
             }
-        }
-        Some((None, origin))
+            if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Some((found, origin.filter(|_| found.is_none())))
     }
 
     fn read(&self, of: TypeRef) -> Option<TypeLayout> {
@@ -209,23 +200,13 @@ impl<'d> DebugTypes<'d> {
         if !entry.has_children() {
             return Some(layout);
         }
-        let depth = entry.depth();
         // The part with variants: its depth, the entry of its discriminant, and the number of the variant that is read.
         let mut part: Option<(isize, Option<usize>)> = None;
         let mut of_variant = None;
         let mut nested: Option<isize> = None;
-        for _ in 0..MOST_ENTRIES {
-            if entries.is_empty() {
-                break;
-            }
-            if !entries.read_entry(&mut entry).ok()? {
-                if entries.next_depth() <= depth {
-                    break;
-                }
-                continue;
-            }
+        each_inside(&mut entries, entry.depth(), |entry| {
             if nested.is_some_and(|nested| entry.depth() > nested) {
-                continue;
+                return ControlFlow::Continue(());
             }
             nested = None;
             match entry.tag() {
@@ -235,38 +216,39 @@ impl<'d> DebugTypes<'d> {
                     part = Some((entry.depth(), discriminant));
                     layout.variants = Some(Variants::default());
                 }
-                constants::DW_TAG_variant => of_variant = discriminant_value(&entry),
+                constants::DW_TAG_variant => of_variant = discriminant_value(entry),
                 constants::DW_TAG_member => {
-                    let Some(member) = self.member(unit, &entry) else { continue };
+                    let Some(member) = self.member(unit, entry) else { return ControlFlow::Continue(()) };
                     let Some((of_part, discriminant)) = part else {
                         layout.members.push(member);
-                        continue;
+                        return ControlFlow::Continue(());
                     };
-                    let Some(variants) = &mut layout.variants else { continue };
+                    let Some(variants) = &mut layout.variants else { return ControlFlow::Continue(()) };
                     if entry.depth() == of_part + 1 {
                         let offset = entry.offset().to_debug_info_offset(&unit.header);
                         if offset.map(|offset| offset.0) == discriminant {
-                            let size = self.size_of(member.of_type)?;
-                            variants.discriminant = Some((member.offset, size));
+                            variants.discriminant =
+                                self.size_of(member.of_type).map(|size| (member.offset, size));
                         }
                     } else if entry.depth() == of_part + 2 {
                         variants.list.push((of_variant, member));
                     }
                 }
                 constants::DW_TAG_template_type_parameter => {
-                    if let Some(of_type) = type_of(unit, &entry) {
-                        layout.arguments.push((self.name(unit, &entry).unwrap_or_default(), of_type));
+                    if let Some(of_type) = type_of(unit, entry) {
+                        layout.arguments.push((self.name(unit, entry).unwrap_or_default(), of_type));
                     }
                 }
                 constants::DW_TAG_subrange_type => {
                     if let Shape::Array { element, .. } = layout.shape {
-                        let count = number(&entry, constants::DW_AT_count).unwrap_or(0);
+                        let count = number(entry, constants::DW_AT_count).unwrap_or(0);
                         layout.shape = Shape::Array { element, count };
                     }
                 }
                 _ => nested = entry.has_children().then(|| entry.depth()),
             }
-        }
+            ControlFlow::Continue(())
+        })?;
         if let Some(variants) = &mut layout.variants
             && let Some((_, bytes)) = variants.discriminant
         {
@@ -319,6 +301,25 @@ impl<'d> DebugTypes<'d> {
         };
         Some(Place { file: Arc::from(path), line })
     }
+}
+
+/// Hands the entries inside of one to `look`, until that breaks. `depth` is that of the one. `None` if they cannot be read.
+fn each_inside<'d>(
+    entries: &mut EntriesRaw<'_, Bytes<'d>>,
+    depth: isize,
+    mut look: impl FnMut(&Entry<'d>) -> ControlFlow<()>,
+) -> Option<()> {
+    let mut entry = Entry::null();
+    for _ in 0..MOST_ENTRIES {
+        if entries.is_empty() {
+            break;
+        }
+        let is_entry = entries.read_entry(&mut entry).ok()?;
+        if is_entry && look(&entry).is_break() || !is_entry && entries.next_depth() <= depth {
+            break;
+        }
+    }
+    Some(())
 }
 
 /// The entry that an attribute refers to, in all debug information.

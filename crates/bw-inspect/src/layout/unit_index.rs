@@ -95,7 +95,6 @@ impl<'d> UnitIndex<'d> {
                 _ => entries.skip_attributes(kind.attributes())?,
             }
         }
-        drop(entries);
         let of_table = |(address, table)| Some((address, *table_types.get(&table)?));
         let vtables = tables.into_iter().filter_map(of_table).collect();
         Ok(Self { unit, functions, vtables, scopes, paths })

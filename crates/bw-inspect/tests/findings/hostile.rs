@@ -78,10 +78,13 @@ fn damaged_debug_info(section: &str, seed: u64, folder: &Path) -> PathBuf {
 fn damaged_types_do_harm() {
     let whole = copy();
     let folder = std::env::temp_dir();
-    for (section, seed) in [(".debug_info", 1), (".debug_info", 2), (".debug_abbrev", 3), (".debug_aranges", 4)] {
+    for (section, seed) in
+        [(".debug_info", 1), (".debug_info", 2), (".debug_abbrev", 3), (".debug_aranges", 4)]
+    {
         let path = damaged_debug_info(section, seed, &folder);
         let sources = SymbolSources::none().debug_file(&path);
-        let diagnosis = diagnose(&whole, &limits(), |modules| Symbolizer::for_modules(modules, sources)).unwrap();
+        let diagnosis =
+            diagnose(&whole, &limits(), |modules| Symbolizer::for_modules(modules, sources)).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(!diagnosis.unchecked().is_empty(), "{section}: {diagnosis:#?}");
     }
@@ -98,7 +101,10 @@ fn nothing_at_all_does_harm() {
 fn a_program_without_types_is_said_to_be_sound() {
     let symbolizer = |modules| Symbolizer::for_modules(modules, SymbolSources::none());
     let diagnosis = diagnose(&copy(), &limits(), symbolizer).unwrap();
-    let rings = diagnosis.findings().iter().filter(|finding| finding.tasks.iter().any(|task| !task.blockers.is_empty()));
+    let rings = diagnosis
+        .findings()
+        .iter()
+        .filter(|finding| finding.tasks.iter().any(|task| !task.blockers.is_empty()));
     assert_eq!(rings.count(), 0);
     assert!(diagnosis.unchecked().contains_key("its module has no debug information"), "{diagnosis:#?}");
 }

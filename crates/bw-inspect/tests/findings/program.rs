@@ -202,11 +202,14 @@ fn broken() {
             drop(guard);
         }
     });
-    say("futurelock", &[spawn(async move {
-        tokio::task::yield_now().await;
-        futurelock(contended).await;
-    })
-    .0]);
+    say(
+        "futurelock",
+        &[spawn(async move {
+            tokio::task::yield_now().await;
+            futurelock(contended).await;
+        })
+        .0],
+    );
     say("missed-wake", &[spawn(misses_its_wake(Arc::new(AtomicU32::new(UNPOLLED)))).0]);
 }
 

@@ -19,9 +19,9 @@ use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
 
 mod elf;
+pub use elf::DebugFile;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
 pub(crate) use elf::ThisProcess;
-pub use elf::DebugFile;
 pub(crate) use elf::{Budget, RecordedProcess};
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(bw_portable))))]
