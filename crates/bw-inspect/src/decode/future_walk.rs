@@ -55,7 +55,7 @@ pub(crate) fn decode(
     let cell = types.type_of_variable(poll, "harness").and_then(|harness| walk.pointee(harness, 0));
     match cell {
         Some((_, cell)) => walk.value(cell, header, &Context::default(), 0),
-        None => walk.gap("the debug information has no type of the task"),
+        None => walk.gap("the debug information has no type of the task: build the program with debug = 2"),
     }
     walk.known.values_left -= left - walk.left;
     walk.task

@@ -134,6 +134,10 @@ impl Examiner<'_, '_> {
             PollEnd::Incomplete(reason) => return self.unknown(&poll, reason.clone()),
         }
         let other = if gaps.is_empty() { Examined::Other } else { Examined::Unknown(gaps) };
+        // Where its waker was stored since the search for wakers, the poll did not show that it waits.
+        if !self.emulator.find_late_wakers(&task, &poll.used).is_empty() {
+            return Examined::Unknown(vec![NoTrace::Moved.to_string()]);
+        }
         // In several places, any of them may let it go on.
         if poll.stacks.len() != 1 || poll.dropped > 0 {
             return other;

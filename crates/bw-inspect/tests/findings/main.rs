@@ -88,6 +88,14 @@ fn looks() -> u32 {
     std::env::var(LOOKS).map_or(10, |looks| looks.parse().unwrap())
 }
 
+fn assert_nothing_found(with: &str) {
+    let program = Started::new(with);
+    for _ in 0..looks() {
+        let diagnosis = program.diagnose();
+        assert!(diagnosis.findings().is_empty(), "{diagnosis:#?}");
+    }
+}
+
 fn named(finding: &Finding) -> Named {
     (finding.kind.name().to_owned(), finding.tasks.iter().map(|task| task.id).collect())
 }
@@ -111,18 +119,15 @@ fn a_task_that_blocks_is_missed_or_made_up() {
 
 #[test]
 fn a_program_in_which_nothing_is_wrong_has_a_finding() {
-    let program = Started::new("sound");
-    for _ in 0..looks() {
-        let diagnosis = program.diagnose();
-        assert!(diagnosis.findings().is_empty(), "{diagnosis:#?}");
-    }
+    assert_nothing_found("sound");
 }
 
 #[test]
 fn a_busy_program_has_a_finding() {
-    let program = Started::new("busy");
-    for _ in 0..looks() {
-        let diagnosis = program.diagnose();
-        assert!(diagnosis.findings().is_empty(), "{diagnosis:#?}");
-    }
+    assert_nothing_found("busy");
+}
+
+#[test]
+fn tasks_that_soon_give_up_have_a_finding() {
+    assert_nothing_found("impatient");
 }

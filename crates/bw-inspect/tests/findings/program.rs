@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{Barrier, Mutex, MutexGuard, OwnedMutexGuard, RwLock, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const LONG: Duration = Duration::from_secs(86_400);
 
@@ -339,6 +339,22 @@ fn blocking() {
     tokio::task::spawn_blocking(|| std::thread::sleep(LONG));
 }
 
+/// Two tasks that wait for each other again and again, and each time give up soon.
+fn impatient() {
+    let (first, second) = (lock(), lock());
+    for (own, other) in [(first.clone(), second.clone()), (second, first)] {
+        spawn(async move {
+            loop {
+                let guard = own.lock().await;
+                sleep(Duration::from_millis(2)).await;
+                let _ = timeout(Duration::from_millis(300), other.lock()).await;
+                drop(guard);
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+    }
+}
+
 /// Runs until its standard input ends.
 pub(crate) fn run(with: &str) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build()?;
@@ -349,6 +365,9 @@ pub(crate) fn run(with: &str) -> std::io::Result<()> {
         }
         if with == "busy" {
             busy();
+        }
+        if with == "impatient" {
+            impatient();
         }
         if with == "blocking" {
             blocking();
