@@ -13,7 +13,7 @@ use crate::executor::process_tasks::{self, ProcessTasks};
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::WakerIndex;
 use crate::found_process::FoundProcess;
-use crate::look::{Look, Outcome, Spent};
+use crate::look::{Look, Outcome, RunningThreads, Spent};
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
 use crate::target::modules::LoadedModules;
@@ -58,7 +58,8 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let taken_at = SystemTime::UNIX_EPOCH.checked_add(target.clocks().realtime);
     let process = FoundProcess::find(target, limits)?;
     let tasks = &process.tasks.list.tasks;
-    let look = Look { process: &process, limits, spent: Spent::default() };
+    let look =
+        Look { process: &process, limits, running: RunningThreads::default(), spent: Spent::default() };
     let (outcomes, roots) = look.outcomes(tasks).ok_or_else(|| ended(target))?;
     let figures = Figures {
         searched_bytes: process.searched.0,

@@ -26,6 +26,9 @@
 //!   are expected as tokio has them since 1.35; tests are with 1.54.
 //! * Of an idle task, all places that it waits at: each branch of `select!` and `join!`, and timeouts.
 //! * Of a task that blocks its thread in the kernel, the stack of that thread.
+//! * Of a task that computes, the stack of its thread. The kernel's profiler copies it (`perf_event_open`), so the thread is not stopped and no
+//!   system call of it ends early. This needs `kernel.perf_event_paranoid` of 2 or less for users other than root, and fails where a
+//!   container forbids the system call.
 //!
 //! * Of the children of `FuturesUnordered`, `Shared` and their like, all places, also if nobody woke them: as stacks of the task that polls
 //!   them.

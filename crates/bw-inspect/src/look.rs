@@ -1,8 +1,10 @@
 //! Looking at the tasks of a process: each is emulated, on as many threads as there are processors.
 
 use std::panic::resume_unwind;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use bw_core::{NoTrace, PollingThread, RawTrace, TaskState};
 
@@ -15,13 +17,19 @@ use crate::executor::found_task::FoundTask;
 use crate::executor::task_state::Activity;
 use crate::executor::wrapped_tasks::WrappedTask;
 use crate::found_process::FoundProcess;
+use crate::target::Target;
 use crate::target::page_cache::PageCache;
+use crate::target::thread_sample::ThreadSample;
 use crate::target::threads::Thread;
 
 /// Tasks that are emulated before the memory that they used is compared.
 const BATCH: usize = 256;
 /// Bytes of a task that are read ahead.
 const MOST_TASK_BYTES: u64 = 8192;
+/// Threads that run and whose stacks are copied.
+const MOST_SAMPLES: usize = 64;
+/// How long they are given to run. They may have to wait for a processor.
+const TIME_FOR_SAMPLES: Duration = Duration::from_millis(100);
 /// Threads at most. Each has copies of the pages that it uses.
 const MOST_THREADS: usize = 8;
 
@@ -48,7 +56,26 @@ pub(crate) type RootOutcomes = Vec<(Thread, Outcome)>;
 pub(crate) struct Look<'l> {
     pub(crate) process: &'l FoundProcess<'l>,
     pub(crate) limits: &'l Limits,
+    pub(crate) running: RunningThreads,
     pub(crate) spent: Spent,
+}
+
+/// The threads that ran, at one moment of each.
+#[derive(Debug, Default)]
+pub(crate) struct RunningThreads(OnceLock<Vec<(Thread, ThreadSample)>>);
+
+impl RunningThreads {
+    /// Copies their registers and stacks, when this is called for the first time: takes some milliseconds.
+    fn samples(&self, target: &dyn Target, threads: &[Thread]) -> &[(Thread, ThreadSample)] {
+        self.0.get_or_init(|| {
+            let running = threads.iter().filter(|it| it.waits_at.is_none() && it.registers.is_none());
+            let ids: Vec<u64> = running.take(MOST_SAMPLES).map(|thread| thread.id).collect();
+            let samples = target.sample_threads(&ids, TIME_FOR_SAMPLES).into_iter();
+            samples
+                .filter_map(|(id, sample)| Some((threads.iter().find(|it| it.id == id)?.clone(), sample)))
+                .collect()
+        })
+    }
 }
 
 /// What all threads have spent together.
@@ -254,6 +281,7 @@ impl<'w> Worker<'w> {
         let header = vec![(task.header, 8)];
         let without = |state, reason| (Outcome::new(state, Err(reason), None), header.clone());
         match task.word.activity() {
+            Activity::Notified if task.word.is_aborted() => without(TaskState::Woken, NoTrace::Aborted),
             Activity::Notified => without(TaskState::Woken, NoTrace::Queued),
             Activity::Complete => without(TaskState::Finished, NoTrace::Retained),
             Activity::Running => {
@@ -261,8 +289,9 @@ impl<'w> Worker<'w> {
                     self.look.process.target,
                     &self.look.process.mappings,
                     &self.look.process.threads,
+                    || self.look.running.samples(self.look.process.target, &self.look.process.threads),
                     self.rules,
-                    task.header,
+                    task,
                     self.look.limits.frames,
                 );
                 let (thread, stack) = match found {

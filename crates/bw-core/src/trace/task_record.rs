@@ -43,6 +43,8 @@ pub enum NoTrace {
     Running,
     /// It is in the queue of its executor, which has not polled it since. Only in dumps that were read from memory.
     Queued,
+    /// It was aborted, and its executor has not dropped its future yet. Only in dumps that were read from memory.
+    Aborted,
     /// It has finished, and something keeps it. Only in dumps that were read from memory.
     Retained,
     /// It ran while its memory was read. Only in dumps that were read from memory.
@@ -53,7 +55,7 @@ pub enum NoTrace {
 
 impl NoTrace {
     /// A word for it that stays the same: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `running`, `queued`,
-    /// `retained`, `moved`, `incomplete`.
+    /// `aborted`, `retained`, `moved`, `incomplete`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -65,6 +67,7 @@ impl NoTrace {
             Self::NoTimer => "no_timer",
             Self::Running => "running",
             Self::Queued => "queued",
+            Self::Aborted => "aborted",
             Self::Retained => "retained",
             Self::Moved => "moved",
             Self::Incomplete => "incomplete",
@@ -94,6 +97,7 @@ impl fmt::Display for NoTrace {
             Self::NoTimer => "nobody was asked: the thread that keeps deadlines could not be started",
             Self::Running => "a thread polls it, and the stack of that thread could not be read",
             Self::Queued => "it is in the queue of its executor, and was not polled since it came there",
+            Self::Aborted => "it was aborted, and its executor has not dropped it yet",
             Self::Retained => "it has finished, and something keeps it, such as its JoinHandle",
             Self::Moved => "it ran while its memory was read",
             Self::Incomplete => "its poll could not be emulated",

@@ -58,7 +58,7 @@
 //! | `tasks[].since_request_ns` | how long ago a request first polled it since then; no more than `took_ns` if this dump did; may be absent |
 //! | `tasks[].thread.name`, `.id` | who polls it, if it is `polling`; the id is the operating system's. Both may be absent |
 //! | `tasks[].trace` | an index in `traces`, |
-//! | `tasks[].no_trace` | or else why there is none: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `running`, `queued`, `retained`, `moved`, `incomplete`; see [`NoTrace`](bw_core::NoTrace) |
+//! | `tasks[].no_trace` | or else why there is none: `never_polled`, `not_polled`, `not_asked`, `over`, `asks_itself`, `no_timer`, `running`, `queued`, `aborted`, `retained`, `moved`, `incomplete`; see [`NoTrace`](bw_core::NoTrace) |
 //! | `tasks[].incomplete` | why its trace may lack something, or why there is none: a clause; absent unless the memory of the process was read |
 //!
 //! An **address** is a string of `"0x"` and one to sixteen hexadecimal digits, since not every reader of JSON has integers of 64

@@ -77,14 +77,13 @@ pub(super) fn goes_on(task: &ResumableTask, lines: Vec<Line>, symbolizer: &Symbo
     }
 }
 
-/// A task that blocks its thread. `None` if another task has this stack, or if this one may block, because it told its runtime.
+/// A task that blocks its thread. `None` if it may, because it told its runtime.
 pub(super) fn blocks(
     task: &FoundTask,
     thread: &Thread,
     stack: (Vec<usize>, StackFlags),
     symbolizer: &Symbolizer,
 ) -> Option<InvolvedTask> {
-    let name = task_type(symbolizer, task.table.poll)?;
     let trace = symbolizer.symbolize(&RawTrace::from_stacks([stack]));
     let frames = trace.stacks.first()?.frames.iter().rev().flat_map(|physical| physical.frames.iter().rev());
     let functions: Vec<Line> = frames
@@ -94,16 +93,16 @@ pub(super) fn blocks(
             Some(Line { body: frame.function.as_ref()?.name.to_string(), place })
         })
         .collect();
-    // The last task that the thread polls must be this one.
-    let is_of_runtime = |line: &Line| line.body.contains("tokio::runtime::task::");
-    let inside = functions.get(functions.iter().rposition(is_of_runtime)? + 1..)?;
-    if inside.first()?.body != name || functions.iter().any(|line| line.body.contains(MAY_BLOCK)) {
+    if functions.iter().any(|line| line.body.contains(MAY_BLOCK)) {
         return None;
     }
+    // How a runtime polls is the same for all tasks.
+    let is_of_runtime = |line: &Line| line.body.contains("tokio::runtime::task::");
+    let inside = functions.get(functions.iter().rposition(is_of_runtime)? + 1..)?;
     Some(InvolvedTask {
         id: task.id,
         what: format!("blocks thread {} in the kernel", thread.id),
-        name: Some(name),
+        name: task_type(symbolizer, task.table.poll),
         lines: inside.iter().take(MOST_FRAMES).cloned().collect(),
         blockers: Vec::new(),
         evidence: vec![Evidence::ThreadStack],

@@ -135,13 +135,13 @@ impl Look<'_, '_> {
         let process = self.examiner.process;
         process.threads.iter().find_map(|thread| {
             let thread = process.target.thread_now(thread.id)?;
-            // The address of a task is also on stacks of threads that do not poll it.
             let found = thread_stack::of_task(
                 process.target,
                 &process.mappings,
                 std::slice::from_ref(&thread),
+                || &[],
                 self.rules,
-                task.header,
+                task,
                 self.limits.frames,
             )?;
             let involved = description::blocks(task, &thread, found.stack?, self.symbolizer)?;

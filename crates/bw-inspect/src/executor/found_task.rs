@@ -76,6 +76,11 @@ impl StateWord {
         }
     }
 
+    /// Whether the task was aborted, and its future is not dropped yet.
+    pub(crate) fn is_aborted(self) -> bool {
+        matches!(self, Self::Tokio(word) if word.is_aborted())
+    }
+
     /// Returns the word as the executor has it right before it polls the task.
     pub(crate) fn scheduled(self) -> u64 {
         match self {

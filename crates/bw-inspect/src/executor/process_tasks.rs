@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::async_task_list;
 use super::async_task_tables::AsyncTaskTables;
 use super::child_wakers::{self, ChildWaker};
-use super::task_list::TaskList;
+use super::possible_wakers::PossibleWakers;
+use super::task_list::{TaskList, TaskScan};
 use super::task_vtables::TaskVtables;
 use super::thread_blocks;
 use super::waker_index::WakerIndex;
@@ -45,12 +46,18 @@ impl ProcessTasks {
             modules.take_architecture_at(table);
         }
         let modules = &*modules;
-        let mut list = TaskList::scan(target, data, &tables, threads);
+        let mut scan = TaskScan::new(&tables);
+        let mut possible = PossibleWakers::new(constants, modules, &tables);
+        data.each(target, |start, words, count| {
+            scan.look(start, words, count);
+            possible.look(start, words, count);
+        });
+        let mut list = scan.into_list(target, threads);
         if modules.architecture() == Architecture::Aarch64 {
             list.thread_pointers = thread_blocks::find(target, data, threads);
         }
-        let mut wakers = WakerIndex::scan(target, data, constants, modules, &tables, &list.tasks);
-        let others = child_wakers::scan(target, data, constants, modules, &tables, &wakers);
+        let mut wakers = WakerIndex::of(&possible, &list.tasks);
+        let others = child_wakers::of(&possible, &wakers);
         let clones: HashSet<u64> = others.iter().map(|waker| waker.functions.functions[0]).collect();
         let async_tables = AsyncTaskTables::find(constants, modules, &tables, &clones);
         let is_stack =

@@ -10,7 +10,6 @@ use super::found_task::{FoundTask, StateWord};
 use super::task_state::{Activity, TaskWord};
 use super::task_vtables::{TaskVtable, TaskVtables};
 use crate::target::Target;
-use crate::target::data_scan::DataScan;
 use crate::target::memory::{Memory, Unreadable};
 use crate::target::threads::Thread;
 use crate::target::words::{bytes_at, word_at};
@@ -29,7 +28,7 @@ const MOST_TASKS: usize = 10_000_000;
 /// Possible control blocks that are looked at.
 const MOST_CONTROL_BLOCKS: usize = 1 << 20;
 
-/// What one pass over the memory of a process finds.
+/// What is found of tasks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskList {
     /// By id.
@@ -38,45 +37,52 @@ pub(crate) struct TaskList {
     pub(crate) thread_pointers: HashMap<u64, u64>,
 }
 
-impl TaskList {
-    /// Scans. Takes about as long as copying the memory takes.
-    pub(crate) fn scan(
-        target: &dyn Target,
-        data: &DataScan,
-        tables: &TaskVtables,
-        threads: &[Thread],
-    ) -> Self {
-        let mut candidates = Vec::new();
-        let mut control_blocks = Vec::new();
-        let extent = tables.extent();
-        data.each(target, |start, words, count| {
-            let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
-            for at in (0..count).step_by(CONTROL_BLOCK_STRIDE) {
-                let address = start + (at * 8) as u64;
-                // A thread control block begins with its own address.
-                if word(at) == address && control_blocks.len() < MOST_CONTROL_BLOCKS {
-                    control_blocks.push(address);
-                }
+/// What may be tasks and control blocks, while the memory is searched.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskScan<'t> {
+    tables: &'t TaskVtables,
+    candidates: Vec<(u64, TaskVtable)>,
+    control_blocks: Vec<u64>,
+}
+
+impl<'t> TaskScan<'t> {
+    /// Makes one that has found nothing yet.
+    pub(crate) fn new(tables: &'t TaskVtables) -> Self {
+        Self { tables, candidates: Vec::new(), control_blocks: Vec::new() }
+    }
+
+    /// Looks at a piece of memory; see [`DataScan::each`](crate::target::data_scan::DataScan::each).
+    pub(crate) fn look(&mut self, start: u64, words: &[[u8; 8]], count: usize) {
+        let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
+        for at in (0..count).step_by(CONTROL_BLOCK_STRIDE) {
+            let address = start + (at * 8) as u64;
+            // A thread control block begins with its own address.
+            if word(at) == address && self.control_blocks.len() < MOST_CONTROL_BLOCKS {
+                self.control_blocks.push(address);
             }
-            let Some((first, last)) = extent else { return };
-            for at in (0..count).step_by(STRIDE) {
-                let vtable = word(at + VTABLE);
-                if (first..=last).contains(&vtable)
-                    && let Some(table) = tables.get(vtable)
-                    && candidates.len() < MOST_TASKS
-                {
-                    candidates.push((start + (at * 8) as u64, *table));
-                }
+        }
+        let Some((first, last)) = self.tables.extent() else { return };
+        for at in (0..count).step_by(STRIDE) {
+            let vtable = word(at + VTABLE);
+            if (first..=last).contains(&vtable)
+                && let Some(table) = self.tables.get(vtable)
+                && self.candidates.len() < MOST_TASKS
+            {
+                self.candidates.push((start + (at * 8) as u64, *table));
             }
-        });
-        let found = candidates.into_iter().filter_map(|(header, table)| {
+        }
+    }
+
+    /// Reads the tasks.
+    pub(crate) fn into_list(self, target: &dyn Target, threads: &[Thread]) -> TaskList {
+        let found = self.candidates.into_iter().filter_map(|(header, table)| {
             let task = read_task(target, header, table).ok()??;
             let is_whole = task.owner != 0 || is_unowned(&task);
             is_whole.then_some(task)
         });
         let mut tasks: Vec<FoundTask> = found.collect();
         tasks.sort_by_key(|task| (task.id, task.header));
-        Self { tasks, thread_pointers: thread_pointers(target, &control_blocks, threads) }
+        TaskList { tasks, thread_pointers: thread_pointers(target, &self.control_blocks, threads) }
     }
 }
 

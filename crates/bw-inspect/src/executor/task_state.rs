@@ -53,6 +53,12 @@ impl TaskWord {
         self.0 / REFERENCE
     }
 
+    /// Whether the task was aborted. Its executor drops the future instead of polling it.
+    #[must_use]
+    pub(crate) fn is_aborted(self) -> bool {
+        self.0 & CANCELLED != 0
+    }
+
     /// Whether it is the word of a task that was just made, and that nobody has taken over.
     #[must_use]
     pub(crate) fn is_initial(self) -> bool {

@@ -193,6 +193,12 @@ impl Target for LiveProcess {
         Some(Thread { id, inner_id, name: None, waits_at, registers: None })
     }
 
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    fn sample_threads(&self, ids: &[u64], most: Duration) -> Vec<(u64, super::ThreadSample)> {
+        let runs = |id| self.thread_now(id).is_some_and(|thread| thread.waits_at.is_none());
+        super::profiler::sample(ids, runs, most)
+    }
+
     fn filled(&self, mapping: &Mapping) -> Vec<Range<u64>> {
         self.present(&mapping.range).unwrap_or_else(|| vec![mapping.range.clone()])
     }

@@ -15,9 +15,12 @@ pub(crate) mod modules;
 pub(crate) mod open_error;
 pub(crate) mod page_cache;
 pub(crate) mod positioned_file;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod profiler;
 pub(crate) mod recorder;
 pub(crate) mod registers;
 pub(crate) mod stopped_copy;
+pub(crate) mod thread_sample;
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "no_thread_stop.rs")]
 pub(crate) mod thread_stop;
 pub(crate) mod threads;
@@ -35,6 +38,7 @@ pub use mappings::Mapping;
 pub use memory::{Memory, Unreadable};
 pub use open_error::OpenError;
 pub use registers::Registers;
+pub use thread_sample::ThreadSample;
 pub use threads::{Thread, WaitingAt};
 
 /// Bytes of a page: the unit in which memory is kept and compared.
@@ -68,6 +72,12 @@ pub trait Target: Memory + Sync {
 
     /// Returns where a thread is now, without its name. `None` when it has ended.
     fn thread_now(&self, id: u64) -> Option<Thread>;
+
+    /// Copies the registers and the stacks of threads that run, without stopping them. Blocks until each of them has run for a moment, or
+    /// waits, for `most` at most. A thread is missing where that is not possible.
+    fn sample_threads(&self, _ids: &[u64], _most: Duration) -> Vec<(u64, ThreadSample)> {
+        Vec::new()
+    }
 
     /// Returns the parts of a mapping that hold data.
     fn filled(&self, mapping: &Mapping) -> Vec<Range<u64>>;

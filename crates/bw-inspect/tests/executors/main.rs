@@ -2,6 +2,8 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used)]
 
+mod activity;
+mod allocation;
 mod async_tasks;
 mod children;
 mod program;
@@ -11,9 +13,11 @@ mod roots;
 #[ignore = "this is the program that the other tests start and look at"]
 fn the_program() {
     match std::env::var(program::WHICH).as_deref() {
+        Ok("allocation") => allocation::run(),
         Ok("async_tasks") => async_tasks::run(),
         Ok("children") => children::run(),
         Ok("roots") => roots::run(),
+        Ok("activity") => activity::run(),
         which => panic!("{which:?} is no program"),
     }
 }

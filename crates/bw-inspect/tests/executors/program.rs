@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bw_core::{NoTrace, TaskRecord};
@@ -33,6 +33,8 @@ where
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
+    /// Kept open: the harness of a program that runs for a minute says so.
+    _output: Lines<BufReader<ChildStdout>>,
     /// Names and ids of the tasks that it has said.
     tasks: BTreeMap<String, u64>,
 }
@@ -44,15 +46,15 @@ impl Program {
         command.args(["the_program", "--exact", "--ignored", "--nocapture"]).env(WHICH, which);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let lines = output.lines().map(Result::unwrap);
+        let mut output = output.lines();
         // The harness prints lines of its own before.
-        let lines = lines.skip_while(|line| line != "tasks").skip(1);
+        let lines = output.by_ref().map(Result::unwrap).skip_while(|line| line != "tasks").skip(1);
         let of_task = |line: String| {
             let (id, name) = line.split_once(' ').unwrap();
             (name.to_owned(), id.parse().unwrap())
         };
         let tasks = lines.take_while(|line| line != "ready").map(of_task).collect();
-        Self { child, tasks }
+        Self { child, _output: output, tasks }
     }
 
     /// Looks at it again and again until `is_settled`, and then once more: a task that was polled for the first time while the wakers in
@@ -91,6 +93,11 @@ impl Program {
         })
     }
 
+    /// Whether it runs on.
+    pub(crate) fn is_alive(&self) -> bool {
+        LiveProcess::open(self.child.id()).is_ok_and(|process| process.is_alive())
+    }
+
     /// The task of a name that the program has said.
     pub(crate) fn task<'a>(&self, inspection: &'a Inspection, name: &str) -> &'a TaskRecord {
         let id = self.tasks[name];
@@ -107,10 +114,12 @@ impl Drop for Program {
 
 /// The labels of the lines in files of these tests; a label stands in a comment at the end of its line.
 fn label(file: &str, line: u32) -> Option<&'static str> {
-    const FILES: [(&str, &str); 3] = [
+    const FILES: [(&str, &str); 5] = [
+        ("allocation.rs", include_str!("allocation.rs")),
         ("async_tasks.rs", include_str!("async_tasks.rs")),
         ("children.rs", include_str!("children.rs")),
         ("roots.rs", include_str!("roots.rs")),
+        ("activity.rs", include_str!("activity.rs")),
     ];
 
     let (_, text) = FILES.iter().find(|(name, _)| file.ends_with(&format!("tests/executors/{name}")))?;

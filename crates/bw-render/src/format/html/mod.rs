@@ -50,7 +50,7 @@ macro_rules! policy {
     ($more:literal) => {
         concat!(
             "default-src 'none'; ",
-            "script-src 'sha256-9Ns25EMZxwyVbmnQgM8Nkn6JZY4JZFufQe0EwJoJ8gs='; ",
+            "script-src 'sha256-hpShwV04Blo6u96hGhtudjWGK6K4wWcJKS+fzddPICg='; ",
             "style-src 'sha256-AMF2/NHshLg5bpDH/zB7O9GLdnALCGY4UAXbgzAvMSo='; ",
             "img-src data:; base-uri 'none'; form-action 'none'; ",
             "require-trusted-types-for 'script'; trusted-types 'none'",

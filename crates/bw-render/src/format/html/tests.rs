@@ -115,8 +115,8 @@ fn a_live_page_has_no_dump() {
 #[test]
 fn the_page_says_why_there_is_no_trace_as_the_text_does() {
     use NoTrace::{
-        AsksItself, Incomplete, Moved, NeverPolled, NoTimer, NotAsked, NotPolled, Over, Queued, Retained,
-        Running,
+        Aborted, AsksItself, Incomplete, Moved, NeverPolled, NoTimer, NotAsked, NotPolled, Over, Queued,
+        Retained, Running,
     };
     for reason in [
         NeverPolled,
@@ -127,6 +127,7 @@ fn the_page_says_why_there_is_no_trace_as_the_text_does() {
         NoTimer,
         Running,
         Queued,
+        Aborted,
         Retained,
         Moved,
         Incomplete,

@@ -76,6 +76,7 @@ const NO_TRACE = {
   no_timer: 'nobody was asked: the thread that keeps deadlines could not be started',
   running: 'a thread polls it, and the stack of that thread could not be read',
   queued: 'it is in the queue of its executor, and was not polled since it came there',
+  aborted: 'it was aborted, and its executor has not dropped it yet',
   retained: 'it has finished, and something keeps it, such as its JoinHandle',
   moved: 'it ran while its memory was read',
   incomplete: 'its poll could not be emulated',
