@@ -6,6 +6,7 @@ mod run;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,11 @@ struct Started(
 
 impl Started {
     fn new(with_deadlock: bool) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::of(&std::env::current_exe().unwrap(), with_deadlock)
+    }
+
+    fn of(program: &Path, with_deadlock: bool) -> Self {
+        let mut command = Command::new(program);
         command.args(["the_program", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::piped());
         if with_deadlock {
             command.env(WITH_DEADLOCK, "1");
@@ -133,6 +138,28 @@ fn a_program_without_a_deadlock_has_a_finding() {
     let (code, out, _) = run(&["diagnose", &program, "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &json["findings"]), (0, &serde_json::json!([])), "{out}");
+}
+
+#[test]
+fn a_stripped_program_is_said_to_be_sound() {
+    let folder = std::env::temp_dir().join(format!("bw-stripped-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let stripped = folder.join("stripped");
+    let strip = Command::new("strip").arg("-o").arg(&stripped).arg(std::env::current_exe().unwrap()).status();
+    if !strip.is_ok_and(|status| status.success()) {
+        println!("not tested, since strip cannot be run");
+        return;
+    }
+    let program = Started::of(&stripped, true);
+    let (code, out, err) = run(&["diagnose", &program.pid()]);
+    assert!(
+        code == 0 && out.contains("2 tasks: the debug information of its module was not found\n"),
+        "{out}"
+    );
+    assert!(err.starts_with("backtrace-waker: help: ") && err.contains("--debug-file"), "{err}");
+    let whole = std::env::current_exe().unwrap();
+    assert_has_deadlock(run(&["diagnose", &program.pid(), "--debug-file", whole.to_str().unwrap()]));
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

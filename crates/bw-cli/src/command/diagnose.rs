@@ -13,8 +13,8 @@ use crate::options::request::RequestOptions;
 use crate::options::symbols::SymbolOptions;
 use crate::options::target::Target;
 use crate::output::failure::Failure;
-use crate::output::print;
 use crate::output::truncated::truncated;
+use crate::output::{message, print};
 use crate::source::Source;
 
 const LONG_ABOUT: &str = "\
@@ -82,6 +82,11 @@ pub(super) fn run(arguments: &Diagnose) -> Result<ExitCode, Failure> {
     let mut source = Source::open(&arguments.target, &request, arguments.symbols.sources()?)?;
     let diagnosis = source.diagnose(&arguments.target)?;
     print::to(None, |out| if arguments.json { json(&diagnosis, out) } else { text(&diagnosis, out) })?;
+    if diagnosis.lacks_debug_info() {
+        message::help(
+            &"name the unstripped program or its debug information with --debug-file or --debug-dir",
+        );
+    }
     let is_sound = diagnosis.findings().is_empty();
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }

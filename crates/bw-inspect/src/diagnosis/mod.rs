@@ -19,7 +19,7 @@ use crate::capture::unwind_rules::UnwindRules;
 use crate::decode::TypeKnowledge;
 use crate::executor::found_task::FoundTask;
 use crate::found_process::FoundProcess;
-use crate::graph::{Examined, Examiner, Finding, WaitGraph, WaitingTask, edges};
+use crate::graph::{Examined, Examiner, Finding, NO_DEBUG_INFO, WaitGraph, WaitingTask, edges};
 use crate::layout::ModuleTypes;
 use crate::target::Target;
 use crate::target::open_error::OpenError;
@@ -61,6 +61,12 @@ impl Diagnosis {
     #[must_use]
     pub fn unchecked(&self) -> &BTreeMap<String, usize> {
         &self.unchecked
+    }
+
+    /// Whether tasks could not be checked because the debug information of their module was not found.
+    #[must_use]
+    pub fn lacks_debug_info(&self) -> bool {
+        self.unchecked.contains_key(NO_DEBUG_INFO)
     }
 
     fn add_unchecked(&mut self, reason: impl Into<String>, tasks: usize) {

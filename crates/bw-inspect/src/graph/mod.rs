@@ -9,4 +9,4 @@ mod waiting_task;
 
 pub use finding::{Blocker, Evidence, Finding, FindingKind, InvolvedTask, Line};
 pub(crate) use wait_graph::{Edge, WaitGraph, Why};
-pub(crate) use waiting_task::{Examined, Examiner, ResumableTask, Wait, WaitingTask, edges};
+pub(crate) use waiting_task::{Examined, Examiner, NO_DEBUG_INFO, ResumableTask, Wait, WaitingTask, edges};

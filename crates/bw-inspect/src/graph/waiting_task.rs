@@ -14,6 +14,8 @@ use crate::layout::ModuleTypes;
 use crate::target::page_cache::PageCache;
 use crate::target::words::word_at;
 
+/// Why a task is not decoded whose module nothing describes.
+pub(crate) const NO_DEBUG_INFO: &str = "the debug information of its module was not found";
 /// A semaphore's count of free permits has a flag below.
 const PERMIT_SHIFT: u32 = 1;
 /// Characters of what a panic says.
@@ -109,7 +111,7 @@ impl Examiner<'_, '_> {
             _ if task.table.drop.is_none() => {
                 gaps.push("it is a task of another executor than tokio".to_owned());
             }
-            None => gaps.push("its module has no debug information".to_owned()),
+            None => gaps.push(NO_DEBUG_INFO.to_owned()),
             Some(types) => {
                 decoded = decode(types, &mut self.known, self.memory, task.table.poll, task.header);
                 gaps.extend(decoded.gaps.iter().cloned());
