@@ -140,15 +140,15 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     Ok(Inspection { dump, modules: modules.map(), polls, run_by_pool, figures })
 }
 
-/// Returns whether a process has code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of its
-/// modules: takes a few milliseconds.
+/// Returns whether a process may have code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of
+/// its modules: takes a few milliseconds. Of old versions of `async-task`, only [`inspect`] and [`count_tasks`] are certain.
 ///
 /// # Errors
 ///
 /// When the process ended meanwhile, or its mappings may not be read.
 pub fn runs_tasks(target: &dyn Target) -> Result<bool, OpenError> {
     let mappings = target.mappings()?;
-    Ok(process_tasks::has_code(target, &LoadedModules::read(target, &mappings)))
+    Ok(process_tasks::may_have_code(target, &LoadedModules::read(target, &mappings)))
 }
 
 /// Counts the tasks of a process that have not finished. `None` if it has no code of async tasks. Reads all memory in which tasks may
@@ -160,18 +160,13 @@ pub fn runs_tasks(target: &dyn Target) -> Result<bool, OpenError> {
 pub fn count_tasks(target: &dyn Target, limits: &Limits) -> Result<Option<usize>, OpenError> {
     let mappings = target.mappings()?;
     let mut modules = LoadedModules::read(target, &mappings);
-    if !process_tasks::has_code(target, &modules) {
+    if !process_tasks::may_have_code(target, &modules) {
         return Ok(None);
     }
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let tasks =
-        ProcessTasks::find(target, &data, target, &mut modules, &mappings, &target.threads()).list.tasks;
-    Ok(Some(
-        tasks
-            .iter()
-            .filter(|task| task.is_of_executor() && task.word.activity() != Activity::Complete)
-            .count(),
-    ))
+    let found = ProcessTasks::find(target, &data, target, &mut modules, &mappings, &target.threads());
+    let is_counted = |task: &&FoundTask| task.is_of_executor() && task.word.activity() != Activity::Complete;
+    Ok(found.has_code.then(|| found.list.tasks.iter().filter(is_counted).count()))
 }
 
 /// What is said when the target is there no more.

@@ -5,6 +5,7 @@ mod async_task_state;
 mod async_task_tables;
 pub(crate) mod child_wakers;
 pub(crate) mod found_task;
+mod old_async_tables;
 pub(crate) mod possible_wakers;
 pub(crate) mod process_tasks;
 pub(crate) mod runtime_threads;
