@@ -1,7 +1,10 @@
 //! The command line.
 
+use crate::looker::Look;
+
 /// How it is called.
-pub(crate) const USAGE: &str = "usage: latency [--seconds N] [--connections N] [--rate N] [--json FILE]";
+pub(crate) const USAGE: &str =
+    "usage: latency [--seconds N] [--connections N] [--rate N] [--json FILE] [--look memory|stop]...";
 
 /// What is asked for.
 pub(crate) enum Command {
@@ -16,6 +19,8 @@ pub(crate) enum Command {
         /// Requests a second.
         rate: u32,
     },
+    /// Be the process that looks at this one.
+    Looker(u32),
 }
 
 /// What to measure.
@@ -28,10 +33,14 @@ pub(crate) struct Args {
     pub(crate) rate: u32,
     /// Where to write the first dump as JSON.
     pub(crate) json: Option<String>,
+    /// How to look from outside, in place of dumps from inside.
+    pub(crate) looks: Vec<Look>,
 }
 
 /// The flag that makes a process a [`Command::Client`].
 pub(crate) const CLIENT: &str = "--client";
+/// The flag that makes a process a [`Command::Looker`].
+pub(crate) const LOOKER: &str = "--looker";
 
 impl Args {
     /// Reads the arguments, without the program's name.
@@ -40,7 +49,7 @@ impl Args {
     ///
     /// A sentence for the user.
     pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Command, String> {
-        let mut args = Self { seconds: 90, connections: 10_000, rate: 1_000, json: None };
+        let mut args = Self { seconds: 90, connections: 10_000, rate: 1_000, json: None, looks: Vec::new() };
         let mut client = None;
         while let Some(name) = given.next() {
             let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -50,6 +59,8 @@ impl Args {
                 "--connections" => args.connections = value.parse().map_err(|_| wrong())?,
                 "--rate" => args.rate = value.parse().map_err(|_| wrong())?,
                 "--json" => args.json = Some(value),
+                "--look" => args.looks.push(Look::named(&value).ok_or("--look wants memory or stop")?),
+                LOOKER => return Ok(Command::Looker(value.parse().map_err(|_| wrong())?)),
                 CLIENT => client = Some(value),
                 _ => return Err(format!("unknown argument {name:?}")),
             }

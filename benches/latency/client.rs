@@ -3,13 +3,14 @@
 //! It answers each line with one: `ready` once the connections are there, then, to a number of seconds, the latencies of that
 //! many seconds of load. It ends when the input does.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 
+use crate::helper_process::say;
 use crate::load::Load;
 use crate::open_files;
 
@@ -36,11 +37,6 @@ pub(crate) fn run(address: &str, connections: usize, rate: u32) -> Result<(), St
     }
     drop(idle);
     Ok(())
-}
-
-fn say(line: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| error.to_string())
 }
 
 /// A connection that stays: its first request has been answered, or will not be for a long time.

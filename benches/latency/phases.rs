@@ -1,9 +1,8 @@
 //! The phases, in turn, and what came of them.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,8 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::args::{Args, CLIENT};
 use crate::asked::Asked;
+use crate::helper_process::HelperProcess;
+use crate::looker::{Look, Looker};
 use crate::open_files;
 use crate::percentiles::Percentiles;
 use crate::server::{self, App};
@@ -24,9 +25,11 @@ enum Kind {
     Dump,
     DumpAndText,
     Agent,
+    Look(Look),
 }
 
-const KINDS: [Kind; 4] = [Kind::Without, Kind::Dump, Kind::DumpAndText, Kind::Agent];
+/// Those of dumps from inside.
+const INSIDE: [Kind; 4] = [Kind::Without, Kind::Dump, Kind::DumpAndText, Kind::Agent];
 
 impl Kind {
     fn name(self) -> &'static str {
@@ -35,6 +38,8 @@ impl Kind {
             Self::Dump => "a dump every second",
             Self::DumpAndText => "the same, printed in groups",
             Self::Agent => "a raw one from the agent",
+            Self::Look(Look::Memory) => "a look every second",
+            Self::Look(Look::Stop) => "the same, with a stop",
         }
     }
 }
@@ -73,16 +78,20 @@ pub(crate) fn measure(args: &Args) -> Result<(), String> {
     drop((dump, text));
     client.load(PHASE)?;
 
-    let agent = Asked::start()?;
-    let kinds = u32::try_from(KINDS.len()).unwrap_or(u32::MAX);
-    let rounds = (args.seconds / PHASE / kinds).max(1);
+    let others = Others { agent: Asked::start()?, looker: Arc::new(Mutex::new(Looker::start()?)) };
+    let kinds: Vec<Kind> = match &*args.looks {
+        [] => INSIDE.to_vec(),
+        looks => std::iter::once(Kind::Without).chain(looks.iter().copied().map(Kind::Look)).collect(),
+    };
+    let count = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
+    let rounds = (args.seconds / PHASE / count).max(1);
     let mut taken: Vec<(Kind, Percentiles, Dumps)> = Vec::new();
     println!("phase                        p50 ms   p99 ms p99.9 ms   max ms  requests");
     for round in 0..rounds {
-        for turn in 0..kinds {
+        for turn in 0..count {
             // Each begins in turn.
-            let kind = KINDS[((round + turn) % kinds) as usize];
-            let dumper = (kind != Kind::Without).then(|| Dumper::start(kind, runtime.handle(), &agent));
+            let kind = kinds[((round + turn) % count) as usize];
+            let dumper = (kind != Kind::Without).then(|| Dumper::start(kind, runtime.handle(), &others));
             let load = client.load(PHASE);
             let dumps = dumper.map_or_else(|| Ok(Dumps::default()), Dumper::stop)?;
             let (load, dumps) = (load?, dumps.look_into()?);
@@ -95,19 +104,19 @@ pub(crate) fn measure(args: &Args) -> Result<(), String> {
     }
     app.tell();
     drop(client);
-    sum_up(&taken, args);
+    sum_up(&kinds, &taken, args);
     runtime.shutdown_background();
     Ok(())
 }
 
-fn sum_up(taken: &[(Kind, Percentiles, Dumps)], args: &Args) {
+fn sum_up(kinds: &[Kind], taken: &[(Kind, Percentiles, Dumps)], args: &Args) {
     println!(
         "\nmedians over the phases; {} connections besides, {} requests a second\n",
         args.connections, args.rate
     );
     println!("                             p50 ms   p99 ms p99.9 ms   max ms  requests");
     let of = |kind| taken.iter().filter(move |phase| phase.0 == kind);
-    let medians = KINDS.map(|kind| {
+    let medians = kinds.iter().copied().map(|kind| {
         let middle = |part: fn(&Percentiles) -> f64| median(of(kind).map(|phase| part(&phase.1)).collect());
         let requests = of(kind).map(|phase| phase.1.requests).sum();
         let medians = Percentiles {
@@ -121,8 +130,9 @@ fn sum_up(taken: &[(Kind, Percentiles, Dumps)], args: &Args) {
         println!("{}", row(kind.name(), medians, requests));
         medians
     });
+    let medians: Vec<Percentiles> = medians.collect();
     println!();
-    for (kind, with) in KINDS.into_iter().zip(medians).skip(1) {
+    for (kind, with) in kinds.iter().copied().zip(&medians).skip(1) {
         let dumps: Vec<_> = of(kind).flat_map(|phase| &phase.2.took).collect();
         let tasks = of(kind).map(|phase| phase.2.tasks).max().unwrap_or(0);
         let partial: usize = of(kind).map(|phase| phase.2.partial).sum();
@@ -137,6 +147,11 @@ fn sum_up(taken: &[(Kind, Percentiles, Dumps)], args: &Args) {
             took(|took| took.0),
             took(|took| took.1)
         );
+        let pauses: Vec<f64> = of(kind).flat_map(|phase| phase.2.pauses.iter().copied()).collect();
+        if kind == Kind::Look(Look::Stop) {
+            let longest = pauses.iter().copied().fold(0.0, f64::max);
+            println!("its pause: {:.2} ms, {longest:.2} ms at most", median(pauses));
+        }
     }
 }
 
@@ -170,12 +185,19 @@ struct Dumps {
     tasks: usize,
     /// How many of them their deadline ended: the machine had other things to do.
     partial: usize,
+    /// Milliseconds for which each look stopped the threads.
+    pauses: Vec<f64>,
+    /// The first error of a look.
+    failure: Option<String>,
     /// Raw dump files that the agent sent, to be looked into when nothing is measured.
     answers: Vec<Result<Vec<u8>, String>>,
 }
 
 impl Dumps {
     fn look_into(mut self) -> Result<Self, String> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
         for answer in std::mem::take(&mut self.answers) {
             let file = RawDumpFile::read(&*answer?).map_err(|error| format!("the agent's dump {error}"))?;
             self.partial += usize::from(file.dump().is_partial());
@@ -185,6 +207,13 @@ impl Dumps {
     }
 }
 
+/// Who is asked besides the process itself.
+#[derive(Clone)]
+struct Others {
+    agent: Asked,
+    looker: Arc<Mutex<Looker>>,
+}
+
 /// A thread that takes a dump every second.
 struct Dumper {
     thread: JoinHandle<Dumps>,
@@ -192,16 +221,32 @@ struct Dumper {
 }
 
 impl Dumper {
-    fn start(kind: Kind, runtime: &Handle, agent: &Asked) -> Self {
-        let (metrics, agent) = (runtime.metrics(), agent.clone());
+    fn start(kind: Kind, runtime: &Handle, others: &Others) -> Self {
+        let (metrics, others) = (runtime.metrics(), others.clone());
         let (stop, stopped) = mpsc::channel();
         let thread = thread::spawn(move || {
             let mut dumps = Dumps::default();
             let mut wait = Duration::from_millis(500);
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 let start = Instant::now();
+                if let Kind::Look(look) = kind {
+                    let looked = others.looker.lock().map_err(|error| error.to_string());
+                    match looked.and_then(|mut looker| looker.look(look)) {
+                        Ok(took) => {
+                            dumps.took.push((took.all, 0.0));
+                            dumps.pauses.push(took.pause);
+                            dumps.tasks = dumps.tasks.max(took.tasks);
+                        }
+                        Err(failure) => {
+                            dumps.failure = Some(failure);
+                            break;
+                        }
+                    }
+                    wait = Duration::from_secs(1).saturating_sub(start.elapsed());
+                    continue;
+                }
                 if kind == Kind::Agent {
-                    let answer = agent.dump();
+                    let answer = others.agent.dump();
                     dumps.took.push((millis(start.elapsed()), 0.0));
                     wait = Duration::from_secs(1).saturating_sub(start.elapsed());
                     dumps.answers.push(answer);
@@ -228,51 +273,18 @@ impl Dumper {
     }
 }
 
-/// The client's process; dropped, it is waited for.
-struct Client {
-    process: Child,
-    tell: Option<ChildStdin>,
-    said: BufReader<ChildStdout>,
-}
+/// The client's process.
+struct Client(HelperProcess);
 
 impl Client {
     fn start(address: &str, args: &Args) -> Result<Self, String> {
-        let failed = |error: std::io::Error| format!("the client does not start: {error}");
-        let mut process = Command::new(std::env::current_exe().map_err(failed)?)
-            .args([CLIENT, address])
-            .args(["--connections", &args.connections.to_string(), "--rate", &args.rate.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        let (Some(tell), Some(said)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err("the client has no pipes".into());
-        };
-        let mut client = Self { process, tell: Some(tell), said: BufReader::new(said) };
-        match client.hear()?.as_str() {
-            "ready" => Ok(client),
-            other => Err(format!("the client said {other:?}")),
-        }
+        let (connections, rate) = (args.connections.to_string(), args.rate.to_string());
+        let arguments = [CLIENT, address, "--connections", &connections, "--rate", &rate];
+        HelperProcess::start(&arguments).map(Self)
     }
 
     /// So many seconds of load.
     fn load(&mut self, seconds: u32) -> Result<Percentiles, String> {
-        let tell = self.tell.as_mut().ok_or("the client was told to stop")?;
-        writeln!(tell, "{seconds}").map_err(|error| format!("the client is gone: {error}"))?;
-        self.hear()?.parse()
-    }
-
-    fn hear(&mut self) -> Result<String, String> {
-        let mut line = String::new();
-        self.said.read_line(&mut line).map_err(|error| format!("the client is gone: {error}"))?;
-        Ok(line.trim_end().to_owned())
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        // The end of its input is its end.
-        drop(self.tell.take());
-        let _ = self.process.wait();
+        self.0.ask(&seconds.to_string())?.parse()
     }
 }

@@ -114,7 +114,7 @@ fn be_the_subject(tasks: usize) -> ! {
 /// The grouped text, as the command prints it.
 fn printed(inspection: Inspection, tasks: usize) -> String {
     let symbolizer = Symbolizer::for_modules(inspection.modules().clone(), SymbolSources::new());
-    let inspection = inspection.named(|poll| task_type(&symbolizer, poll));
+    let inspection = inspection.named(|poll, _| task_type(&symbolizer, poll));
     assert_eq!(inspection.dump().tasks().len(), tasks);
     let trees = TaskTrees::trees(inspection.dump(), &symbolizer.symbolize_all(inspection.dump()));
     let trees = TaskTrees::new(inspection.dump(), &trees);

@@ -42,7 +42,7 @@ pub fn figure(part: Part) -> Figure {
         Part::First => (
             "symbol_first_ms",
             "symbolizing the first address of this program, which has tokio, hyper and axum, debug = 1",
-            45.0,
+            8.0,
             child!(Part::First),
         ),
         Part::Cold => (
@@ -55,7 +55,7 @@ pub fn figure(part: Part) -> Figure {
         Part::Memory => (
             "symbol_memory_mb",
             "private memory after those 1,000 addresses (RssAnon, in units of 1,000,000 bytes)",
-            25.0,
+            15.0,
             child!(Part::Memory),
         ),
     };

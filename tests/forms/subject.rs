@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use bw_dump::{ModuleMap};
+use bw_dump::ModuleMap;
 use bw_symbolize::{SymbolSources, Symbolizer};
 
 type Callback = extern "C" fn(*mut c_void);

@@ -14,7 +14,7 @@ use bw_symbolize::{SymbolizedTrace, Symbolizer};
 /// it.
 ///
 /// Nothing is symbolized before the first time it is needed, as with `std::backtrace::Backtrace`. That first time in a
-/// process opens the program's debug information, which takes 12 to 35 ms for one of 27 MB: rather not on a thread that
+/// process opens the program's debug information, which takes some milliseconds: rather not on a thread that
 /// runs tasks. Later traces cost microseconds. [`raw`](Self::raw) never symbolizes; [`symbolizer`] gives the memory back.
 ///
 /// For other styles, colours or filters print its [`tree`](Self::tree) with [`Text`].

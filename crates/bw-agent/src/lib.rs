@@ -36,7 +36,7 @@
 //! 2 tasks: 2 suspended; taken at 2026-11-25T18:28:36Z in 0 ms
 //! traced 2 of 2 tasks alive
 //!
-//! 2 tasks suspended for 4.2 s until this dump polled them: 1 "seller", 2 "seller"
+//! 2 tasks suspended for 4.2 s until this dump polled them: "seller" (1, 2)
 //! spawned at src/main.rs:15:47
 //! ╼ async fn shop::sell at src/main.rs:21:19
 //!  └╼ async fn tokio::sync::mutex::Mutex<T>::lock at tokio-1.54.1/src/sync/mutex.rs:455:33
@@ -103,7 +103,7 @@
 //! | path | answers | asks tasks | costs the process |
 //! |---|---|---|---|
 //! | `/debug/async/` | a page for browsers, which fetches a dump as HTML | no | nothing |
-//! | `/debug/async/dump` | all tasks and where they wait | yes | a poll of each task, as [`bw_core::DumpFuture`] says; then symbolizing and printing beside the runtime: 12 to 35 ms the first time |
+//! | `/debug/async/dump` | all tasks and where they wait | yes | a poll of each task, as [`bw_core::DumpFuture`] says; then symbolizing and printing beside the runtime: some milliseconds the first time |
 //! | `/debug/async/dump?format=raw` | the same, to be symbolized elsewhere | yes | a poll of each task. Neither debug information nor names are looked at, so this is the one for a sick process, and what `backtrace-waker dump PID` uses |
 //! | `/debug/async/tasks` | all tasks and what they are doing | no | a look at each task |
 //! | `/debug/async/tasks/ID` | one task and where it waits | one | a poll of that task; symbolizing as above |

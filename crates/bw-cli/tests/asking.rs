@@ -80,8 +80,11 @@ fn what_to_ask_goes_to_the_agent_and_is_applied_to_files_here() {
 fn a_token_goes_to_urls_and_never_to_sockets() {
     let folder = runtime_dir("token");
     let agent = Agent::new(&folder, "1.sock", always(dump()));
-    assert_eq!(run(&["dump", agent.path(), "--token", "s3cret"]).0, 0);
+    let output = command(&["dump", agent.path()]).env("BACKTRACE_WAKER_TOKEN", "s3cret").output().unwrap();
+    assert_eq!(ended(&output).0, 0);
     assert!(!agent.requests()[0].contains("s3cret"));
+    let (code, _, err) = run(&["dump", agent.path(), "--token", "s3cret"]);
+    assert!(code == 1 && err.contains("--token has no effect on") && err.contains("agents at URLs"), "{err}");
     let wants = |head: &str, stream: &mut dyn Write| {
         let bytes = if head.contains("authorization: Bearer s3cret\n") {
             dump()

@@ -120,8 +120,11 @@ fn what_cannot_be_read_ends_with_1_and_is_named() {
     for (arguments, message) in [
         (&["symbolize", "missing.json"][..], "missing.json: No such file or directory"),
         (&["symbolize", "."], ". cannot be read: Is a directory"),
-        (&["symbolize", "../command.rs"], "../command.rs is no raw dump file: it is not a JSON object"),
-        (&["symbolize", "-"], "stdin is no raw dump file: it is empty"),
+        (
+            &["symbolize", "../command.rs"],
+            "../command.rs is neither a raw dump nor a core file: it is not a JSON object; it begins with \"//! ",
+        ),
+        (&["symbolize", "-"], "stdin is neither a raw dump nor a core file: it is empty"),
         (&["symbolize", "nowhere.json", "--debug-file", "missing"], "--debug-file missing: No such file"),
         (&["symbolize", "nowhere.json", "--debug-file", "."], "--debug-file .: is not a file"),
         (
@@ -132,7 +135,11 @@ fn what_cannot_be_read_ends_with_1_and_is_named() {
     ] {
         let (code, out, err) = run(arguments);
         assert_eq!((code, &*out), (1, ""), "{arguments:?}");
-        assert!(err.starts_with("backtrace-waker: error: ") && err.lines().count() == 1, "{err}");
+        let helps = err.lines().skip(1).filter(|line| line.starts_with("backtrace-waker: help: "));
+        assert!(
+            err.starts_with("backtrace-waker: error: ") && err.lines().count() == 1 + helps.count(),
+            "{err}"
+        );
         assert!(err.contains(message), "{err}");
     }
 }

@@ -5,6 +5,8 @@
 mod run;
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,11 @@ async fn waits_for_an_answer(answer: tokio::sync::oneshot::Receiver<()>) {
     let _ = answer.await;
 }
 
+/// A task whose type says nothing.
+fn boxed(answer: tokio::sync::oneshot::Receiver<()>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(waits_for_an_answer(answer))
+}
+
 /// A plain tokio program: it has two tasks.
 #[test]
 #[ignore = "this is the program that the other tests start and look at"]
@@ -24,7 +31,7 @@ fn the_program() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let (never, answer) = tokio::sync::oneshot::channel();
-        tokio::spawn(waits_for_an_answer(answer));
+        tokio::spawn(boxed(answer));
         tokio::spawn(tokio::time::sleep(Duration::from_secs(86_400)));
         println!("\nready");
         tokio::time::sleep(Duration::from_secs(86_400)).await;
@@ -36,7 +43,11 @@ struct Started(Child);
 
 impl Started {
     fn new() -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::of(&std::env::current_exe().unwrap())
+    }
+
+    fn of(program: &Path) -> Self {
+        let mut command = Command::new(program);
         command.args(["the_program", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
@@ -147,4 +158,66 @@ fn ps_lists_only_programs_with_an_agent() {
     let listed = |pid: u32| json["processes"].as_array().unwrap().iter().find(|it| it["pid"] == pid).unwrap();
     assert_eq!((&listed(pid)["tasks"], &listed(pid)["source"]), (&2.into(), &"memory".into()));
     assert_eq!(listed(std::process::id())["tasks"], 0);
+}
+
+#[test]
+fn watching_memory_says_each_time_that_nothing_changed_in_three_lines() {
+    let program = Started::new();
+    let (code, out, err) = program.run("watch", &["--interval", "10ms", "--count", "2"]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    let lines: Vec<&str> = out.lines().collect();
+    let [origin, first, polls, "", second, "", third] = *lines else { panic!("{out}") };
+    assert_eq!(origin, "read from memory; no thread was stopped");
+    assert!(first.contains(&format!("process {}, tasks: 3; read again every", program.0.id())), "{out}");
+    assert_eq!(polls, "memory does not show whether tasks are polled in between");
+    assert!([second, third].iter().all(|line| line.ends_with(" s later: nothing changed")), "{out}");
+}
+
+#[test]
+fn a_stopped_process_looks_like_one_that_runs() {
+    let program = Started::new();
+    let pid = nix::unistd::Pid::from_raw(program.0.id().cast_signed());
+    let note = format!("\nthe process is stopped, and `kill -CONT {pid}` makes it go on\n");
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let until = Instant::now() + TIME_TO_REST;
+    while !program.run("dump", &[]).1.contains(&note) {
+        assert!(Instant::now() < until, "{:?}", program.run("dump", &[]));
+    }
+    for command in ["dump", "tree"] {
+        let (code, out, err) = program.run(command, &["--stop"]);
+        assert!(code == 0 && out.contains(&note), "{out}{err}");
+    }
+}
+
+#[test]
+fn a_filter_by_name_finds_no_task_whose_type_is_hidden_or_not_known() {
+    let program = Started::new();
+    let pid = program.0.id().to_string();
+    let (code, out, err) = program.run("dump", &["--filter", "name:waits_for"]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    assert!(
+        out.contains("\n1 task suspended: ") && out.contains("\"async fn memory::waits_for_an_answer\"\n"),
+        "{out}"
+    );
+    let (_, out, _) = program.run("dump", &["--filter", "name:dyn "]);
+    assert!(out.contains("\n0 tasks; 3 more do not pass"), "{out}");
+    drop(program);
+
+    // Symbols, and no debug information, which has the types.
+    let folder = std::env::temp_dir().join(format!("bw-names-{pid}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let plain = folder.join("plain");
+    let stripped = Command::new("objcopy")
+        .arg("--strip-debug")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&plain)
+        .status();
+    if !stripped.is_ok_and(|status| status.success()) {
+        println!("not tested, since objcopy cannot be run");
+        return;
+    }
+    let program = Started::of(&plain);
+    let (code, out, _) = program.run("dump", &["--filter", "name:waits_for"]);
+    assert!(code == 0 && out.contains("\"closure in memory::waits_for_an_answer\"\n"), "{out}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

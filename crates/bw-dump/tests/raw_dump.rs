@@ -305,14 +305,20 @@ fn fields_that_nobody_knows_are_left_out() {
 fn garbage_is_refused_and_named() {
     let read = |bytes: &[u8]| RawDumpFile::read(bytes).unwrap_err().to_string();
     assert_eq!(read(b""), "is no raw dump file: it is empty");
-    assert_eq!(read(b"\x7fELF\x02\x01"), "is no raw dump file: it is not a JSON object");
-    assert_eq!(read(b"[1, 2]"), "is no raw dump file: it is not a JSON object");
+    assert_eq!(
+        read(b"\x7fELF\x02\x01"),
+        "is no raw dump file: it is an ELF file, such as a program, a library or a core file"
+    );
+    assert_eq!(read(b"[1, 2]"), "is no raw dump file: it is not a JSON object; it begins with \"[1, 2]\"");
     // The library takes arrays for objects.
     assert!(read(b"[\"backtrace-waker raw dump\", 1]").contains("not a JSON object"));
-    assert_eq!(read(b"null"), "is no raw dump file: it is not a JSON object");
+    assert_eq!(read(b"null"), "is no raw dump file: it is not a JSON object; it begins with \"null\"");
     assert!(read(b"{}").contains("`format`"));
     assert!(read(b"{\"format\":\"backtrace-waker task dump\",\"version\":1}").contains("symbolized already"));
-    assert!(read(b"\x28\xb5\x2f\xfd\x00").contains("zstd -d"));
+    assert_eq!(read(b"\x28\xb5\x2f\xfd\x00"), "is compressed with zstd: decompress it with `zstd -d`");
+    assert!(
+        read(b"\xfd7zXZ\x00\x00").contains("`unxz`") && read(b"\x04\x22\x4d\x18\x00").contains("`lz4 -d`")
+    );
     assert!(read(b"\x1f\x8bnonsense").starts_with("is compressed, and damaged"));
     assert!(read(b"{\"format\":\"backtrace-waker raw dump\"}").contains("version: is missing"));
     assert!(read(b"{\"format\":\"backtrace-waker raw dump\",\"version\":0}").contains("no version 0"));

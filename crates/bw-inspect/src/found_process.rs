@@ -7,6 +7,7 @@ use crate::capture::limits::Limits;
 use crate::capture::unwind_rules::UnwindRules;
 use crate::executor::process_tasks::ProcessTasks;
 use crate::executor::runtime_threads::RuntimeThreads;
+use crate::executor::worker_tasks;
 use crate::executor::wrapped_tasks::WrappedTasks;
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
@@ -37,7 +38,9 @@ impl<'t> FoundProcess<'t> {
         let mut modules = LoadedModules::read(&constants, &mappings);
         let threads = target.threads();
         let data = DataScan::new(target, &mappings, limits.data_bytes);
-        let tasks = ProcessTasks::find(target, &data, &constants, &mut modules, &mappings, &threads);
+        let mut tasks = ProcessTasks::find(target, &data, &constants, &mut modules, &mappings, &threads);
+        let workers = worker_tasks::tables(target, &mappings, &modules, &tasks.list);
+        tasks.list.tasks.retain(|task| task.is_of_executor() || !workers.contains(&task.table));
         let wrapped = WrappedTasks::find(target, &modules);
         let runtime_threads = RuntimeThreads::find(target, &mappings, &tasks.list, &threads);
         let searched = (data.bytes(), data.skipped());

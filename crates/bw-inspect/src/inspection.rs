@@ -1,7 +1,7 @@
 //! Looking at a process: from its memory to a task dump.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Instant, SystemTime};
 
 use bw_core::{RawTaskDump, RawTrace, SpawnedAt, TaskId, TaskLayout, TaskRecord, TaskState, TaskStatus};
@@ -12,6 +12,7 @@ use crate::executor::found_task::FoundTask;
 use crate::executor::process_tasks::{self, ProcessTasks};
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::WakerIndex;
+use crate::executor::worker_tasks;
 use crate::found_process::FoundProcess;
 use crate::look::{Look, Outcome, RunningThreads, Spent};
 use crate::target::Target;
@@ -28,6 +29,8 @@ pub struct Inspection {
     dump: RawTaskDump,
     modules: ModuleMap,
     polls: HashMap<TaskId, u64>,
+    /// The tasks that threads of a blocking pool run.
+    run_by_pool: HashSet<TaskId>,
     figures: Figures,
 }
 
@@ -73,7 +76,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     }
     let mut traces = Traces::default();
     let mut ids = Ids::default();
-    let mut polls = HashMap::new();
+    let (mut polls, mut run_by_pool) = (HashMap::new(), HashSet::new());
     let numbered: Vec<(TaskId, FoundTask, Outcome)> =
         outcomes.into_iter().filter_map(|(task, outcome)| Some((ids.id(task.id)?, task, outcome))).collect();
     // A wrapper knows ids of its own.
@@ -83,12 +86,15 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
         .into_iter()
         .map(|(id, task, outcome)| {
             polls.insert(id, task.table.poll);
+            if worker_tasks::is_run_by_pool(&task) {
+                run_by_pool.insert(id);
+            }
             record(id, outcome, &mut traces, &by_wrapper)
         })
         .collect();
     records.extend(roots.into_iter().filter_map(|(thread, outcome)| {
         // The ids of tasks are given out before.
-        let name = thread.name.as_deref().map_or_else(|| thread.id.to_string(), |name| format!("{name:?}"));
+        let name = thread.name.as_deref().map_or_else(|| thread.id.to_string(), str::to_owned);
         let record = record(ids.id(thread.id)?, outcome, &mut traces, &by_wrapper);
         Some(record.with_name(format!("block_on on thread {name}")))
     }));
@@ -96,6 +102,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     // What is missing of the memory may be that code.
     let has_code = process.tasks.has_code || !all_notes.is_empty();
     all_notes.extend(notes(&records, tasks, &process.tasks.wakers, has_code, &figures));
+    all_notes.splice(..0, target.standstill());
     if let Some(version) = process.wrapped.unknown_version() {
         all_notes.push(format!(
             "names and ages are missing: the program has version {version} of the table that says where they are, and this \
@@ -106,18 +113,18 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let dump =
         RawTaskDump::new(taken_at.unwrap_or_else(SystemTime::now), began.elapsed(), records, traces.traces);
     let dump = dump.with_source(target.source()).with_pause(target.pause()).with_notes(all_notes);
-    Ok(Inspection { dump, modules: process.modules.map(), polls, figures })
+    Ok(Inspection { dump, modules: process.modules.map(), polls, run_by_pool, figures })
 }
 
-/// Returns whether a process has code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of its
-/// modules: takes a few milliseconds.
+/// Returns whether a process may have code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of
+/// its modules: takes a few milliseconds. Of old versions of `async-task`, only [`inspect`] and [`count_tasks`] are certain.
 ///
 /// # Errors
 ///
 /// When the process ended meanwhile, or its mappings may not be read.
 pub fn runs_tasks(target: &dyn Target) -> Result<bool, OpenError> {
     let mappings = target.mappings()?;
-    Ok(process_tasks::has_code(target, &LoadedModules::read(target, &mappings)))
+    Ok(process_tasks::may_have_code(target, &LoadedModules::read(target, &mappings)))
 }
 
 /// Counts the tasks of a process that have not finished. `None` if it has no code of async tasks. Reads all memory in which tasks may
@@ -129,18 +136,13 @@ pub fn runs_tasks(target: &dyn Target) -> Result<bool, OpenError> {
 pub fn count_tasks(target: &dyn Target, limits: &Limits) -> Result<Option<usize>, OpenError> {
     let mappings = target.mappings()?;
     let mut modules = LoadedModules::read(target, &mappings);
-    if !process_tasks::has_code(target, &modules) {
+    if !process_tasks::may_have_code(target, &modules) {
         return Ok(None);
     }
     let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let tasks =
-        ProcessTasks::find(target, &data, target, &mut modules, &mappings, &target.threads()).list.tasks;
-    Ok(Some(
-        tasks
-            .iter()
-            .filter(|task| task.is_of_executor() && task.word.activity() != Activity::Complete)
-            .count(),
-    ))
+    let found = ProcessTasks::find(target, &data, target, &mut modules, &mappings, &target.threads());
+    let is_counted = |task: &&FoundTask| task.is_of_executor() && task.word.activity() != Activity::Complete;
+    Ok(found.has_code.then(|| found.list.tasks.iter().filter(is_counted).count()))
 }
 
 /// What is said when the target is there no more.
@@ -167,13 +169,24 @@ impl Inspection {
         self.polls.get(&task).copied()
     }
 
-    /// Names each task after its type, which `type_of` finds from the address of the function that polls it. See
-    /// [`task_type`](crate::task_type). Leaves out the tasks that are threads of a runtime,
-    /// and those of the agent of this project: only types tell them from others.
+    /// Names each task that has no name. `name_of` gets the address of the function that polls a task, and where the task waits, if it is
+    /// suspended; see [`task_type`](crate::task_type). A closure that the blocking pool runs, and that has no name then, is named so.
+    ///
+    /// Leaves out the tasks that are threads of a runtime, if they were not recognized without their types, and those of the agent of this
+    /// project: only types tell these from others.
     #[must_use]
-    pub fn named(mut self, mut type_of: impl FnMut(u64) -> Option<String>) -> Self {
-        let polls = &self.polls;
-        let dump = self.dump.with_names(|task| polls.get(&task).and_then(|&poll| type_of(poll)));
+    pub fn named(mut self, mut name_of: impl FnMut(u64, Option<&RawTrace>) -> Option<String>) -> Self {
+        let unnamed = self.dump.tasks().iter().filter(|task| task.name().is_none());
+        let mut names: HashMap<TaskId, String> = unnamed
+            .filter_map(|task| {
+                let poll = *self.polls.get(&task.id())?;
+                let is_suspended = task.status().state == TaskState::Suspended;
+                let name = name_of(poll, self.dump.trace_of(task).filter(|_| is_suspended));
+                let of_pool = || self.run_by_pool.contains(&task.id()).then(|| RUN_BY_POOL.to_owned());
+                Some((task.id(), name.or_else(of_pool)?))
+            })
+            .collect();
+        let dump = self.dump.with_names(|task| names.remove(&task));
         self.dump = dump.without(|task| task.name().is_some_and(|name| is_worker(name) || is_of_agent(name)));
         self
     }
@@ -191,13 +204,15 @@ impl Inspection {
     }
 }
 
+/// The name of a task of a runtime's blocking pool whose type is not known.
+const RUN_BY_POOL: &str = "closure on the blocking pool";
 /// What the types of the tasks of a runtime's blocking pool begin with.
 const BLOCKING_TASK: &str = "tokio::runtime::blocking::task::BlockingTask<";
 
 /// Whether a task of this type is one of the agent of this project, which is no part of the program.
 fn is_of_agent(task_type: &str) -> bool {
     let body = task_type.strip_prefix(BLOCKING_TASK).unwrap_or(task_type);
-    let bodies = ["async fn ", "async block in "];
+    let bodies = ["async fn ", "async block in ", "closure in "];
     let path = bodies.iter().find_map(|kind| body.strip_prefix(kind)).unwrap_or(body);
     path.starts_with("bw_agent::")
 }
@@ -296,19 +311,29 @@ fn notes(
             "no waker of a task is stored anywhere, so no place was found at which tasks wait".to_owned(),
         );
     }
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in records {
-        if let Some(reason) = record.incomplete() {
-            *reasons.entry(reason).or_default() += 1;
-        }
+    // Reasons that differ in addresses alone are one. Each with the first of them, with how many there are, and of how many tasks.
+    let mut reasons: BTreeMap<String, (&str, HashSet<&str>, usize)> = BTreeMap::new();
+    for reason in records.iter().filter_map(TaskRecord::incomplete) {
+        let entry = reasons.entry(without_addresses(reason)).or_insert((reason, HashSet::new(), 0));
+        entry.1.insert(reason);
+        entry.2 += 1;
     }
-    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    for (reason, count) in reasons.into_iter().take(MOST_REASONS) {
+    let mut reasons: Vec<_> = reasons.into_values().collect();
+    reasons.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
+    for (first, different, count) in reasons.into_iter().take(MOST_REASONS) {
         let tasks = if count == 1 { "task" } else { "tasks" };
-        notes.push(format!("{count} {tasks} may lack something: {reason}"));
+        let like = if different.len() == 1 { ":" } else { ", for reasons such as this one:" };
+        notes.push(format!("{count} {tasks} may lack something{like} {first}"));
     }
     notes
+}
+
+/// A text with nothing in place of the digits of its addresses.
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split("0x");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let is_digit = |letter: char| letter.is_ascii_hexdigit();
+    parts.fold(first, |text, part| text + "0x" + part.trim_start_matches(is_digit))
 }
 
 #[cfg(test)]
@@ -316,10 +341,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_reason_fills_the_notes_because_of_its_addresses() {
+        let reason = |at: u64| {
+            format!("the instruction at shop+{at:#x} uses memory at {:#x}, which cannot be read", at + 9)
+        };
+        let record = |id: u64, reason: &str| {
+            let status = TaskStatus::new(TaskState::Suspended);
+            let record = TaskRecord::new(TaskId::from_u64(id).unwrap(), SpawnedAt::unknown(), status);
+            record.with_incomplete(reason.to_owned())
+        };
+        let mut records: Vec<TaskRecord> = (1..30).map(|id| record(id, &reason(id * 4096))).collect();
+        records.push(record(30, "it ends the process"));
+        let notes = notes(&records, &[], &WakerIndex::default(), true, &Figures::default());
+        assert_eq!(
+            notes,
+            [
+                format!("29 tasks may lack something, for reasons such as this one: {}", reason(4096)),
+                "1 task may lack something: it ends the process".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
     fn tasks_of_the_agent_are_taken_for_those_of_the_program() {
         for own in [
             "async fn bw_agent::listen::serve",
             "async block in bw_agent::agent::Agent::run",
+            "closure in bw_agent::listen::serve",
             "bw_agent::trigger::Trigger<u32>",
             "tokio::runtime::blocking::task::BlockingTask<bw_agent::report::write::{closure#0}>",
         ] {

@@ -33,9 +33,10 @@
 //! * Of the children of `FuturesUnordered`, `Shared` and their like, all places, also if nobody woke them: as stacks of the task that polls
 //!   them.
 //! * Of a thread that waits in `block_on`, where its future waits. That is no task: its record has the number of the thread as its id, and
-//!   a name such as `block_on on thread "main"`.
-//! * Every task of the crate `async-task`, with which smol, async-std and `async-executor` make theirs. They have no ids, so they are
-//!   numbered by their addresses: from one look to the next, a task may get another number. Tests are with 4.7; 4.0 has the same layout.
+//!   a name such as `block_on on thread main`.
+//! * Every task of the crate `async-task`, with which smol, async-std and `async-executor` make theirs. They have no ids, so their ids are
+//!   made from their addresses. A task keeps its id as long as it lives, and a later task may get it again. Tests are with 4.7; 4.0 has the
+//!   same layout.
 //!
 //! # What is wrong with tasks
 //!

@@ -23,18 +23,36 @@ pub fn task_type(symbolizer: &Symbolizer, poll: u64) -> Option<String> {
         // Of a task of `async-task`.
         .or(path.split_once("raw::RawTask<"))
         .or(path.split_once("run<"))?;
-    Some(readable_type(unwrapped(first_argument(arguments))))
+    Some(short(&readable_type(unwrapped(first_argument(arguments)))))
+}
+
+/// A type without what says nothing: the allocator that is meant anyway, and where the library has the parts of a boxed future.
+fn short(name: &str) -> String {
+    const SHORTER: [(&str, &str); 6] = [
+        (", alloc::alloc::Global>", ">"),
+        ("core::pin::Pin<", "Pin<"),
+        ("alloc::boxed::Box<", "Box<"),
+        ("core::future::future::Future<", "Future<"),
+        (" + core::marker::", " + "),
+        ("Output=", "Output = "),
+    ];
+
+    let name = SHORTER.iter().fold(name.to_owned(), |name, (long, short)| name.replace(long, short));
+    let inside =
+        name.strip_prefix("(dyn ").and_then(|it| it.strip_suffix(')')).filter(|it| !it.contains(", "));
+    inside.map_or_else(|| name.clone(), |inside| format!("dyn {inside}"))
 }
 
 /// The future inside of a wrapper that says nothing about the task, such as that of a traced task.
 fn unwrapped(future: &str) -> &str {
     /// That of a traced task by its crate, and by the crate that has a copy of its module.
-    const WRAPPERS: [&str; 4] = [
+    const WRAPPERS: [&str; 5] = [
         "bw_core::task::traced_task::TracedTask<",
         "backtrace_waker::task::traced_task::TracedTask<",
         // What executors of smol put around a future, in a box if it is large.
         "core::pin::Pin<alloc::boxed::Box<async_executor::AsyncCallOnDrop<",
         "async_executor::AsyncCallOnDrop<",
+        "core::pin::Pin<alloc::boxed::Box<",
     ];
 
     let mut future = future;
@@ -76,10 +94,29 @@ mod tests {
                 "core::pin::Pin<alloc::boxed::Box<async_executor::AsyncCallOnDrop<a::B<c, d>, e::{closure#0}>, alloc::alloc::Global>>",
                 "a::B<c, d>",
             ),
+            (
+                "core::pin::Pin<alloc::boxed::Box<(dyn core::future::future::Future<Output=()> + core::marker::Send), alloc::alloc::Global>>",
+                "(dyn core::future::future::Future<Output=()> + core::marker::Send)",
+            ),
             ("app::TracedTask<a>", "app::TracedTask<a>"),
             ("", ""),
         ] {
             assert_eq!(unwrapped(future), inner, "{future}");
+        }
+    }
+
+    #[test]
+    fn a_type_is_mostly_paths_of_the_library() {
+        for (long, short) in [
+            (
+                "(dyn core::future::future::Future<Output=()> + core::marker::Send)",
+                "dyn Future<Output = ()> + Send",
+            ),
+            ("a::Of<alloc::boxed::Box<u8, alloc::alloc::Global>>", "a::Of<Box<u8>>"),
+            ("async fn shop::accept", "async fn shop::accept"),
+            ("(dyn A, dyn B)", "(dyn A, dyn B)"),
+        ] {
+            assert_eq!(self::short(long), short);
         }
     }
 

@@ -539,7 +539,7 @@ fn tasks_that_finished_in_the_dumps_poll_are_listed_below_what_is_stuck() {
     let printed = text().grouped(TaskTrees::new(&dump, &trees)).to_string();
     let at = |words: &str| printed.find(words).unwrap_or_else(|| panic!("{words:?} is not in\n{printed}"));
     let late = at(
-        "2 tasks finished when this dump polled them, 3.7 s to 9.0 s after their last polls: 2 \"evict\", 5 \"evict\"",
+        "2 tasks finished when this dump polled them, 3.7 s to 9.0 s after their last polls: \"evict\" (2, 5)",
     );
     assert!(printed[late..].contains("\n(woken at that moment, or its wake had been lost)"), "{printed}");
     assert!(late > at("1 task suspended for 3.7 s until this dump polled it: 1 \"cured\""), "{printed}");

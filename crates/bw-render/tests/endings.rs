@@ -164,3 +164,28 @@ fn a_sub_executor_whose_children_are_shown_says_that_they_are_elsewhere() {
     let printed = print(&tree(vec![registers, polls]));
     assert!(printed.contains("app::child") && !printed.contains("wrap them to see them"), "{printed}");
 }
+
+#[test]
+fn functions_of_a_program_that_cargo_installed_were_hidden_as_a_librarys() {
+    const PROGRAM: &str = "/home/me/.cargo/registry/src/index-0123/bore-cli-0.6.0/src";
+    let own = |address, name: &str, line| {
+        let path = format!("bore_cli::server::{name}::{{{{closure}}}}");
+        let file = format!("{PROGRAM}/server.rs");
+        physical(address, &[(&format!("async fn bore_cli::server::{name}"), &path, &file, line)])
+    };
+    let poll = tokio(20, "tokio::runtime::io::scheduled_io::Readiness::poll", "runtime/io/scheduled_io.rs");
+    let with_mut =
+        tokio(10, "tokio::loom::std::unsafe_cell::UnsafeCell<T>::with_mut", "loom/std/unsafe_cell.rs");
+    let installed =
+        tree(vec![waits(&[with_mut, own(11, "listen", 65), own(12, "recv", 68), poll.clone()], 60)]);
+    let printed = print(&installed);
+    let lines: Vec<&str> = printed.lines().map(|line| line.trim_start_matches([' ', '└', '╼'])).collect();
+    assert_eq!(lines.len(), 3, "{printed}");
+    assert!(lines[0].starts_with("async fn bore_cli::server::listen at "), "{printed}");
+    assert!(lines[1].starts_with("async fn bore_cli::server::recv at "), "{printed}");
+    assert!(lines[2].starts_with("tokio::runtime::io::scheduled_io::Readiness"), "{printed}");
+    // Where the program has functions of its own, what it uses is a library.
+    let used =
+        tree(vec![waits(&[user(13, "run", 20), own(11, "listen", 65), own(12, "recv", 68), poll], 60)]);
+    assert!(!print(&used).contains("recv"), "{}", print(&used));
+}

@@ -15,7 +15,7 @@
 //! debuginfod server (feature `debuginfod`): [`SymbolSources`] says where it is looked for. What is missing, and what
 //! to do about it, [`Symbolizer::problems`] tells.
 //!
-//! Keep one [`Symbolizer`], and call it from a thread that may wait. The first address of a module costs tens of
+//! Keep one [`Symbolizer`], and call it from a thread that may wait. The first address of a module costs a few
 //! milliseconds; an address seen before costs 0.1 µs. The memory is bounded, and [`Symbolizer::clear`] gives it back.
 //!
 //! # What it is not for

@@ -54,10 +54,9 @@ pub(super) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
     if (&arguments.older, &arguments.newer) == (&Target::Stdin, &Target::Stdin) {
         return Err(Failure::new("only one of the two dumps can come from stdin"));
     }
-    let mut older = Source::of(&arguments.older, &arguments.shared)?;
+    let [mut older, mut newer] = Source::both([&arguments.older, &arguments.newer], &arguments.shared)?;
     // In this order, should both be the same process.
     let older = older.take()?;
-    let mut newer = Source::of(&arguments.newer, &arguments.shared)?;
     let newer = newer.take()?;
     if !is_same_process(older.file(), newer.file()) {
         message::warning(

@@ -25,7 +25,7 @@ line says so.";
 const EXAMPLES: &str = "\
 Examples:
   backtrace-waker dump 4711
-      Tasks that wait alike, together; those that wait longest first.
+      Tasks that wait alike, together; those that wait longest first. Memory does not show for how long tasks wait.
   backtrace-waker dump shop
       The process of that name. If there are several, they are listed.
   backtrace-waker dump 4711 --filter name:conn,for:5m --full
@@ -34,6 +34,8 @@ Examples:
       To be looked at later: with `dump`, `tree`, `diff` or `symbolize`, here or elsewhere.
   backtrace-waker dump core.4711 --exe ./shop
       A core file of the kernel or of gcore, and the program that wrote it.
+  zstd -dc core.zst | backtrace-waker dump - --exe ./shop
+      A compressed core file, as systemd-coredump keeps it.
   backtrace-waker dump 4711 --html -o shop.html
       A page to look at in a browser, or to send to somebody.
   backtrace-waker dump http://127.0.0.1:6060 --json | jq .groups
@@ -96,8 +98,15 @@ impl Dump {
 }
 
 pub(super) fn run(arguments: &Dump) -> Result<ExitCode, Failure> {
-    let mut source = Source::of(&arguments.target, &arguments.shared)?;
     let format = arguments.format();
+    if format == Format::Raw && arguments.shared.strict {
+        let failure =
+            Failure::new("--strict has no effect on a raw dump, which has addresses instead of names");
+        return Err(
+            failure.with_help("leave out --strict, and give it to the command that prints the raw dump")
+        );
+    }
+    let mut source = Source::of(&arguments.target, &arguments.shared)?;
     let snapshot = if format == Format::Raw { source.take_raw()? } else { source.take()? };
     let settings = PrintSettings::new(arguments.full, arguments.color());
     let printed = print::snapshot(&snapshot, format, settings, arguments.output.as_deref());

@@ -43,7 +43,10 @@ Examples:
   backtrace-waker top shop.dump
       A raw dump file, to look around in.
   backtrace-waker top 4711 --count 10 | jq '.groups[0]'
-      The group that has waited longest, ten times.";
+      The first group, ten times: of an agent, the one that has waited longest.";
+
+/// How long to wait after each refresh, unless told.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Watch the tasks of a process in a live view
 #[derive(Args, Debug)]
@@ -54,9 +57,9 @@ pub(super) struct Top {
     /// The number or name of a process, a raw dump or core file (`-` for stdin), the socket or the URL of an agent
     target: Target,
 
-    /// How long to wait after each refresh, such as 500ms, 5s or 1m
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_limits::interval)]
-    interval: Duration,
+    /// How long to wait after each refresh, such as 500ms, 5s or 1m [default: 2s]
+    #[arg(long, value_name = "TIME", value_parser = time_limits::interval)]
+    interval: Option<Duration>,
 
     /// Print lines of JSON, also on a terminal
     #[arg(long)]
@@ -79,18 +82,23 @@ pub(super) struct Top {
 
 pub(super) fn run(arguments: &Top) -> Result<ExitCode, Failure> {
     let source = Source::open(&arguments.target, &arguments.request, arguments.symbols.sources()?)?;
+    let interval = arguments.interval.unwrap_or(INTERVAL);
+    if arguments.interval.is_some() && !source.is_live() {
+        let failure = format!("--interval has no effect on {}: a file does not change", arguments.target);
+        return Err(Failure::new(failure).with_help("leave out --interval"));
+    }
     if arguments.json || arguments.count.is_some() || !io::stdout().is_terminal() {
-        return print_lines(source, arguments);
+        return print_lines(source, arguments, interval);
     }
     if std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb") {
         return Err(Failure::new("this terminal (TERM=dumb) cannot show a live view; --json prints lines"));
     }
-    top::run(source.quiet(), arguments.interval, print::is_colored(arguments.color))?;
+    top::run(source.quiet(), interval, print::is_colored(arguments.color))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints a line of JSON for each refresh, so many, or until the process ends or nobody reads any more.
-fn print_lines(mut source: Source, arguments: &Top) -> Result<ExitCode, Failure> {
+fn print_lines(mut source: Source, arguments: &Top, interval: Duration) -> Result<ExitCode, Failure> {
     let first = source.take()?;
     arguments.symbols.report(first.problems(), false)?;
     if !print_line(&first)? || !source.is_live() {
@@ -98,7 +106,7 @@ fn print_lines(mut source: Source, arguments: &Top) -> Result<ExitCode, Failure>
         return Ok(ExitCode::SUCCESS);
     }
     let times = arguments.count.map(|count| count.get() - 1);
-    follow(&mut source, first, arguments.interval, times, |_, now| print_line(now))
+    follow(&mut source, first, interval, times, |_, now| print_line(now))
 }
 
 /// Returns `false` if nobody reads.

@@ -96,9 +96,17 @@ fn print_first(first: &Snapshot, arguments: &Watch, settings: PrintSettings) -> 
     let text = DumpText::new(settings.text());
     let (at, tasks) = (rfc3339::seconds(dump.taken_at()), Count(dump.tasks().len()));
     let (pid, interval) = (first.file().process().pid, Elapsed(arguments.interval));
+    let origin = DumpText::origin(dump);
+    let is_uncounted =
+        dump.source().is_memory() && dump.tasks().iter().any(|task| task.status().age.is_none());
     let warnings = settings.palette().paint(&text.warnings(first.trees())).to_string();
     print::to(None, |out| {
-        writeln!(out, "{at}: process {pid}, tasks: {tasks}; asked again every {interval}")?;
+        origin.map_or(Ok(()), |origin| writeln!(out, "{origin}"))?;
+        let again = if dump.source().is_memory() { "read" } else { "asked" };
+        writeln!(out, "{at}: process {pid}, tasks: {tasks}; {again} again every {interval}")?;
+        if is_uncounted {
+            writeln!(out, "memory does not show whether tasks are polled in between")?;
+        }
         if warnings.is_empty() { Ok(()) } else { writeln!(out, "{warnings}") }
     })
 }
@@ -115,5 +123,11 @@ fn print_change(
         return print::to(None, |out| writeln!(out, "{}", difference.to_json()));
     }
     let at = rfc3339::seconds(now.file().dump().taken_at());
+    // The polls that an agent counts are of interest by themselves.
+    if now.file().dump().source().is_memory() && difference.is_empty() {
+        let later = Elapsed(difference.between());
+        return print::to(None, |out| writeln!(out, "\n{at}, {later} later: nothing changed"));
+    }
+    let difference = difference.without_uncounted();
     print::to(None, |out| writeln!(out, "\n{at}, {difference}"))
 }

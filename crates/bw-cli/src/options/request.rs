@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bw_core::DumpSource;
-use bw_dump::contract::endpoints::{DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
+use bw_dump::contract::endpoints::{DEFAULT_TIMEOUT, DUMP, FILTER, FORMAT, RAW, TIMEOUT_MS};
 use bw_dump::{RawDumpFile, RawDumpReader};
 use clap::Args;
 
@@ -21,7 +21,8 @@ pub(crate) struct RequestOptions {
     /// Only tasks that pass; may be given several times
     ///
     /// Terms with commas between them, all of which must hold: name:PART, id:N, state:suspended, older:90s (since it was
-    /// wrapped), for:5m (in the state it is in).
+    /// wrapped), for:5m (in the state it is in). In memory and core files, most tasks have no name: name:PART is then a part of the type
+    /// of the task, or of the first function in its trace.
     #[arg(long = "filter", value_name = "TERMS")]
     pub(crate) filters: Vec<Filter>,
 
@@ -40,8 +41,10 @@ pub(crate) struct RequestOptions {
     #[arg(long)]
     pub(crate) stop: bool,
 
-    /// How long threads may be stopped, such as 20ms; what is not copied until then is read while they run
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time_limits::timeout, requires = "stop")]
+    /// How long threads may be stopped, with its unit, such as 20ms; from 1ms to 1m
+    ///
+    /// What is not copied until then is read while they run.
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time_limits::pause, requires = "stop")]
     pub(crate) max_pause: Duration,
 
     /// The program that wrote the core file, if it is not where it was then
@@ -50,11 +53,11 @@ pub(crate) struct RequestOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) exe: Option<PathBuf>,
 
-    /// How long tasks may take to answer, such as 500ms, 5s or 1m
+    /// How long tasks may take to answer an agent, such as 500ms, 5s or 1m [default: 2s]
     ///
     /// Those that do not are in the dump with what they are doing. The process itself is waited for a few seconds longer.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_limits::timeout)]
-    pub(crate) timeout: Duration,
+    #[arg(long, value_name = "TIME", value_parser = time_limits::timeout)]
+    pub(crate) timeout: Option<Duration>,
 
     /// What the agent at a URL wants to be told; better given in the variable BACKTRACE_WAKER_TOKEN
     ///
@@ -63,9 +66,9 @@ pub(crate) struct RequestOptions {
     #[arg(long, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
 
-    /// How many bytes an answer or a file may have, decompressed
-    #[arg(long = "max-bytes", value_name = "BYTES", default_value_t = RawDumpReader::MOST_BYTES, value_parser = number::bytes)]
-    pub(crate) most_bytes: usize,
+    /// How many bytes an answer or a raw dump file may have, decompressed [default: 1073741824]
+    #[arg(long = "max-bytes", value_name = "BYTES", value_parser = number::bytes)]
+    pub(crate) most_bytes: Option<usize>,
 }
 
 impl Default for RequestOptions {
@@ -76,21 +79,31 @@ impl Default for RequestOptions {
             stop: false,
             max_pause: Duration::from_millis(100),
             exe: None,
-            timeout: bw_dump::contract::endpoints::DEFAULT_TIMEOUT,
+            timeout: None,
             token: None,
-            most_bytes: RawDumpReader::MOST_BYTES,
+            most_bytes: None,
         }
     }
 }
 
 impl RequestOptions {
+    /// How long tasks may take to answer.
+    fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// How many bytes an answer or a file may have.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.most_bytes.unwrap_or(RawDumpReader::MOST_BYTES)
+    }
+
     /// What an agent is asked for.
     pub(crate) fn query(&self) -> String {
         let path = format!("{DUMP}?");
         let before = path.len();
         let mut query = form_urlencoded::Serializer::for_suffix(path, before);
         query.append_pair(FORMAT, RAW);
-        query.append_pair(TIMEOUT_MS, &self.timeout.as_millis().to_string());
+        query.append_pair(TIMEOUT_MS, &self.timeout().as_millis().to_string());
         for filter in &self.filters {
             query.append_pair(FILTER, filter.as_str());
         }
@@ -113,6 +126,6 @@ impl RequestOptions {
 
     /// How long an agent may take for all of its answer: another dump may be before this one.
     pub(crate) fn answer_timeout(&self) -> Duration {
-        2 * self.timeout + GRACE
+        2 * self.timeout() + GRACE
     }
 }

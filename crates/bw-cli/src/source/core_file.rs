@@ -1,16 +1,18 @@
 //! A core file as a source: the memory of a process that has ended, or of which somebody made a copy.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use bw_dump::{Process, RawDumpFile};
-use bw_inspect::target::{CoreFile, Target as _};
-use bw_inspect::{Inspection, Limits, inspect, task_type};
+use bw_inspect::target::{CoreFile, OpenError, Target as _};
+use bw_inspect::{Inspection, Limits, inspect};
 use bw_symbolize::Symbolizer;
 
 use super::memory::failure;
+use super::task_names::TaskNames;
 use crate::output::failure::Failure;
 
+/// What a core file without a name is called.
+const STDIN: &str = "stdin";
 /// A core file, which is read where it is needed.
 #[derive(Debug)]
 pub(crate) struct CoreSource(CoreFile);
@@ -24,6 +26,18 @@ impl CoreSource {
     /// Opens it. `executable` is where the program is now.
     pub(crate) fn open(path: &Path, executable: Option<&Path>) -> Result<Self, Failure> {
         CoreFile::open(path, executable).map(Self).map_err(|error| failure(&error))
+    }
+
+    /// Opens one that has no name of its own, because it came on stdin.
+    pub(crate) fn open_unnamed(path: &Path, executable: Option<&Path>) -> Result<Self, Failure> {
+        let named = |error| match error {
+            OpenError::CoreFile { reason, .. } => OpenError::CoreFile { path: STDIN.into(), reason },
+            OpenError::Executable { path, reason, .. } => {
+                OpenError::Executable { path, core: STDIN.into(), reason }
+            }
+            other => other,
+        };
+        CoreFile::open(path, executable).map(Self).map_err(|error| failure(&named(error)))
     }
 
     /// The path of the program when it ran.
@@ -41,14 +55,12 @@ impl CoreSource {
         inspect(&self.0, &Limits::default()).map_err(|error| failure(&error))
     }
 
-    /// Returns a dump whose tasks are named after their types.
+    /// Returns a dump whose tasks have names.
     pub(crate) fn file(&self, inspection: Inspection, symbolizer: &Symbolizer) -> RawDumpFile<'static> {
         // Only core files of Linux are read.
         let mut process = Process::new(self.0.pid());
         process.executable = self.0.executable().map(Path::to_owned);
         (process.os, process.architecture) = ("linux".to_owned(), self.0.architecture().to_owned());
-        let mut types: HashMap<u64, Option<String>> = HashMap::new();
-        let name = |poll| types.entry(poll).or_insert_with(|| task_type(symbolizer, poll)).clone();
-        inspection.named(name).into_file(process)
+        TaskNames::default().name(inspection, symbolizer).into_file(process)
     }
 }

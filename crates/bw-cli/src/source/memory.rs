@@ -1,13 +1,12 @@
 //! The memory of a process as a source: for programs without an agent.
 
-use std::collections::HashMap;
-
 use bw_dump::RawDumpFile;
 use bw_inspect::target::{LiveProcess, OpenError, Target as _};
-use bw_inspect::{Inspection, Limits, inspect, inspect_stopped, runs_tasks, task_type};
+use bw_inspect::{Inspection, Limits, inspect, inspect_stopped, runs_tasks};
 use bw_symbolize::Symbolizer;
 
 use super::agent::process::Process;
+use super::task_names::TaskNames;
 use crate::options::request::RequestOptions;
 use crate::output::failure::Failure;
 
@@ -16,15 +15,14 @@ use crate::output::failure::Failure;
 pub(crate) struct ProcessMemory {
     live: LiveProcess,
     process: Process,
-    /// The types of tasks, by the functions that poll them.
-    types: HashMap<u64, Option<String>>,
+    names: TaskNames,
 }
 
 impl ProcessMemory {
     /// Opens the memory of a process. Reads a page of it, and finds no tasks yet.
     pub(crate) fn open(pid: u32) -> Result<Self, Failure> {
         let live = LiveProcess::open(pid).map_err(|error| failure(&error))?;
-        Ok(Self { live, process: Process::new(pid), types: HashMap::new() })
+        Ok(Self { live, process: Process::new(pid), names: TaskNames::default() })
     }
 
     /// Opens the memory of a process whose agent cannot be asked for this reason. Where reading memory would show nothing either, the
@@ -36,7 +34,7 @@ impl ProcessMemory {
             Err(error) => return Err(failure(&error)),
         };
         match runs_tasks(&live) {
-            Ok(true) => Ok(Self { live, process: Process::new(pid), types: HashMap::new() }),
+            Ok(true) => Ok(Self { live, process: Process::new(pid), names: TaskNames::default() }),
             Ok(false) => {
                 let failure = Failure::new(format!(
                     "{no_agent}; and it uses neither tokio nor smol, so reading its memory would show no task"
@@ -70,14 +68,12 @@ impl ProcessMemory {
         inspection.map_err(|error| failure(&error))
     }
 
-    /// Returns a dump whose tasks are named after their types.
+    /// Returns a dump whose tasks have names.
     pub(crate) fn file(&mut self, inspection: Inspection, symbolizer: &Symbolizer) -> RawDumpFile<'static> {
         let mut described = bw_dump::Process::running(self.live.pid());
         // Without what the kernel says of a file that was replaced.
         described.executable = self.process.executable();
-        let names = &mut self.types;
-        let name = |poll| names.entry(poll).or_insert_with(|| task_type(symbolizer, poll)).clone();
-        inspection.named(name).into_file(described)
+        self.names.name(inspection, symbolizer).into_file(described)
     }
 }
 

@@ -5,13 +5,17 @@ pub(crate) mod all_readable;
 mod core_file;
 pub(crate) mod follow;
 mod memory;
+mod stdin;
+mod task_names;
+mod unreadable_dump;
+mod unused_options;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bw_dump::contract::environment;
-use bw_dump::{ModuleMap, RawDumpError, RawDumpFile, RawDumpReader};
+use bw_dump::{ModuleMap, RawDumpFile, RawDumpReader};
 use bw_inspect::{Diagnosis, Limits, diagnose};
 use bw_symbolize::{SymbolSources, Symbolizer};
 
@@ -24,6 +28,7 @@ use agent::Agent;
 use agent::process::{Process, without_deleted};
 use core_file::CoreSource;
 use memory::ProcessMemory;
+use stdin::StdinInput;
 
 /// Where snapshots come from: a target that can be asked again. What was read of debug information is kept while the process
 /// has the same modules.
@@ -41,7 +46,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Origin {
     File(PathBuf),
-    Stdin,
+    Stdin(StdinInput),
     Agent(Agent),
     Memory(ProcessMemory),
     Core(CoreSource),
@@ -75,18 +80,47 @@ impl Origin {
         match self {
             Self::Agent(agent) => agent.process(),
             Self::Memory(memory) => Some(memory.process()),
-            Self::File(_) | Self::Stdin | Self::Core(_) => None,
+            Self::File(_) | Self::Stdin(_) | Self::Core(_) => None,
         }
     }
 }
 
 impl Source {
-    /// Finds out what `target` is. Connects to an agent to see whether it is there, and asks it nothing yet.
+    /// Finds out what `target` is. Connects to an agent to see whether it is there, and asks it nothing yet. Fails if an option was given
+    /// that has no effect on it.
     pub(crate) fn open(
         target: &Target,
         request: &RequestOptions,
         symbols: SymbolSources,
     ) -> Result<Self, Failure> {
+        let source = Self::find(target, request, symbols)?;
+        unused_options::refuse(&[(target, &unused_options::of(&source.origin, request))])?;
+        Ok(source)
+    }
+
+    /// As [`open`](Self::open), for the memory of what is named, also where an agent could be asked. `exe` is where the program of a core file is.
+    pub(crate) fn of_memory(
+        target: &Target,
+        exe: Option<&Path>,
+        symbols: SymbolSources,
+    ) -> Result<Self, Failure> {
+        let given = RequestOptions { exe: exe.map(Path::to_owned), ..RequestOptions::default() };
+        let source = Self::find(target, &RequestOptions { memory: true, ..given.clone() }, symbols)?;
+        unused_options::refuse(&[(target, &unused_options::of(&source.origin, &given))])?;
+        Ok(source)
+    }
+
+    /// As [`open`](Self::open), for two targets. Fails if an option was given that has no effect on either.
+    pub(crate) fn both(targets: [&Target; 2], options: &SharedOptions) -> Result<[Self; 2], Failure> {
+        let symbols = options.symbols.sources()?;
+        let [older, newer] = targets.map(|target| Self::find(target, &options.request, symbols.clone()));
+        let (older, newer) = (older?, newer?);
+        let unused = [&older, &newer].map(|source| unused_options::of(&source.origin, &options.request));
+        unused_options::refuse(&[(targets[0], &unused[0]), (targets[1], &unused[1])])?;
+        Ok([older, newer])
+    }
+
+    fn find(target: &Target, request: &RequestOptions, symbols: SymbolSources) -> Result<Self, Failure> {
         let token = || {
             let variable = || std::env::var(environment::TOKEN).ok().filter(|token| !token.is_empty());
             request.token.clone().or_else(variable)
@@ -94,7 +128,16 @@ impl Source {
         let origin = match target {
             Target::Pid(pid) => Origin::of_process(*pid, request)?,
             Target::Url(url) => Origin::Agent(Agent::at_url(url.clone(), token())),
-            Target::Stdin => Origin::Stdin,
+            Target::Stdin => {
+                let input = StdinInput::open()?;
+                match input.is_core_file() {
+                    true => {
+                        let kept = input.keep()?;
+                        Origin::Core(CoreSource::open_unnamed(&by_descriptor(&kept), request.exe.as_deref())?)
+                    }
+                    false => Origin::Stdin(input),
+                }
+            }
             Target::Path(path) if is_socket(path) => {
                 Origin::Agent(Agent::at_socket(path, request.answer_timeout())?)
             }
@@ -115,11 +158,6 @@ impl Source {
             }
             Target::File(path) => Origin::File(path.clone()),
         };
-        if request.stop && !matches!(origin, Origin::Memory(_)) {
-            let failure =
-                Failure::new(format!("cannot stop {target}: --stop is for processes of this machine"));
-            return Err(failure.with_help("name the process by its number, or leave out --stop"));
-        }
         Ok(Self {
             origin,
             request: request.clone(),
@@ -205,7 +243,7 @@ impl Source {
         let (memory, executable): (&dyn bw_inspect::target::Target, Option<PathBuf>) = match &self.origin {
             Origin::Memory(memory) => (memory.live(), memory.process().executable()),
             Origin::Core(core) => (core.as_target(), core.executable().map(Path::to_owned)),
-            Origin::File(_) | Origin::Stdin | Origin::Agent(_) => {
+            Origin::File(_) | Origin::Stdin(_) | Origin::Agent(_) => {
                 let failure =
                     Failure::new(format!("cannot diagnose {target}: it has no memory of a process"));
                 return Err(failure.with_help("name a process of this machine, or a core file"));
@@ -228,27 +266,27 @@ impl Source {
     }
 
     fn read(&mut self) -> Result<RawDumpFile<'static>, Failure> {
-        let reader = RawDumpReader::new().most_bytes(self.request.most_bytes);
+        let reader = RawDumpReader::new().most_bytes(self.request.most_bytes());
         // Before it is asked: it may end while it answers.
         self.open_executable();
         match &self.origin {
             Origin::Memory(_) => self.read_memory(),
             Origin::Core(_) => self.read_core(),
-            Origin::Stdin => {
-                let invalid = |error: RawDumpError| Failure::new(format!("stdin {error}"));
-                let file = reader.read(io::stdin().lock()).map_err(invalid)?;
-                self.request.only(file)
+            Origin::Stdin(input) => {
+                let file = reader.read(input.reader());
+                self.request.only(file.map_err(|error| unreadable_dump::failure("stdin", &error))?)
             }
             Origin::File(path) => {
                 let file = File::open(path).map_err(|error| no_file(path, &error))?;
-                let invalid = |error| Failure::new(format!("{} {error}", path.display()));
-                reader.read(file).map_err(invalid).and_then(|file| self.request.only(file))
+                let file = reader.read(file);
+                let named = path.to_string_lossy();
+                self.request.only(file.map_err(|error| unreadable_dump::failure(&named, &error))?)
             }
             Origin::Agent(agent) => {
                 let body = agent.ask(
                     &self.request.query(),
                     self.request.answer_timeout(),
-                    self.request.most_bytes,
+                    self.request.most_bytes(),
                 )?;
                 reader.read(&*body).map_err(|error| agent.not_a_dump(&error))
             }

@@ -1,10 +1,12 @@
 //! Why a raw dump file could not be read.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
 
 use super::VERSION;
+use super::content::Compression;
 
 /// Why a raw dump file could not be read. It says what is wrong, where, and what to do about it, in one line that is safe to
 /// print: text from the file is escaped and cut.
@@ -16,8 +18,10 @@ enum Kind {
     Io(io::Error),
     /// More than the reader may take: of what, and how much that is.
     TooLarge { what: &'static str, most: usize },
+    /// Compressed in a way that the reader does not know, or compressed although it is no raw dump.
+    Compressed(Compression),
     /// Something else entirely.
-    NotADump(&'static str),
+    NotADump(Cow<'static, str>),
     /// Of a later version.
     Newer(u64),
     /// No JSON, or not the fields that are due.
@@ -35,8 +39,12 @@ impl RawDumpError {
         Self(Box::new(Kind::TooLarge { what, most }))
     }
 
-    pub(super) fn not_a_dump(why: &'static str) -> Self {
-        Self(Box::new(Kind::NotADump(why)))
+    pub(super) fn compressed(compression: Compression) -> Self {
+        Self(Box::new(Kind::Compressed(compression)))
+    }
+
+    pub(super) fn not_a_dump(why: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Kind::NotADump(why.into())))
     }
 
     pub(super) fn newer(version: u64) -> Self {
@@ -58,6 +66,24 @@ impl RawDumpError {
         matches!(*self.0, Kind::Io(_))
     }
 
+    /// Returns what to decompress the file with, if it is compressed and has to be decompressed first.
+    #[must_use]
+    pub fn decompress_with(&self) -> Option<&'static str> {
+        match *self.0 {
+            Kind::Compressed(compression) => Some(compression.command),
+            _ => None,
+        }
+    }
+
+    /// Returns what was found instead, if the file is something else than a raw dump: a sentence without a period.
+    #[must_use]
+    pub fn found_instead(&self) -> Option<&str> {
+        match &*self.0 {
+            Kind::NotADump(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// Whether it was more than the reader may take; see [`RawDumpReader`](crate::RawDumpReader).
     #[must_use]
     pub fn is_too_large(&self) -> bool {
@@ -75,7 +101,7 @@ impl RawDumpError {
 const MESSAGE_CHARS: usize = 300;
 
 /// The text with everything escaped that a terminal would obey, and cut in the middle: libraries put the place at the end.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let escape = |c: char| {
         let plain = c == '"' || c == '\'' || c == '\\';
         if plain { c.to_string() } else { c.escape_debug().to_string() }
@@ -103,6 +129,9 @@ impl fmt::Display for RawDumpError {
             Kind::Io(error) => write!(f, "cannot be read: {error}"),
             Kind::TooLarge { what, most } => {
                 write!(f, "has more than {most} {what}, the most this reader takes")
+            }
+            Kind::Compressed(Compression { name, command }) => {
+                write!(f, "is compressed with {name}: decompress it with `{command}`")
             }
             Kind::NotADump(why) => write!(f, "is no raw dump file: {why}"),
             Kind::Newer(version) => write!(

@@ -106,6 +106,8 @@
 //! version it does not know it says so, and which one it knows.
 
 #[cfg(feature = "file")]
+mod content;
+#[cfg(feature = "file")]
 pub(crate) mod error;
 #[cfg(feature = "file")]
 mod field_values;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::error::RawDumpError;
 use super::file::RawDumpFile;
-use super::{FORMAT, version_1};
+use super::{FORMAT, content, version_1};
 
 /// Reads raw dump files, and takes no more than it is told. Whatever is in the file, it does not panic, and it trusts no
 /// number in it.
@@ -65,19 +65,25 @@ impl RawDumpReader {
             Some(inner) if inner.is::<TooMuch>() => RawDumpError::too_large("bytes", self.most_bytes),
             _ => RawDumpError::io(error),
         };
-        let mut input = BufReader::new(self.bounded(input));
-        let mut magic = Vec::new();
-        input.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
-        let mut whole = magic.chain(input);
+        let (head, mut whole) = peek(BufReader::new(self.bounded(input))).map_err(failed)?;
         let mut bytes = Vec::new();
-        match &*magic {
+        match &*head {
             [] => return Err(RawDumpError::not_a_dump("it is empty")),
-            [0x1f, 0x8b, ..] => self.bounded(MultiGzDecoder::new(whole)).read_to_end(&mut bytes),
-            [0x28, 0xb5, 0x2f, 0xfd] => {
-                let advice = "it is compressed with zstd: unpack it with `zstd -d` first";
-                return Err(RawDumpError::not_a_dump(advice));
+            [0x1f, 0x8b, ..] => {
+                let (head, mut whole) = peek(self.bounded(MultiGzDecoder::new(whole))).map_err(failed)?;
+                // Before all of it is decompressed.
+                if content::is_elf(&head) {
+                    return Err(RawDumpError::compressed(content::GZIP));
+                }
+                whole.read_to_end(&mut bytes)
             }
-            _ => whole.read_to_end(&mut bytes),
+            _ => match content::compression(&head) {
+                Some(compression) => return Err(RawDumpError::compressed(compression)),
+                None if content::is_elf(&head) => {
+                    return Err(RawDumpError::not_a_dump(content::describe(&head)));
+                }
+                None => whole.read_to_end(&mut bytes),
+            },
         }
         .map_err(failed)?;
         Ok(bytes)
@@ -89,7 +95,7 @@ impl RawDumpReader {
 
     fn parse(&self, bytes: &[u8]) -> Result<RawDumpFile<'static>, RawDumpError> {
         if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(RawDumpError::not_a_dump("it is not a JSON object"));
+            return Err(RawDumpError::not_a_dump(content::describe(bytes)));
         }
         // What version it is, before anything else is taken for what it is in version 1.
         let head: Head = serde_json::from_slice(bytes).map_err(RawDumpError::syntax)?;
@@ -104,6 +110,16 @@ impl RawDumpReader {
             _ => Err(RawDumpError::not_a_dump("it is JSON, but its field `format` does not say so")),
         }
     }
+}
+
+/// An input whose first bytes were read.
+type Peeked<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
+/// The first bytes, and all of them.
+fn peek<R: Read>(mut input: R) -> io::Result<(Vec<u8>, Peeked<R>)> {
+    let mut head = Vec::new();
+    input.by_ref().take(content::HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok((head.clone(), io::Cursor::new(head).chain(input)))
 }
 
 /// What every version has.

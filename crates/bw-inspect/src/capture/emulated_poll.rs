@@ -25,10 +25,10 @@ use crate::executor::runtime_threads::{PollThread, RuntimeThreads};
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::WakerIndex;
 use crate::executor::wrapped_tasks::WrappedTasks;
-use crate::target::Clocks;
 use crate::target::mappings::Mapping;
 use crate::target::memory::Memory;
 use crate::target::words::word_at;
+use crate::target::{Clocks, PAGE};
 
 /// Bytes of a table of a waker's functions.
 const WAKER_TABLE_BYTES: u64 = 32;
@@ -445,6 +445,11 @@ impl<'m> PollEmulator<'m> {
             Stop::Unknown { at, mnemonic } => {
                 format!("the emulator does not know the instruction {mnemonic} at {}", self.place(*at))
             }
+            // The instruction itself. One sentence for all instructions of the module.
+            Stop::Unreadable { at, address } if address / PAGE == at / PAGE => {
+                let module = self.module_at(*at);
+                format!("the code of {} cannot be read", module.as_deref().unwrap_or("the program"))
+            }
             Stop::Unreadable { at, address } => {
                 format!(
                     "the instruction at {} uses memory at {address:#x}, which cannot be read",
@@ -464,10 +469,17 @@ impl<'m> PollEmulator<'m> {
 
     /// An address as a module and an offset in it.
     fn place(&self, at: u64) -> String {
-        let Some(module) = self.rules.modules().find(at) else { return format!("{at:#x}") };
-        let module = module.module();
-        let name = module.path().file_name().map_or(module.path(), Path::new);
-        format!("{}+{:#x}", name.display(), at.wrapping_sub(module.bias()))
+        let module = self.rules.modules().find(at);
+        match (module, self.module_at(at)) {
+            (Some(module), Some(name)) => format!("{name}+{:#x}", at.wrapping_sub(module.module().bias())),
+            _ => format!("{at:#x}"),
+        }
+    }
+
+    /// The name of the module at an address.
+    fn module_at(&self, at: u64) -> Option<String> {
+        let path = self.rules.modules().find(at)?.module().path();
+        Some(path.file_name().map_or(path, Path::new).display().to_string())
     }
 
     /// Where the poll is when it cannot go on. Shown only if the poll has shown nothing else.

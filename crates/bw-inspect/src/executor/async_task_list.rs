@@ -1,8 +1,8 @@
 //! The tasks of the crate `async-task` in a process, found by scanning its memory.
 //!
 //! A task begins with its `Header`: a state word, room for a waker, and the address of its table, in an order that the compiler chose.
-//! Stored wakers of tasks tell where headers begin, and the values in them which word is the state. A task has no id: they are numbered by
-//! their addresses.
+//! Stored wakers of tasks tell where headers begin, and the values in them which word is the state. A task has no id, so it gets one from its
+//! address: the same in every look.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -70,12 +70,16 @@ pub(crate) fn scan(
             return None;
         }
         let word = StateWord::AsyncTask(word);
-        Some((FoundTask { header, table: table.table, state, word, owner: 0, id: 0 }, table.clone))
+        Some((FoundTask { header, table: table.table, state, word, owner: 0, id: id(header) }, table.clone))
     });
     let mut tasks: Vec<(FoundTask, u64)> = tasks.collect();
     tasks.sort_by_key(|(task, _)| task.header);
-    tasks.iter_mut().zip(1..).for_each(|((task, _), id)| task.id = id);
     tasks
+}
+
+/// The id of the task at an address. Two headers, which are larger, are never so near that both get the same.
+fn id(header: u64) -> u64 {
+    header / 16
 }
 
 /// Reads a task again. `None` if there is no living task of this type any more.

@@ -1,8 +1,8 @@
 //! The tables of functions of tasks of the crate `async-task`, with which smol, async-std and others make tasks, found by their shape.
 //!
-//! Each type of task has a `TaskVTable`: the addresses of seven functions, and since 4.5 that of its layout, which is five numbers. In
+//! Each type of task has a `TaskVTable`: the addresses of seven functions, and since 4.3 that of its layout, which is five numbers. In
 //! older versions, nothing but its function that clones wakers tells such a table from others: it is the first in the table of a stored
-//! waker.
+//! waker. Whether a process has such tables, `old_async_tables` tells without a search for wakers.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,11 +12,11 @@ use crate::target::modules::LoadedModules;
 use crate::target::words::{bytes_at, words_of};
 
 /// Functions in a table.
-const FUNCTIONS: usize = 7;
+pub(super) const FUNCTIONS: usize = 7;
 /// Which of them polls a task.
 const RUN: usize = 5;
 /// Which of them clones a waker.
-const CLONE: usize = 6;
+pub(super) const CLONE: usize = 6;
 /// Numbers of a layout: size and alignment of a task, and the offsets of its schedule function, its future and its output.
 const LAYOUT_WORDS: usize = 5;
 /// Bytes of the smallest header: state, awaiter and table.

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::async_task_list;
 use super::async_task_tables::AsyncTaskTables;
 use super::child_wakers::{self, ChildWaker};
+use super::old_async_tables;
 use super::possible_wakers::PossibleWakers;
 use super::task_list::{TaskList, TaskScan};
 use super::task_vtables::TaskVtables;
@@ -76,8 +77,10 @@ impl ProcessTasks {
     }
 }
 
-/// Whether a process has code of tasks.
-pub(crate) fn has_code(memory: &dyn Memory, modules: &LoadedModules) -> bool {
+/// Whether a process may have code of tasks. What is certain needs its wakers, too.
+pub(crate) fn may_have_code(memory: &dyn Memory, modules: &LoadedModules) -> bool {
     let tables = TaskVtables::find(memory, modules);
-    !tables.is_empty() || !AsyncTaskTables::find(memory, modules, &tables, &HashSet::new()).is_empty()
+    !tables.is_empty()
+        || !AsyncTaskTables::find(memory, modules, &tables, &HashSet::new()).is_empty()
+        || old_async_tables::exist(memory, modules)
 }

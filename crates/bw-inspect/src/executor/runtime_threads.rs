@@ -15,7 +15,7 @@ use crate::target::threads::Thread;
 use crate::target::words::{bytes_at, word_at, words_of};
 
 /// Bytes below and above a thread pointer that are searched.
-const BLOCK_BYTES: u64 = 64 * 1024;
+pub(super) const BLOCK_BYTES: u64 = 64 * 1024;
 /// Threads whose blocks are searched.
 const MOST_THREADS: usize = 4096;
 

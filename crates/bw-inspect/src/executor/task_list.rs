@@ -1,8 +1,8 @@
 //! The tasks of tokio in a process, found by scanning its memory.
 //!
 //! A task begins with its `Header`: the state word, a link of the run queue, the address of its table of functions, and the id of its
-//! owner. It is aligned to 128 bytes, so one word in sixteen is compared with the addresses of tables. This finds every task: of runtimes
-//! that nobody drives, of local sets, and finished ones that somebody keeps.
+//! owner. It is aligned to 128 bytes, and before tokio 1.30 only as allocators align, so every second word is compared with the addresses of
+//! tables. This finds every task: of runtimes that nobody drives, of local sets, and finished ones that somebody keeps.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::target::threads::Thread;
 use crate::target::words::{bytes_at, word_at};
 
 /// Words from one possible header to the next.
-const STRIDE: usize = 16;
+const STRIDE: usize = 2;
 /// Where in a header its words are.
 const VTABLE: usize = 2;
 const OWNER: usize = 3;
@@ -62,15 +62,12 @@ impl<'t> TaskScan<'t> {
             }
         }
         let Some((first, last)) = self.tables.extent() else { return };
-        for at in (0..count).step_by(STRIDE) {
-            let vtable = word(at + VTABLE);
-            if (first..=last).contains(&vtable)
-                && let Some(table) = self.tables.get(vtable)
-                && self.candidates.len() < MOST_TASKS
-            {
-                self.candidates.push((start + (at * 8) as u64, *table));
-            }
-        }
+        let table_at = |vtable| {
+            // Cheap first.
+            if (first..=last).contains(&vtable) { self.tables.get(vtable).copied() } else { None }
+        };
+        let left = MOST_TASKS.saturating_sub(self.candidates.len());
+        self.candidates.extend(headers(start, words, count, table_at).take(left));
     }
 
     /// Reads the tasks.
@@ -84,6 +81,20 @@ impl<'t> TaskScan<'t> {
         tasks.sort_by_key(|task| (task.id, task.header));
         TaskList { tasks, thread_pointers: thread_pointers(target, &self.control_blocks, threads) }
     }
+}
+
+/// Returns where headers may begin in the first words, each with its table.
+fn headers<T>(
+    start: u64,
+    words: &[[u8; 8]],
+    count: usize,
+    table_at: impl Fn(u64) -> Option<T>,
+) -> impl Iterator<Item = (u64, T)> {
+    let places = (0..count).step_by(STRIDE);
+    places.filter_map(move |at| {
+        let vtable = u64::from_le_bytes(*words.get(at + VTABLE)?);
+        Some((start + (at * 8) as u64, table_at(vtable)?))
+    })
 }
 
 /// Reads a task again. `None` if there is no living task of this type any more.
@@ -130,4 +141,29 @@ fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> H
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_of_tokio_before_1_30_was_passed_over() {
+        const TABLE: u64 = 0x5000;
+        let words = |header: usize| {
+            let mut words = [[0; 8]; 64];
+            words[header + VTABLE] = TABLE.to_le_bytes();
+            words
+        };
+        let found = |words: &[[u8; 8]], count| {
+            let headers = headers(0x1000, words, count, |vtable| (vtable == TABLE).then_some(()));
+            headers.map(|(header, ())| header).collect::<Vec<_>>()
+        };
+        // Aligned to 128 bytes, and to 16.
+        assert_eq!(found(&words(16), 64), [0x1080]);
+        assert_eq!(found(&words(6), 64), [0x1030]);
+        // The table stands behind the piece; the header does, too.
+        assert_eq!(found(&words(6), 8), [0x1030]);
+        assert!(found(&words(8), 8).is_empty());
+    }
 }

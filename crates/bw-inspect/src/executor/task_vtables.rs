@@ -29,7 +29,7 @@ const MOST_CONSTANT_BYTES: u64 = 1 << 30;
 pub(super) const MOST_TABLES: usize = 1 << 20;
 
 /// The table of one type of task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TaskVtable {
     /// The address of its function `poll`.
     pub(crate) poll: u64,

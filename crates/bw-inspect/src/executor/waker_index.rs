@@ -41,7 +41,12 @@ impl WakerIndex {
         let [behind, in_front] = sides;
         let order = (behind.len().abs_diff(in_front.len()) >= PLAIN_MAJORITY)
             .then_some(in_front.len() > behind.len());
-        let found = if in_front.len() > behind.len() { in_front } else { behind };
+        // Of a few, either order may be right.
+        let found = match order {
+            Some(true) => in_front,
+            Some(false) => behind,
+            None => [in_front, behind].concat(),
+        };
         let mut used: Vec<u64> = found.iter().map(|(_, waker)| waker.table).collect();
         used.sort_unstable();
         used.dedup();
@@ -49,6 +54,7 @@ impl WakerIndex {
         let mut stored: Vec<(u64, u64)> =
             found.into_iter().map(|(header, waker)| (header, waker.place)).collect();
         stored.sort_unstable();
+        stored.dedup();
         Self { functions, table_is_first: order, stored }
     }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bw_core::DumpSource;
+use bw_dump::BuildId;
 use object::elf::{ET_CORE, FileHeader64, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, ProgramHeader64};
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{LittleEndian, pod};
@@ -78,7 +79,8 @@ struct Image {
 /// Why a file that was mapped is not read.
 #[derive(Debug)]
 enum Missing {
-    OtherBuild,
+    /// The build ids that the core file and the file have.
+    OtherBuild(Option<BuildId>, Option<BuildId>),
     Io(io::Error),
 }
 
@@ -92,10 +94,18 @@ impl CoreFile {
     /// Whether a file is a core file. Reads its first bytes; `false` if it cannot be read.
     #[must_use]
     pub fn is_at(path: &Path) -> bool {
-        let header = PositionedFile::open(path).and_then(|file| file.bytes(0, 18));
-        header.is_ok_and(|header| {
-            header.starts_with(b"\x7fELF") && header.ends_with(&ET_CORE.0.to_le_bytes()) && header.len() == 18
-        })
+        let head = PositionedFile::open(path).and_then(|file| file.bytes(0, Self::HEAD_BYTES));
+        head.is_ok_and(|head| Self::is_head(&head))
+    }
+
+    /// Bytes that [`is_head`](Self::is_head) looks at.
+    pub const HEAD_BYTES: usize = 18;
+
+    /// Whether a file that begins with these bytes is a core file.
+    #[must_use]
+    pub fn is_head(head: &[u8]) -> bool {
+        let kind = head.get(..Self::HEAD_BYTES).filter(|head| head.starts_with(b"\x7fELF"));
+        kind.is_some_and(|head| head.ends_with(&ET_CORE.0.to_le_bytes()))
     }
 
     /// Opens a core file. `executable` is where the program is now; without it, the program is looked for where it was.
@@ -222,7 +232,8 @@ impl CoreFile {
         }
         mappings.sort_by_key(|mapping| mapping.range.start);
         self.mappings = mappings;
-        let images = paths.into_iter().map(|path| Image { path, content: Err(Missing::OtherBuild) });
+        let images =
+            paths.into_iter().map(|path| Image { path, content: Err(Missing::OtherBuild(None, None)) });
         self.images = images.collect();
     }
 
@@ -270,7 +281,8 @@ impl CoreFile {
             // The core file has no headers to compare with, or it is no module.
             (None, _) => false,
         };
-        if is_other { Err(Missing::OtherBuild) } else { Ok(file) }
+        let id = |build: &Option<FileBuild>| build.as_ref().and_then(|build| build.build_id().cloned());
+        if is_other { Err(Missing::OtherBuild(id(&in_core), id(&here))) } else { Ok(file) }
     }
 
     fn mapping_at(&self, address: u64) -> Option<&Mapping> {
@@ -485,7 +497,16 @@ impl Target for CoreFile {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OtherBuild => f.write_str("it is of another build"),
+            Self::OtherBuild(Some(in_core), Some(here)) => {
+                write!(
+                    f,
+                    "it is of another build: it has the build id {here}, and the core file is of {in_core}"
+                )
+            }
+            Self::OtherBuild(Some(in_core), None) => {
+                write!(f, "it is of another build: it has no build id, and the core file is of {in_core}")
+            }
+            Self::OtherBuild(None, _) => f.write_str("it is of another build"),
             Self::Io(error) => error.fmt(f),
         }
     }

@@ -38,6 +38,11 @@ impl FileBuild {
         Some(Self { headers, build_id })
     }
 
+    /// Returns its build id, if it has one.
+    pub(crate) fn build_id(&self) -> Option<&BuildId> {
+        self.build_id.as_ref()
+    }
+
     /// Whether both may be of one build: they have the same build id, or the same headers if one of them has none.
     pub(crate) fn may_be(&self, other: &Self) -> bool {
         match (&self.build_id, &other.build_id) {

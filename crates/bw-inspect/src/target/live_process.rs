@@ -17,7 +17,7 @@ use super::mappings::{self, Mapping};
 use super::memory::{Memory, Unreadable};
 use super::open_error::OpenError;
 use super::threads::{self, Thread};
-use super::{Clocks, PAGE, Target};
+use super::{Clocks, PAGE, Target, standstill};
 
 /// Threads that are looked at.
 const MOST_THREADS: usize = 65_536;
@@ -233,6 +233,10 @@ impl Target for LiveProcess {
 
     fn is_over(&self) -> bool {
         !self.is_alive()
+    }
+
+    fn standstill(&self) -> Option<String> {
+        standstill::of(self.pid, &self.folder)
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod positioned_file;
 mod profiler;
 pub(crate) mod recorder;
 pub(crate) mod registers;
+mod standstill;
 pub(crate) mod stopped_copy;
 pub(crate) mod thread_sample;
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "no_thread_stop.rs")]
@@ -107,6 +108,11 @@ pub trait Target: Memory + Sync {
 
     /// Returns for how long its threads were stopped. `None` if they were not.
     fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns why all of the process stands still, as a sentence without a period at the end. `None` if it does not, and of a core file.
+    fn standstill(&self) -> Option<String> {
         None
     }
 

@@ -152,8 +152,8 @@ impl fmt::Display for OpenError {
             }
             Self::Protected { pid, from_root: false } => write!(
                 f,
-                "cannot read the memory of process {pid}: the process is protected, because it changed its user or holds \
-                 capabilities"
+                "cannot read the memory of process {pid}: the process is protected, because it changed its user, holds \
+                 capabilities or asked for it (PR_SET_DUMPABLE)"
             ),
             Self::OtherArchitecture { pid, is_32_bit: true } => {
                 write!(f, "cannot read tasks of process {pid}: it is a program of 32 bits")
@@ -212,7 +212,11 @@ mod tests {
             (OpenError::Yama { pid, scope: 2 }, "ptrace_scope is 2", "sudo backtrace-waker … 4711"),
             (OpenError::Yama { pid, scope: 3 }, "ptrace_scope is 3", "until the next boot"),
             (OpenError::OtherUser { pid, uid: 7 }, "another user (uid 7)", "sudo backtrace-waker … 4711"),
-            (OpenError::Protected { pid, from_root: false }, "holds capabilities", "sudo"),
+            (
+                OpenError::Protected { pid, from_root: false },
+                "holds capabilities or asked for it (PR_SET_DUMPABLE)",
+                "sudo",
+            ),
             (OpenError::Protected { pid, from_root: true }, "also to root", "CAP_SYS_PTRACE"),
             (OpenError::OtherArchitecture { pid, is_32_bit: true }, "of 32 bits", "for 64 bits"),
             (OpenError::NoProcess { pid }, "no process has the number 4711", "`backtrace-waker ps`"),

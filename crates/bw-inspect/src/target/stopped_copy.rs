@@ -39,6 +39,8 @@ pub(crate) struct StoppedCopy<'p> {
     limits: Limitation,
     /// Reads of memory that can change, and that the copy does not have.
     late_reads: AtomicU64,
+    /// Why the process stood still before.
+    standstill: Option<String>,
 }
 
 /// Why a copy is not one of the whole memory at one moment.
@@ -84,6 +86,7 @@ impl<'p> StoppedCopy<'p> {
         parts: Option<&[Range<u64>]>,
         most: Duration,
     ) -> Result<Self, OpenError> {
+        let standstill = process.standstill();
         let before = process.mappings()?;
         let known = filled(process, &before);
         let expected = parts.map_or_else(|| bytes(&known), bytes);
@@ -120,6 +123,7 @@ impl<'p> StoppedCopy<'p> {
                 is_listed: false,
                 limits: Limitation::NotStopped(most),
                 late_reads: AtomicU64::new(0),
+                standstill,
             });
         };
         let limits = match (copied.is_whole, parts) {
@@ -143,6 +147,7 @@ impl<'p> StoppedCopy<'p> {
             is_listed: copied.is_listed && copied.is_whole,
             limits,
             late_reads: AtomicU64::new(0),
+            standstill,
         })
     }
 
@@ -305,6 +310,10 @@ impl Target for StoppedCopy<'_> {
 
     fn pause(&self) -> Option<Duration> {
         Some(self.pause)
+    }
+
+    fn standstill(&self) -> Option<String> {
+        self.standstill.clone()
     }
 
     fn notes(&self) -> Vec<String> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use bw_core::{NoTrace, TaskState};
-use bw_inspect::{Limits, task_type};
+use bw_core::{NoTrace, TaskRecord, TaskState};
+use bw_inspect::{Inspection, Limits, task_type};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use smol::channel::{self, Receiver};
 use smol::lock::Mutex;
@@ -64,11 +64,13 @@ async fn counted<F: Future>(future: F) -> F::Output {
 }
 
 /// Tasks that the program spawns.
-const SPAWNED: usize = 11;
+const SPAWNED: usize = 12;
 
 pub(super) fn run() {
     println!("\ntasks");
     let (_sender, orders) = channel::bounded::<u32>(1);
+    let (goes, ends) = channel::bounded::<u32>(1);
+    smol::spawn(counted(receives(ends))).detach();
     let mutex = Arc::new(Mutex::new(0));
     let held = mutex.try_lock_arc().unwrap();
     smol::spawn(counted(naps())).detach();
@@ -100,21 +102,46 @@ pub(super) fn run() {
         thread::yield_now();
     }
     println!("ready");
+    // The first task ends when the test says so.
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+    drop(goes);
     thread::sleep(LONG);
     drop((held, undriven));
+}
+
+/// Looks when all of so many tasks have come to rest.
+fn rested(program: &Program, count: usize) -> Inspection {
+    program.inspect_until(&Limits::default(), |inspection| {
+        let tasks = tasks(inspection);
+        let is_idle = |state: &TaskState| *state == TaskState::Suspended;
+        // smol spawns one of its own, which looks after child processes.
+        tasks.len() == count + 1
+            && tasks.iter().filter(|task| is_idle(&task.status().state)).count() >= count - 1
+            && tasks.iter().all(|task| task.trace() != Err(NoTrace::Moved))
+    })
+}
+
+/// The tasks, which have no names yet.
+fn tasks(inspection: &Inspection) -> Vec<&TaskRecord> {
+    inspection.dump().tasks().iter().filter(|task| task.name().is_none()).collect()
+}
+
+#[test]
+fn the_end_of_one_task_of_smol_gives_the_others_new_ids() {
+    let mut program = Program::start("async_tasks");
+    let ids = |inspection: &Inspection| -> Vec<u64> {
+        tasks(inspection).iter().map(|task| task.id().get()).collect()
+    };
+    let before = ids(&rested(&program, SPAWNED));
+    program.go_on();
+    let after = ids(&rested(&program, SPAWNED - 1));
+    assert!(after.iter().all(|id| before.contains(id)), "{before:?} {after:?}");
 }
 
 #[test]
 fn a_task_of_smol_is_missing_or_not_at_its_line() {
     let program = Program::start("async_tasks");
-    let inspection = program.inspect_until(&Limits::default(), |inspection| {
-        let tasks = inspection.dump().tasks().iter();
-        let tasks: Vec<_> = tasks.filter(|task| task.name().is_none()).collect();
-        let is_idle = |state: &TaskState| *state == TaskState::Suspended;
-        tasks.len() > SPAWNED
-            && tasks.iter().filter(|task| is_idle(&task.status().state)).count() >= SPAWNED - 1
-            && tasks.iter().all(|task| task.trace() != Err(NoTrace::Moved))
-    });
+    let inspection = rested(&program, SPAWNED);
     let symbolizer = program::symbolizer(&inspection);
     // A timer clones the waker twice: for its thread, and for itself.
     let twice = |way| vec![way, way];
@@ -122,6 +149,7 @@ fn a_task_of_smol_is_missing_or_not_at_its_line() {
         ("suspended", twice("counted/naps")),
         ("suspended", twice("counted/naps")),
         ("woken", vec![]),
+        ("suspended", vec!["counted/receives"]),
         ("suspended", vec!["counted/receives"]),
         ("suspended", vec!["counted/locks"]),
         ("suspended", vec!["counted/accepts"]),
@@ -131,7 +159,7 @@ fn a_task_of_smol_is_missing_or_not_at_its_line() {
         ("suspended", vec![]),
         ("polling", vec!["counted/blocks"]),
     ];
-    for task in inspection.dump().tasks().iter().filter(|task| task.name().is_none()) {
+    for task in tasks(&inspection) {
         let poll = inspection.poll_of(task.id()).unwrap();
         let name = task_type(&symbolizer, poll).unwrap_or_default();
         let ways: BTreeMap<String, usize> = program::ways(&inspection, &symbolizer, task);
@@ -139,7 +167,6 @@ fn a_task_of_smol_is_missing_or_not_at_its_line() {
             ways.iter().flat_map(|(way, count)| std::iter::repeat_n(&**way, *count)).collect();
         let state = task.status().state.name();
         assert_eq!(task.incomplete(), None, "{name} {state} {ways:?}");
-        // smol spawns one of its own, which looks after child processes.
         if name == "async block in async_process::driver" {
             continue;
         }

@@ -5,6 +5,7 @@
 mod activity;
 mod allocation;
 mod async_tasks;
+mod blocking_pool;
 mod children;
 mod program;
 mod roots;
@@ -15,6 +16,7 @@ fn the_program() {
     match std::env::var(program::WHICH).as_deref() {
         Ok("allocation") => allocation::run(),
         Ok("async_tasks") => async_tasks::run(),
+        Ok("blocking_pool") => blocking_pool::run(),
         Ok("children") => children::run(),
         Ok("roots") => roots::run(),
         Ok("activity") => activity::run(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io::{BufRead as _, BufReader, Lines};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ impl Program {
     pub(crate) fn start(which: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["the_program", "--exact", "--ignored", "--nocapture"]).env(WHICH, which);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut output = output.lines();
         // The harness prints lines of its own before.
@@ -55,6 +55,11 @@ impl Program {
         };
         let tasks = lines.take_while(|line| line != "ready").map(of_task).collect();
         Self { child, _output: output, tasks }
+    }
+
+    /// Sends it a line.
+    pub(crate) fn go_on(&mut self) {
+        writeln!(self.child.stdin.as_ref().unwrap()).unwrap();
     }
 
     /// Looks at it again and again until `is_settled`, and then once more: a task that was polled for the first time while the wakers in

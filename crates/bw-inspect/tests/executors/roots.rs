@@ -132,7 +132,7 @@ pub(super) fn run() {
 #[test]
 fn what_a_thread_blocks_on_is_not_shown() {
     let program = Program::start("roots");
-    let name_of = |thread: &str| format!("block_on on thread {thread:?}");
+    let name_of = |thread: &str| format!("block_on on thread {thread}");
     let inspection = program.inspect_until(&Limits::default(), |inspection| {
         let tasks = inspection.dump().tasks().iter();
         let roots = tasks.filter(|task| task.name().is_some());

@@ -72,13 +72,17 @@ fn a_stopped_process_runs_on_when_it_is_looked_at() {
     kill(victim.pid(), Signal::SIGSTOP).unwrap();
     victim.wait_until("T");
     let process = victim.open();
+    let said = format!("the process is stopped, and `kill -CONT {}` makes it go on", victim.pid());
     for _ in 0..3 {
-        assert_eq!(tasks(&look(&process).unwrap()).len(), 3);
-        assert_eq!(tasks(&stop_and_look(&process).unwrap()).len(), 3);
+        for looked in [look(&process).unwrap(), stop_and_look(&process).unwrap()] {
+            assert_eq!(tasks(&looked).len(), 3);
+            assert_eq!(looked.dump().notes(), [said.clone()]);
+        }
         victim.wait_until("T");
     }
     kill(victim.pid(), Signal::SIGCONT).unwrap();
     victim.wait_until("S");
+    assert!(look(&process).unwrap().dump().notes().is_empty());
 }
 
 #[test]
@@ -136,6 +140,8 @@ fn a_process_that_another_one_traces_is_not_looked_at() {
         );
         assert!(error.help().unwrap().contains("leave out --stop"));
         assert!(error.to_string().contains(" traces it"), "{error}");
+        // Traced, and not stopped by that.
+        assert!(look(&process).unwrap().dump().notes().is_empty());
         drop(done);
     });
     // What was stopped before the error goes on.
@@ -209,6 +215,29 @@ fn a_limit_that_is_over_loses_tasks() {
         notes[0].contains("they ran while memory was read") || notes[0].contains("read while they ran"),
         "{notes:?}"
     );
+    victim.wait_until("S");
+}
+
+#[test]
+fn a_thread_that_cannot_be_interrupted_is_waited_for_or_stays_traced() {
+    let victim = Victim::new("uninterruptible");
+    let process = victim.open();
+    let looked = look(&process).unwrap();
+    assert_eq!(tasks(&looked).len(), 3);
+    assert!(tasks(&looked).iter().all(|task| task.trace().is_ok()) && looked.dump().notes().is_empty());
+
+    let most = Duration::from_millis(200);
+    let looked = inspect_stopped(&process, &Limits::default(), most).unwrap();
+    assert_eq!(tasks(&looked).len(), 3);
+    let pause = looked.dump().pause().unwrap();
+    // A busy machine may take its time on the way out.
+    assert!((most..MOST).contains(&pause), "{pause:?}");
+    let notes = looked.dump().notes();
+    assert_eq!(notes, ["not all threads stopped within 200 ms, so they ran while memory was read"]);
+    assert!(!victim.is_traced());
+    victim.assert_runs();
+    // The wait ends as if nobody had looked.
+    victim.end_children();
     victim.wait_until("S");
 }
 

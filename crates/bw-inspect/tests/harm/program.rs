@@ -86,6 +86,24 @@ fn start_waits() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Waits as `vfork` does: the kernel lets no signal interrupt the thread until its child ends.
+fn wait_for_child_that_waits() {
+    let flags = libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: without CLONE_VM the child has memory of its own, as after `fork`. It only makes system calls.
+    let child = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    if child == 0 {
+        loop {
+            // SAFETY: the first call ends the child together with its parent, the second waits.
+            unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                libc::pause();
+            }
+        }
+    }
+    assert!(child > 0);
+    std::thread::sleep(LONG);
+}
+
 /// A few tasks to look at.
 fn start_tasks() {
     std::thread::spawn(|| {
@@ -125,6 +143,12 @@ pub(crate) fn run() -> std::io::Result<()> {
             std::thread::sleep(Duration::from_millis(20));
             let arguments: Vec<String> = std::env::args().collect();
             Err(Command::new(&arguments[0]).args(&arguments[1..]).exec())
+        }
+        Ok("uninterruptible") => {
+            std::thread::spawn(wait_for_child_that_waits);
+            println!("\nready");
+            std::thread::sleep(LONG);
+            Ok(())
         }
         Ok("large") => {
             let memory = std::hint::black_box(vec![1_u8; 136 << 20]);

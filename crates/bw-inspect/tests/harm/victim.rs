@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bw_inspect::target::{LiveProcess, Memory as _};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::program;
@@ -29,6 +30,11 @@ impl Victim {
         let victim = Self::started(Command::new(std::env::current_exe().unwrap()), mode).unwrap();
         if ["waits", "large"].contains(&mode) {
             victim.wait_until("S");
+            victim.wait_for_tasks();
+        }
+        if mode == "uninterruptible" {
+            victim.wait_until_one("D");
+            victim.wait_until("SD");
             victim.wait_for_tasks();
         }
         victim
@@ -113,6 +119,36 @@ impl Victim {
             assert!(Instant::now() < until, "{now:?}");
             std::thread::yield_now();
         }
+    }
+
+    /// Waits until one of its threads is in one of these states.
+    fn wait_until_one(&self, states: &str) {
+        let until = Instant::now() + TIME_TO_REST;
+        while !self.states().iter().any(|state| states.contains(*state)) {
+            assert!(Instant::now() < until, "{:?}", self.states());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends the processes that it has started.
+    pub(crate) fn end_children(&self) {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).unwrap().flatten();
+        let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        let children: Vec<String> = children.collect();
+        let children: Vec<i32> = children
+            .iter()
+            .flat_map(|it| it.split_ascii_whitespace())
+            .map(|it| it.parse().unwrap())
+            .collect();
+        assert!(!children.is_empty());
+        children.into_iter().for_each(|child| kill(Pid::from_raw(child), Signal::SIGKILL).unwrap());
+    }
+
+    /// Whether a thread of it is traced.
+    pub(crate) fn is_traced(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).unwrap().flatten();
+        let mut status = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+        status.any(|status| !status.contains("\nTracerPid:\t0\n"))
     }
 
     fn wait_for_tasks(&self) {

@@ -112,6 +112,19 @@ impl Difference {
         self.to.duration_since(self.from).unwrap_or_default()
     }
 
+    /// Whether no task came or went, none is known to have rested, and no group grew.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.gone.is_empty() && self.unpolled.is_empty() && self.grown.is_empty()
+    }
+
+    /// Leaves out the line that says of how many tasks memory does not show polls, for readers who have been told.
+    #[must_use]
+    pub fn without_uncounted(mut self) -> Self {
+        self.uncounted = 0;
+        self
+    }
+
     /// How many tasks the newer one has.
     #[must_use]
     pub fn tasks(&self) -> usize {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use bw_core::{DumpSource, NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, TaskState};
+use bw_core::{DumpSource, NoTrace, RawTaskDump, SpawnedAt, TaskRecord, TaskState};
 
 use crate::dump::groups::{Group, Grouping, Groups};
 use crate::dump::shown_trees::ShownTrees;
@@ -57,6 +57,12 @@ impl DumpText {
     #[must_use]
     pub fn full<'a>(&'a self, trees: TaskTrees<'a>) -> impl fmt::Display + 'a {
         Full { settings: self, shown: ShownTrees::new(trees.all_trees(), &self.text), trees }
+    }
+
+    /// Returns the first line of a dump for which no task was asked: what was read.
+    #[must_use]
+    pub fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
+        origin(dump)
     }
 
     /// Returns the lines that say how far the dump can be trusted: how many of the tasks are traced, and whether its deadline
@@ -139,30 +145,9 @@ impl DumpText {
         Ok(())
     }
 
-    /// `17 "connection", 18`.
-    pub(crate) fn samples_of<'a>(
-        &self,
-        out: &mut impl fmt::Write,
-        mut tasks: impl ExactSizeIterator<Item = &'a TaskRecord>,
-    ) -> fmt::Result {
-        let more = tasks.len().saturating_sub(self.samples);
-        for (at, task) in tasks.by_ref().take(self.samples).enumerate() {
-            write!(out, "{}{}", if at == 0 { "" } else { ", " }, self.title(task.id(), task.name()))?;
-        }
-        if more > 0 && self.samples > 0 {
-            write!(out, ", {}", self.text.ellipsis())?;
-        }
-        Ok(())
-    }
-
     /// A name from the program, escaped and cut.
     pub(crate) fn short<'a>(&self, text: &'a str) -> Shortened<'a> {
         Shortened { text, most: NAME_BYTES, ellipsis: self.text.ellipsis() }
-    }
-
-    /// `17 "connection"`.
-    pub(crate) fn title<'a>(&self, id: TaskId, name: Option<&'a str>) -> TaskTitle<'a> {
-        TaskTitle { id, name: name.map(|name| self.short(name)) }
     }
 
     /// `spawned at src/main.rs:12:9` after `before`, or nothing where the place is not known.
@@ -342,7 +327,7 @@ pub(crate) fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
         (DumpSource::Memory, None) => Some("read from memory; no thread was stopped".into()),
         (DumpSource::Memory, Some(pause)) => {
             let pause = pause.as_secs_f64() * 1e3;
-            Some(format!("read from memory while its threads were stopped for {pause:.1} ms").into())
+            Some(format!("read from memory; its threads were stopped for {pause:.1} ms").into())
         }
         (DumpSource::CoreFile, _) => Some("read from a core file".into()),
         _ => None,
@@ -351,21 +336,6 @@ pub(crate) fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
 
 /// What to do where no task is traced.
 pub(crate) const WRAP_TASKS: &str = "wrap what you spawn in traced(…), or spawn it with .traced()";
-
-/// `17 "connection"`.
-pub(crate) struct TaskTitle<'a> {
-    id: TaskId,
-    name: Option<Shortened<'a>>,
-}
-
-impl fmt::Display for TaskTitle<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} \"{name}\"", self.id),
-            None => write!(f, "{}", self.id),
-        }
-    }
-}
 
 /// What a state is called in front of the tasks that are in it.
 pub(crate) fn words(state: &TaskState) -> &'static str {

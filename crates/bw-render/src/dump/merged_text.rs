@@ -132,11 +132,11 @@ impl Merged<'_> {
             }
         }
         let samples = trees.samples(group, settings.most_samples());
-        for (at, task) in samples.iter().enumerate() {
-            write!(out, "{}{}", if at == 0 { ": " } else { ", " }, settings.title(task.id(), task.name()))?;
-            // Once for those of one dump that follow each other.
-            if samples.get(at + 1).is_none_or(|next| next.dump() != task.dump()) {
-                write!(out, " of {} (process {})", settings.short(task.dump()), task.pid())?;
+        for (at, of_dump) in samples.chunk_by(|task, next| task.dump() == next.dump()).enumerate() {
+            out.write_str(if at == 0 { ": " } else { ", " })?;
+            settings.named_ids(out, of_dump.iter().map(|task| (task.id(), task.name())))?;
+            if let Some(first) = of_dump.first() {
+                write!(out, " of {} (process {})", settings.short(first.dump()), first.pid())?;
             }
         }
         if group.len() > samples.len() && !samples.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::tree::endings::{Endings, is_shown_around};
-use crate::tree::frame_class::{Class, CratesWithSource};
+use crate::tree::frame_class::{Class, CratesWithSource, is_of_known_library};
 use crate::tree::siblings::merge_equals;
 use crate::tree::{Marks, Node, Tree};
 
@@ -17,6 +17,9 @@ pub enum Detail {
     ///
     /// A path without any function of the program shows the first and the last library function. There is always something
     /// left of a path.
+    ///
+    /// Cargo keeps the source of a program that it installs where it keeps those of libraries. So in a tree without any function of the
+    /// program, those of libraries that are not widely known count as the program's.
     #[default]
     User,
     /// Those, and every function of libraries and of the standard library; not the glue between a future and its poll.
@@ -105,7 +108,15 @@ fn classes(tree: &Tree, crates: &CratesWithSource<'_>) -> Vec<Class> {
         }
         class => class,
     };
-    tree.nodes.iter().map(class).collect()
+    let mut classes: Vec<Class> = tree.nodes.iter().map(class).collect();
+    if !classes.iter().any(|class| class.is_users()) {
+        for (class, node) in classes.iter_mut().zip(&tree.nodes) {
+            if *class == Class::Library && !is_of_known_library(&node.frame) {
+                *class = Class::User;
+            }
+        }
+    }
+    classes
 }
 
 /// Which nodes [`Detail::User`] shows.

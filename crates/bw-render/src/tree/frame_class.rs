@@ -97,12 +97,21 @@ const STD_GLUE: &[&str] = &[
 
 const STD_CRATES: &[&str] = &["core", "alloc", "std"];
 
-/// Libraries that are known by name where there is no file: those that every stack of a service passes through.
+/// Libraries that are known by name where their files do not tell them from the program: those that every stack of a service passes through.
 const LIBRARIES: &[&str] = &[
+    "actix_http",
+    "actix_rt",
+    "actix_server",
+    "actix_service",
+    "actix_web",
     "async_channel",
     "async_executor",
     "async_io",
     "async_lock",
+    "async_net",
+    "async_process",
+    "async_std",
+    "async_task",
     "axum",
     "backtrace_waker",
     "event_listener",
@@ -251,6 +260,11 @@ impl Class {
     pub(crate) fn is_shown_with_libraries(self) -> bool {
         !matches!(self, Self::Hook | Self::Glue)
     }
+}
+
+/// Whether a function is one of a library that is known by name, or has no name.
+pub(crate) fn is_of_known_library(frame: &Frame) -> bool {
+    frame.function.as_ref().is_none_or(|function| LIBRARIES.contains(&owner(&function.path)))
 }
 
 /// Where a program begins, before its own `main`: what linker and compiler add, which has no line.

@@ -95,6 +95,11 @@ impl Agent {
         Self { place: Place::Url(url), token, process: None }
     }
 
+    /// Whether it is at a URL: such an agent may want a token.
+    pub(crate) fn is_at_url(&self) -> bool {
+        matches!(self.place, Place::Url(_))
+    }
+
     /// The process it is in, if that is one of this machine.
     pub(crate) fn process(&self) -> Option<&Process> {
         self.process.as_ref()

@@ -1,5 +1,5 @@
 //! The backend for platforms with ELF modules, and the symbolizer of modules of other processes: ELF files and
-//! DWARF, read by object, gimli and addr2line. Only what asks the dynamic loader of this process needs such a platform.
+//! DWARF, read by object and gimli. Only what asks the dynamic loader of this process needs such a platform.
 //!
 //! Imports run down this table. `find` and `read` do not know each other.
 //!

@@ -52,11 +52,6 @@ impl Identity {
         }
     }
 
-    /// Whether the loader of this process told it.
-    pub(crate) fn is_of_this_process(&self) -> bool {
-        matches!(self.layout, Layout::Segments(_))
-    }
-
     /// Whether code may be at an address in the file, as far as it is known.
     ///
     /// Debug information of functions that the linker dropped says address 0, where the file's header is.

@@ -200,14 +200,11 @@ impl Module {
             ModuleBytes::None => (None, None),
             ModuleBytes::Image(image) => {
                 let image = Box::new(ImageBytes(Arc::clone(image)));
-                let debug_info =
-                    DebugInfo::from_bundle(Bundle::new(image, None, SplitPlaces::default(), true, 0));
+                let debug_info = DebugInfo::from_bundle(Bundle::new(image, None, SplitPlaces::default(), 0));
                 return Opened::new(Some(debug_info), problems, budget);
             }
         };
         let found = Search::new(&self.identity, open, place, sources, &*files, &mut problems).run();
-        // A file that this process runs could do worse than overflow a stack.
-        let is_trusted = self.identity.is_of_this_process() && found.is_own;
         let places = SplitPlaces {
             files: Some(files),
             packages: found.packages,
@@ -215,15 +212,8 @@ impl Module {
             uses_paths: sources.uses_module(),
         };
         let debug_info = found.debug.map(|debug| {
-            DebugInfo::from_bundle(Bundle::new(debug, found.own, places, is_trusted, budget.most_unpacked()))
+            DebugInfo::from_bundle(Bundle::new(debug, found.own, places, budget.most_unpacked()))
         });
-        if let Some(damage) = debug_info.as_ref().and_then(DebugInfo::damage) {
-            problems.push(Problem::Unreadable {
-                module: Arc::clone(&self.identity.path),
-                file: (&*self.identity.path).into(),
-                reason: damage.reason().to_owned(),
-            });
-        }
         Opened::new(debug_info, problems, budget)
     }
 }

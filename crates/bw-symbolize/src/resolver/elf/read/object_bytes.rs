@@ -10,7 +10,6 @@ use object::{CompressionFormat, Object, ObjectSection};
 use parking_lot::Mutex;
 
 use crate::resolver::elf::file_bytes::{FileBytes, Files};
-use crate::resolver::elf::read::damage;
 
 /// Reads the bytes in place.
 pub(crate) type Reader<'a> = EndianSlice<'a, RunTimeEndian>;
@@ -136,8 +135,6 @@ fn endian(object: &object::File<'_>) -> RunTimeEndian {
 
 /// A file with debug information, and the files that may have parts of it.
 pub(crate) struct Bundle {
-    /// Whether the file is one that this process runs: what is in it could do worse than overflow a stack.
-    pub(crate) is_trusted: bool,
     most_unpacked: usize,
     pub(crate) main: ObjectBytes,
     /// The module's own file where `main` is another one.
@@ -179,13 +176,11 @@ impl Bundle {
         main: FileBytes,
         own: Option<FileBytes>,
         places: SplitPlaces,
-        is_trusted: bool,
         most_unpacked: usize,
     ) -> Self {
         let splits =
             Splits { places, packages: OnceLock::new(), opened: Chain::default(), missing: Mutex::default() };
         Self {
-            is_trusted,
             most_unpacked,
             main: ObjectBytes::new(main, most_unpacked),
             own: own.map(|own| ObjectBytes::new(own, 0)),
@@ -226,18 +221,6 @@ impl Bundle {
     /// The sections of the other half of a split unit: its `.dwo` file, or its part of a package. `parent` lends what is
     /// only in the main file; `folder` and `name` say where the compiler put it.
     pub(crate) fn split<'a>(
-        &'a self,
-        id: DwoId,
-        folder: Option<&str>,
-        name: &str,
-        parent: &gimli::Dwarf<Reader<'a>>,
-    ) -> Option<gimli::Dwarf<Reader<'a>>> {
-        let found = self.find_split(id, folder, name, parent)?;
-        // Anybody may have put it where the compiler had put one.
-        damage::find(&found).is_none().then_some(found)
-    }
-
-    fn find_split<'a>(
         &'a self,
         id: DwoId,
         folder: Option<&str>,
