@@ -39,6 +39,7 @@ impl<'t> FoundProcess<'t> {
         let threads = target.threads();
         let data = DataScan::new(target, &mappings, limits.data_bytes);
         let mut tasks = ProcessTasks::find(target, &data, &constants, &mut modules, &mappings, &threads);
+        // The threads of a runtime are tasks of its blocking pool, and none of the program's.
         let workers = worker_tasks::tables(target, &mappings, &modules, &tasks.list);
         tasks.list.tasks.retain(|task| task.is_of_executor() || !workers.contains(&task.table));
         let wrapped = WrappedTasks::find(target, &modules);
