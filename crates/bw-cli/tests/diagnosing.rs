@@ -92,12 +92,8 @@ fn assert_has_deadlock((code, out, err): (i32, String, String)) {
     assert_eq!(out.matches(&line).count(), 2, "{out}");
     let holds = "holds it in MutexGuard `purse` of async fn diagnosing::pays (confirmed by drop glue)\n";
     assert_eq!(out.matches(holds).count(), 2, "{out}");
-    assert!(
-        out.ends_with(
-            "1 finding; checked: 2 tasks, of which 2 wait for one lock or one task and nothing else\n"
-        ),
-        "{out}"
-    );
+    assert!(out.contains("\n1 finding; checked: "), "{out}");
+    assert!(out.ends_with(", of which 2 wait for one lock or one task and nothing else\n"), "{out}");
 }
 
 #[test]

@@ -9,7 +9,6 @@ use bw_render::Count;
 use clap::Args;
 use serde::Serialize;
 
-use crate::options::request::RequestOptions;
 use crate::options::symbols::SymbolOptions;
 use crate::options::target::Target;
 use crate::output::failure::Failure;
@@ -78,8 +77,8 @@ const MOST_CHARS: usize = 300;
 const MOST_TASKS: usize = 32;
 
 pub(super) fn run(arguments: &Diagnose) -> Result<ExitCode, Failure> {
-    let request = RequestOptions { memory: true, exe: arguments.exe.clone(), ..RequestOptions::default() };
-    let mut source = Source::open(&arguments.target, &request, arguments.symbols.sources()?)?;
+    let symbols = arguments.symbols.sources()?;
+    let mut source = Source::of_memory(&arguments.target, arguments.exe.as_deref(), symbols)?;
     let diagnosis = source.diagnose(&arguments.target)?;
     print::to(None, |out| if arguments.json { json(&diagnosis, out) } else { text(&diagnosis, out) })?;
     if diagnosis.lacks_debug_info() {

@@ -98,6 +98,18 @@ impl Source {
         Ok(source)
     }
 
+    /// As [`open`](Self::open), for the memory of what is named, also where an agent could be asked. `exe` is where the program of a core file is.
+    pub(crate) fn of_memory(
+        target: &Target,
+        exe: Option<&Path>,
+        symbols: SymbolSources,
+    ) -> Result<Self, Failure> {
+        let given = RequestOptions { exe: exe.map(Path::to_owned), ..RequestOptions::default() };
+        let source = Self::find(target, &RequestOptions { memory: true, ..given.clone() }, symbols)?;
+        unused_options::refuse(&[(target, &unused_options::of(&source.origin, &given))])?;
+        Ok(source)
+    }
+
     /// As [`open`](Self::open), for two targets. Fails if an option was given that has no effect on either.
     pub(crate) fn both(targets: [&Target; 2], options: &SharedOptions) -> Result<[Self; 2], Failure> {
         let symbols = options.symbols.sources()?;
