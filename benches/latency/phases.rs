@@ -68,14 +68,17 @@ pub(crate) fn measure(args: &Args) -> Result<(), String> {
     let mut client = Client::start(&address.to_string(), args)?;
     // Warm, and what a first dump costs, which opens the program's debug information, told apart from the rest.
     client.load(PHASE)?;
-    let start = Instant::now();
-    let dump = TaskDump::take().alive(runtime.metrics().num_alive_tasks()).blocking();
-    let text = dump.to_string();
-    println!("the first dump, printed: {:.0} ms\n\n{}\n", millis(start.elapsed()), cut(&text));
-    if let Some(file) = &args.json {
-        std::fs::write(file, dump.to_json()).map_err(|error| format!("cannot write {file}: {error}"))?;
+    // Debug information in its heap would be searched by each look.
+    if args.looks.is_empty() {
+        let start = Instant::now();
+        let dump = TaskDump::take().alive(runtime.metrics().num_alive_tasks()).blocking();
+        let text = dump.to_string();
+        println!("the first dump, printed: {:.0} ms\n\n{}\n", millis(start.elapsed()), cut(&text));
+        if let Some(file) = &args.json {
+            std::fs::write(file, dump.to_json()).map_err(|error| format!("cannot write {file}: {error}"))?;
+        }
+        drop((dump, text));
     }
-    drop((dump, text));
     client.load(PHASE)?;
 
     let others = Others { agent: Asked::start()?, looker: Arc::new(Mutex::new(Looker::start()?)) };

@@ -114,7 +114,7 @@ fn a_killed_command_leaves_threads_stopped() {
 /// Kills one dump after the other, each a little later: so many while it reads and emulates, and so many while it symbolizes.
 #[test]
 fn a_killed_dump_holds_the_process_or_changes_it() {
-    const STEPS: u32 = 8;
+    const STEPS: u32 = 5;
 
     let program = Started::new();
     for option in ["--memory", "--stop"] {

@@ -10,17 +10,15 @@ use bw_dump::{ModuleMap, Process, RawDumpFile};
 use crate::capture::limits::Limits;
 use crate::executor::found_task::FoundTask;
 use crate::executor::process_tasks::{self, ProcessTasks};
-use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_state::Activity;
 use crate::executor::waker_index::WakerIndex;
 use crate::executor::worker_tasks;
-use crate::executor::wrapped_tasks::WrappedTasks;
+use crate::found_process::FoundProcess;
 use crate::look::{Look, Outcome, RunningThreads, Spent};
 use crate::target::Target;
 use crate::target::data_scan::DataScan;
 use crate::target::modules::LoadedModules;
 use crate::target::open_error::OpenError;
-use crate::target::page_cache::PageCache;
 
 /// Reasons that a note lists.
 const MOST_REASONS: usize = 5;
@@ -61,36 +59,14 @@ pub struct Figures {
 pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenError> {
     let began = Instant::now();
     let taken_at = SystemTime::UNIX_EPOCH.checked_add(target.clocks().realtime);
-    let mappings = target.mappings()?;
-    let constant = mappings.iter().filter(|it| it.is_readable && !it.is_writable);
-    let constants = PageCache::new(target, constant.map(|it| it.range.clone()).collect());
-    let mut modules = LoadedModules::read(&constants, &mappings);
-    let threads = target.threads();
-    let data = DataScan::new(target, &mappings, limits.data_bytes);
-    let ProcessTasks { mut list, wakers, others, has_code } =
-        ProcessTasks::find(target, &data, &constants, &mut modules, &mappings, &threads);
-    drop(constants);
-    let workers = worker_tasks::tables(target, &mappings, &modules, &list);
-    list.tasks.retain(|task| task.is_of_executor() || !workers.contains(&task.table));
-    let wrapped = WrappedTasks::find(target, &modules);
-    let look = Look {
-        target,
-        limits,
-        mappings: &mappings,
-        threads: &threads,
-        modules: &modules,
-        wakers: &wakers,
-        wrapped: &wrapped,
-        others: &others,
-        thread_pointers: &list.thread_pointers,
-        runtime_threads: RuntimeThreads::find(target, &mappings, &list, &threads),
-        running: RunningThreads::default(),
-        spent: Spent::default(),
-    };
-    let (outcomes, roots) = look.outcomes(&list.tasks).ok_or_else(|| ended(target))?;
+    let process = FoundProcess::find(target, limits)?;
+    let tasks = &process.tasks.list.tasks;
+    let look =
+        Look { process: &process, limits, running: RunningThreads::default(), spent: Spent::default() };
+    let (outcomes, roots) = look.outcomes(tasks).ok_or_else(|| ended(target))?;
     let figures = Figures {
-        searched_bytes: data.bytes(),
-        skipped_bytes: data.skipped(),
+        searched_bytes: process.searched.0,
+        skipped_bytes: process.searched.1,
         instructions: look.spent.instructions(),
         repeated: look.spent.repeated(),
     };
@@ -124,10 +100,10 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     }));
     let mut all_notes = target.notes();
     // What is missing of the memory may be that code.
-    let has_code = has_code || !all_notes.is_empty();
-    all_notes.extend(notes(&records, &list.tasks, &wakers, has_code, &figures));
+    let has_code = process.tasks.has_code || !all_notes.is_empty();
+    all_notes.extend(notes(&records, tasks, &process.tasks.wakers, has_code, &figures));
     all_notes.splice(..0, target.standstill());
-    if let Some(version) = wrapped.unknown_version() {
+    if let Some(version) = process.wrapped.unknown_version() {
         all_notes.push(format!(
             "names and ages are missing: the program has version {version} of the table that says where they are, and this \
              command reads version {}",
@@ -137,7 +113,7 @@ pub fn inspect(target: &dyn Target, limits: &Limits) -> Result<Inspection, OpenE
     let dump =
         RawTaskDump::new(taken_at.unwrap_or_else(SystemTime::now), began.elapsed(), records, traces.traces);
     let dump = dump.with_source(target.source()).with_pause(target.pause()).with_notes(all_notes);
-    Ok(Inspection { dump, modules: modules.map(), polls, run_by_pool, figures })
+    Ok(Inspection { dump, modules: process.modules.map(), polls, run_by_pool, figures })
 }
 
 /// Returns whether a process may have code of async tasks: of tokio, or of the crate `async-task`. Reads the headers and some constants of

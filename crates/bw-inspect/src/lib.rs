@@ -38,6 +38,11 @@
 //!   made from their addresses. A task keeps its id as long as it lives, and a later task may get it again. Tests are with 4.7; 4.0 has the
 //!   same layout.
 //!
+//! # What is wrong with tasks
+//!
+//! [`diagnose`] finds tasks that wait for each other, that missed a wake, or that block a thread. It decodes the futures of tasks by the types in
+//! the debug information (`debug = 2`), and proves who holds a lock by emulating the drop glue of the task.
+//!
 //! # What can go wrong
 //!
 //! The process runs on while its memory is read. What a result depends on is read again afterwards, and a task that changed meanwhile is
@@ -58,15 +63,22 @@
 #![forbid(unsafe_code)]
 
 mod capture;
+mod decode;
+mod diagnosis;
 pub mod emulate;
 mod executor;
+mod found_process;
+mod graph;
 mod inspection;
+mod layout;
 mod look;
 mod stopped_inspection;
 pub mod target;
 mod task_type;
 
 pub use capture::limits::Limits;
+pub use diagnosis::{Diagnosis, diagnose};
+pub use graph::{Blocker, Evidence, Finding, FindingKind, InvolvedTask, Line};
 pub use inspection::{Figures, Inspection, count_tasks, inspect, runs_tasks};
 pub use stopped_inspection::inspect_stopped;
 pub use task_type::task_type;

@@ -1,7 +1,5 @@
 //! Looking at the tasks of a process: each is emulated, on as many threads as there are processors.
 
-use std::collections::HashMap;
-use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,15 +13,11 @@ use crate::capture::emulated_poll::{EmulatedPoll, PollEmulator, PollEnd};
 use crate::capture::limits::Limits;
 use crate::capture::thread_stack;
 use crate::capture::unwind_rules::UnwindRules;
-use crate::executor::child_wakers::ChildWaker;
 use crate::executor::found_task::FoundTask;
-use crate::executor::runtime_threads::RuntimeThreads;
 use crate::executor::task_state::Activity;
-use crate::executor::waker_index::WakerIndex;
-use crate::executor::wrapped_tasks::{WrappedTask, WrappedTasks};
+use crate::executor::wrapped_tasks::WrappedTask;
+use crate::found_process::FoundProcess;
 use crate::target::Target;
-use crate::target::mappings::Mapping;
-use crate::target::modules::LoadedModules;
 use crate::target::page_cache::PageCache;
 use crate::target::thread_sample::ThreadSample;
 use crate::target::threads::Thread;
@@ -60,16 +54,8 @@ pub(crate) type RootOutcomes = Vec<(Thread, Outcome)>;
 
 /// What all threads know that look at one process.
 pub(crate) struct Look<'l> {
-    pub(crate) target: &'l dyn Target,
+    pub(crate) process: &'l FoundProcess<'l>,
     pub(crate) limits: &'l Limits,
-    pub(crate) mappings: &'l [Mapping],
-    pub(crate) threads: &'l [Thread],
-    pub(crate) modules: &'l LoadedModules,
-    pub(crate) wakers: &'l WakerIndex,
-    pub(crate) wrapped: &'l WrappedTasks,
-    pub(crate) others: &'l [ChildWaker],
-    pub(crate) thread_pointers: &'l HashMap<u64, u64>,
-    pub(crate) runtime_threads: RuntimeThreads,
     pub(crate) running: RunningThreads,
     pub(crate) spent: Spent,
 }
@@ -119,10 +105,14 @@ impl Spent {
 impl Look<'_> {
     /// Looks at every task, and at what threads block on. `None` if the process has ended.
     pub(crate) fn outcomes(&self, tasks: &[FoundTask]) -> Option<(TaskOutcomes, RootOutcomes)> {
-        let memory = self.memory();
-        let rules = UnwindRules::new(&memory, self.modules);
+        let memory = self.process.memory();
+        let rules = UnwindRules::new(&memory, &self.process.modules);
         let mut first = Worker::new(self, &memory, &rules);
-        self.spent.add(first.emulator.find_children(self.others, tasks, &self.runtime_threads));
+        self.spent.add(first.emulator.find_children(
+            &self.process.tasks.others,
+            tasks,
+            &self.process.runtime_threads,
+        ));
         let roots = first.roots()?;
         let next = AtomicUsize::new(0);
         let processors = thread::available_parallelism().map_or(1, usize::from);
@@ -130,8 +120,8 @@ impl Look<'_> {
         let children = first.emulator.children.clone();
         let found: Option<Vec<Vec<(usize, TaskOutcomes)>>> = thread::scope(|scope| {
             let work = || {
-                let memory = self.memory();
-                let rules = UnwindRules::new(&memory, self.modules);
+                let memory = self.process.memory();
+                let rules = UnwindRules::new(&memory, &self.process.modules);
                 let mut worker = Worker::new(self, &memory, &rules);
                 worker.emulator.children.clone_from(&children);
                 worker.work(tasks, &next)
@@ -148,15 +138,6 @@ impl Look<'_> {
         batches.sort_unstable_by_key(|(number, _)| *number);
         Some((batches.into_iter().flat_map(|(_, outcomes)| outcomes).collect(), roots))
     }
-
-    /// Memory for one thread.
-    fn memory(&self) -> PageCache<'_> {
-        let constant = self.mappings.iter().filter(|it| it.is_readable && !it.is_writable);
-        let ranges: Vec<Range<u64>> = constant.map(|it| it.range.clone()).collect();
-        let mut memory = PageCache::new(self.target, ranges);
-        memory.ignore(self.wrapped.clocks());
-        memory
-    }
 }
 
 /// One thread that looks at tasks.
@@ -169,15 +150,7 @@ struct Worker<'w> {
 
 impl<'w> Worker<'w> {
     fn new(look: &'w Look<'w>, memory: &'w PageCache<'w>, rules: &'w UnwindRules<'w>) -> Self {
-        let emulator = PollEmulator::new(
-            memory,
-            look.mappings,
-            rules,
-            look.wakers,
-            look.wrapped,
-            (look.target.pid(), look.target.clocks()),
-            *look.limits,
-        );
+        let emulator = look.process.emulator(memory, rules, look.limits);
         Self { look, memory, rules, emulator }
     }
 
@@ -220,24 +193,24 @@ impl<'w> Worker<'w> {
     /// Looks at the futures that waiting threads drive with `block_on`.
     fn roots(&mut self) -> Option<RootOutcomes> {
         let mut roots = Vec::new();
-        for thread in self.look.threads {
+        for thread in &self.look.process.threads {
             if self.look.spent.instructions() >= self.look.limits.all_instructions {
                 break;
             }
             for attempt in 1..=self.look.limits.attempts.max(1) {
                 self.memory.forget();
                 let native =
-                    thread_stack::walk(self.look.target, thread, self.rules, self.look.limits.frames);
-                let mapping = self.look.mappings.iter().find_map(|mapping| {
+                    thread_stack::walk(self.look.process.target, thread, self.rules, self.look.limits.frames);
+                let mapping = self.look.process.mappings.iter().find_map(|mapping| {
                     thread.stack_in(&mapping.range)?;
                     Some(&mapping.range)
                 });
-                let pointer = self.look.thread_pointers.get(&thread.id).copied();
+                let pointer = self.look.process.tasks.list.thread_pointers.get(&thread.id).copied();
                 let waiting = mapping
                     .zip(pointer)
                     .and_then(|(mapping, pointer)| WaitingThread::new(thread, pointer, mapping));
                 let Some(poll) = waiting.and_then(|waiting| {
-                    self.emulator.poll_root(&waiting, &self.look.runtime_threads, native)
+                    self.emulator.poll_root(&waiting, &self.look.process.runtime_threads, native)
                 }) else {
                     break;
                 };
@@ -245,7 +218,7 @@ impl<'w> Worker<'w> {
                 let (mut outcome, used) = idle(poll);
                 let is_same = |now: Thread| now.waits_at == thread.waits_at;
                 let has_moved = self.memory.changed(&[used])? != [false]
-                    || !self.look.target.thread_now(thread.id).is_some_and(is_same);
+                    || !self.look.process.target.thread_now(thread.id).is_some_and(is_same);
                 if has_moved && attempt < self.look.limits.attempts {
                     continue;
                 }
@@ -284,7 +257,7 @@ impl<'w> Worker<'w> {
                 continue;
             }
             let (mut outcome, ranges) = self.one(&task);
-            outcome.wrapped = self.look.wrapped.of_task(self.memory, &task);
+            outcome.wrapped = self.look.process.wrapped.of_task(self.memory, &task);
             seen.push((task, outcome));
             used.push(ranges);
         }
@@ -313,10 +286,10 @@ impl<'w> Worker<'w> {
             Activity::Complete => without(TaskState::Finished, NoTrace::Retained),
             Activity::Running => {
                 let found = thread_stack::of_task(
-                    self.look.target,
-                    self.look.mappings,
-                    self.look.threads,
-                    || self.look.running.samples(self.look.target, self.look.threads),
+                    self.look.process.target,
+                    &self.look.process.mappings,
+                    &self.look.process.threads,
+                    || self.look.running.samples(self.look.process.target, &self.look.process.threads),
                     self.rules,
                     task,
                     self.look.limits.frames,
@@ -334,7 +307,7 @@ impl<'w> Worker<'w> {
                 (outcome, used)
             }
             Activity::Idle => {
-                let poll = self.emulator.poll(task, &self.look.runtime_threads);
+                let poll = self.emulator.poll(task, &self.look.process.runtime_threads);
                 self.look.spent.add(poll.instructions);
                 idle(poll)
             }

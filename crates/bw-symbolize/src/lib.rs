@@ -100,6 +100,7 @@ pub use debuginfod::Debuginfod;
 pub use frame::{Frame, Function, Location, ModuleOffset, PhysicalFrame};
 pub use name::readable_type;
 pub use problem::Problem;
+pub use resolver::DebugFile;
 pub use symbol_sources::SymbolSources;
 pub use symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 pub use symbolizer::Symbolizer;

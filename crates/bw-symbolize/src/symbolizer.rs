@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use crate::cache::Cache;
 use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
-use crate::resolver::{Backend, Budget, RecordedProcess, ThisProcess};
+use crate::resolver::{Backend, Budget, DebugFile, RecordedProcess, ThisProcess};
 use crate::symbol_sources::SymbolSources;
 use crate::symbolized_trace::{SymbolizedStack, SymbolizedTrace};
 
@@ -141,6 +141,13 @@ impl Symbolizer {
     #[must_use]
     pub fn symbolize_address(&self, address: ReturnAddress) -> Arc<PhysicalFrame> {
         self.frame(address, self.backend.generation())
+    }
+
+    /// Returns the file with the debug information of the module at an address of another process: for readers of more than names and
+    /// lines, such as types. Looks for it each time, where this symbolizer looks. `None` if there is none, or the process is this one.
+    #[must_use]
+    pub fn debug_file(&self, address: u64) -> Option<DebugFile> {
+        self.backend.debug_file(address)
     }
 
     /// Why names or lines are missing in what was symbolized since the last [`clear`](Self::clear): each problem once,

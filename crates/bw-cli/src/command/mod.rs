@@ -1,5 +1,6 @@
 //! The commands: in a file each its arguments and what it does.
 
+mod diagnose;
 mod diff;
 mod dump;
 mod merge;
@@ -32,6 +33,8 @@ Examples:
       Where the tasks of process 4711 wait, those that wait alike together.
   backtrace-waker top 4711
       The same in a live view, with who blocks a thread at the top.
+  backtrace-waker diagnose 4711
+      Which tasks wait for each other, and who holds what.
   backtrace-waker watch 4711
       What changes there, every five seconds.";
 
@@ -52,6 +55,7 @@ enum Command {
     Dump(dump::Dump),
     Tree(tree::Tree),
     Top(top::Top),
+    Diagnose(diagnose::Diagnose),
     Diff(diff::Diff),
     Watch(watch::Watch),
     Symbolize(symbolize::Symbolize),
@@ -65,6 +69,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Symbolize(arguments) => symbolize::run(&arguments),

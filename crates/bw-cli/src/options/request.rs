@@ -71,7 +71,6 @@ pub(crate) struct RequestOptions {
     pub(crate) most_bytes: Option<usize>,
 }
 
-#[cfg(test)]
 impl Default for RequestOptions {
     fn default() -> Self {
         Self {

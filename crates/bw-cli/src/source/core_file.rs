@@ -45,6 +45,11 @@ impl CoreSource {
         self.0.executable()
     }
 
+    /// The file, to be read.
+    pub(crate) fn as_target(&self) -> &CoreFile {
+        &self.0
+    }
+
     /// Reads it.
     pub(crate) fn inspect(&self) -> Result<Inspection, Failure> {
         inspect(&self.0, &Limits::default()).map_err(|error| failure(&error))

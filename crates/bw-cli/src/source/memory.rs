@@ -52,6 +52,11 @@ impl ProcessMemory {
         &self.process
     }
 
+    /// The process, to be read.
+    pub(crate) fn live(&self) -> &LiveProcess {
+        &self.live
+    }
+
     /// Reads it.
     pub(crate) fn inspect(&self, request: &RequestOptions) -> Result<Inspection, Failure> {
         let limits = Limits::default();

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use bw_dump::contract::environment;
 use bw_dump::{ModuleMap, RawDumpFile, RawDumpReader};
+use bw_inspect::{Diagnosis, Limits, diagnose};
 use bw_symbolize::{SymbolSources, Symbolizer};
 
 use crate::options::SharedOptions;
@@ -224,17 +225,38 @@ impl Source {
         }
     }
 
+    /// Looks for what is wrong with the tasks, in the memory of a process or in a core file.
+    pub(crate) fn diagnose(&mut self, target: &Target) -> Result<Diagnosis, Failure> {
+        self.open_executable();
+        let (memory, executable): (&dyn bw_inspect::target::Target, Option<PathBuf>) = match &self.origin {
+            Origin::Memory(memory) => (memory.live(), memory.process().executable()),
+            Origin::Core(core) => (core.as_target(), core.executable().map(Path::to_owned)),
+            Origin::File(_) | Origin::Stdin(_) | Origin::Agent(_) => {
+                let failure =
+                    Failure::new(format!("cannot diagnose {target}: it has no memory of a process"));
+                return Err(failure.with_help("name a process of this machine, or a core file"));
+            }
+        };
+        let sources = self.sources(executable.as_deref());
+        let symbolizer = |modules| Symbolizer::for_modules(modules, sources);
+        diagnose(memory, &Limits::default(), symbolizer).map_err(|error| memory::failure(&error))
+    }
+
     /// Asks, and leaves addresses as they are.
     pub(crate) fn take_raw(&mut self) -> Result<Snapshot, Failure> {
         self.read().map(Snapshot::raw)
     }
 
-    fn read(&mut self) -> Result<RawDumpFile<'static>, Failure> {
-        let reader = RawDumpReader::new().most_bytes(self.request.most_bytes());
-        // Before it is asked: it may end while it answers.
+    fn open_executable(&mut self) {
         if self.executable.is_none() {
             self.executable = self.origin.process().and_then(|process| process.open_executable().ok());
         }
+    }
+
+    fn read(&mut self) -> Result<RawDumpFile<'static>, Failure> {
+        let reader = RawDumpReader::new().most_bytes(self.request.most_bytes());
+        // Before it is asked: it may end while it answers.
+        self.open_executable();
         match &self.origin {
             Origin::Memory(_) => self.read_memory(),
             Origin::Core(_) => self.read_core(),

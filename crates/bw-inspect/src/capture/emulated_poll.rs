@@ -71,7 +71,7 @@ pub(crate) enum PollEnd {
 /// Emulates polls of the tasks of one process, one after the other.
 pub(crate) struct PollEmulator<'m> {
     pub(super) rules: &'m UnwindRules<'m>,
-    wakers: &'m WakerIndex,
+    pub(super) wakers: &'m WakerIndex,
     pub(super) limits: Limits,
     pub(super) space: FreeSpace,
     pub(super) kernel: Kernel,
@@ -149,7 +149,7 @@ impl<'m> PollEmulator<'m> {
         self.late_wakers.clear();
         poll.end = self.poll_once(task, thread, &mut poll);
         if poll.end == PollEnd::Pending && poll.stacks.is_empty() {
-            self.late_wakers = self.find_late_wakers(task);
+            self.late_wakers = self.find_late_wakers(task, &self.machine.memory.used());
             if !self.late_wakers.is_empty() {
                 poll.end = self.poll_once(task, thread, &mut poll);
             }
@@ -184,11 +184,11 @@ impl<'m> PollEmulator<'m> {
         }
     }
 
-    /// Finds wakers of a task that were stored after the search for wakers: the poll that has just returned compared them with its own, and so
-    /// it read them.
-    fn find_late_wakers(&mut self, task: &FoundTask) -> Vec<u64> {
-        let words =
-            self.machine.memory.used().into_iter().flat_map(|(at, length)| (at..at + length).step_by(8));
+    /// Finds wakers of a task that were stored after the search for wakers, in memory that a poll has used: the poll compared them with its
+    /// own, and so it read them.
+    pub(crate) fn find_late_wakers(&self, task: &FoundTask, used: &[(u64, u64)]) -> Vec<u64> {
+        let words = used.iter().flat_map(|&(at, length)| (at..at.saturating_add(length)).step_by(8));
+        let known: HashSet<u64> = self.wakers.of_task(task.header).collect();
         let is_header = |at: &u64| word_at(self.memory, *at).is_ok_and(|word| word == task.header);
         let wrapper = self.blocks.wrapper(task);
         let beside = |at: u64| match self.wakers.table_is_first {
@@ -201,7 +201,7 @@ impl<'m> PollEmulator<'m> {
                 .is_ok_and(|table| self.wakers.functions.iter().any(|waker| waker.table == table))
         };
         let places = words.filter(is_header).flat_map(beside);
-        places.filter(|place| !wrapper.contains(place) && is_table(place)).collect()
+        places.filter(|place| !wrapper.contains(place) && !known.contains(place) && is_table(place)).collect()
     }
 
     /// Whether the poll that has just returned went on. It is repeated if it changed words of its task: words that change each time say
@@ -440,7 +440,7 @@ impl<'m> PollEmulator<'m> {
         PollEnd::Incomplete(self.reason(stop))
     }
 
-    fn reason(&self, stop: &Stop) -> String {
+    pub(super) fn reason(&self, stop: &Stop) -> String {
         match stop {
             Stop::Unknown { at, mnemonic } => {
                 format!("the emulator does not know the instruction {mnemonic} at {}", self.place(*at))

@@ -5,6 +5,7 @@ pub(crate) mod address_space;
 pub(crate) mod allocator;
 pub(crate) mod block_on_root;
 pub(crate) mod child_polls;
+pub(crate) mod emulated_drop;
 pub(crate) mod emulated_poll;
 mod frame_pointer;
 pub(crate) mod kernel;

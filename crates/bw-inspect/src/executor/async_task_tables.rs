@@ -66,6 +66,7 @@ impl AsyncTaskTables {
                     let before_future = future - 8;
                     let table = TaskVtable {
                         poll: functions[RUN],
+                        drop: None,
                         trailer_offset: size,
                         scheduler_offset: before_future,
                         id_offset: before_future,

@@ -33,6 +33,8 @@ pub(super) const MOST_TABLES: usize = 1 << 20;
 pub(crate) struct TaskVtable {
     /// The address of its function `poll`.
     pub(crate) poll: u64,
+    /// The address of its function `dealloc`, which drops the future. `None` where an executor drops it in another way.
+    pub(crate) drop: Option<u64>,
     /// Offset of the trailer from the header.
     pub(crate) trailer_offset: u64,
     /// Offset of the scheduler.
@@ -112,6 +114,7 @@ fn search(words: &[u64], start: u64, modules: &LoadedModules, found: &mut BTreeM
         let is_spawn_location = |&next: &u64| next == id + 8 && next < trailer;
         let table = TaskVtable {
             poll: functions[0],
+            drop: Some(functions[2]),
             trailer_offset: trailer,
             scheduler_offset: scheduler,
             id_offset: id,

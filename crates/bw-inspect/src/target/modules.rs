@@ -292,10 +292,10 @@ mod tests {
         let [code, variables] = [READ | 1, READ | 2];
         let loads =
             [(LOAD, READ, 0, 0x1000), (LOAD, code, 0x1000, 0x1000), (LOAD, variables, 0x2000, 0x1000)];
-        assert_eq!(constants(SHARED, &loads), [0x2000..0x3000]);
+        assert_eq!(constants(SHARED, &loads), *std::slice::from_ref(&(0x2000..0x3000)));
         assert_eq!(constants(EXECUTABLE, &loads), [0..0x1000, 0x2000..0x3000]);
         let protected = [loads[0], loads[1], loads[2], (RELRO, READ, 0x2000, 0x800)];
-        assert_eq!(constants(SHARED, &protected), [0x2000..0x2800]);
+        assert_eq!(constants(SHARED, &protected), *std::slice::from_ref(&(0x2000..0x2800)));
         assert_eq!(constants(EXECUTABLE, &protected), [0x2000..0x2800, 0..0x1000]);
     }
 

@@ -51,11 +51,11 @@ pub(super) fn run() {
         let other = Builder::new_current_thread().build().unwrap();
         let aborted = std::thread::scope(|scope| {
             let runs = || {
-                let aborted = other.block_on(async {
-                    let aborted = program::spawn("aborted", std::future::pending::<()>());
-                    tokio::task::yield_now().await;
-                    aborted
-                });
+                let aborted = {
+                    let _inside = other.enter();
+                    program::spawn("aborted", std::future::pending::<()>())
+                };
+                other.block_on(tokio::task::yield_now());
                 aborted.abort();
                 aborted
             };

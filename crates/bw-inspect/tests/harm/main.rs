@@ -76,7 +76,7 @@ fn a_stopped_process_runs_on_when_it_is_looked_at() {
     for _ in 0..3 {
         for looked in [look(&process).unwrap(), stop_and_look(&process).unwrap()] {
             assert_eq!(tasks(&looked).len(), 3);
-            assert_eq!(looked.dump().notes(), [said.clone()]);
+            assert_eq!(looked.dump().notes(), std::slice::from_ref(&said));
         }
         victim.wait_until("T");
     }

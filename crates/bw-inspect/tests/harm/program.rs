@@ -92,12 +92,11 @@ fn wait_for_child_that_waits() {
     // SAFETY: without CLONE_VM the child has memory of its own, as after `fork`. It only makes system calls.
     let child = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
     if child == 0 {
+        // SAFETY: the child ends together with its parent.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         loop {
-            // SAFETY: the first call ends the child together with its parent, the second waits.
-            unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                libc::pause();
-            }
+            // SAFETY: waits for a signal.
+            unsafe { libc::pause() };
         }
     }
     assert!(child > 0);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use bw_core::{DumpSource, NoTrace, RawTaskDump, SpawnedAt, TaskId, TaskRecord, TaskState};
+use bw_core::{DumpSource, NoTrace, RawTaskDump, SpawnedAt, TaskRecord, TaskState};
 
 use crate::dump::groups::{Group, Grouping, Groups};
 use crate::dump::shown_trees::ShownTrees;
@@ -145,56 +145,9 @@ impl DumpText {
         Ok(())
     }
 
-    /// The first of these tasks, as [`named_ids`](Self::named_ids) prints them.
-    pub(crate) fn samples_of<'a>(
-        &self,
-        out: &mut impl fmt::Write,
-        mut tasks: impl ExactSizeIterator<Item = &'a TaskRecord>,
-    ) -> fmt::Result {
-        let more = tasks.len().saturating_sub(self.samples);
-        self.named_ids(out, tasks.by_ref().take(self.samples).map(|task| (task.id(), task.name())))?;
-        if more > 0 && self.samples > 0 {
-            write!(out, ", {}", self.text.ellipsis())?;
-        }
-        Ok(())
-    }
-
-    /// `17 "connection", 18`; of tasks of one name `"connection" (17, 18)`.
-    pub(crate) fn named_ids<'a>(
-        &self,
-        out: &mut impl fmt::Write,
-        tasks: impl Iterator<Item = (TaskId, Option<&'a str>)>,
-    ) -> fmt::Result {
-        // By the name, each with its tasks, in the order of the first of them.
-        let mut names: Vec<(Option<&str>, Vec<TaskId>)> = Vec::new();
-        for (id, name) in tasks {
-            match names.iter_mut().find(|(known, _)| name.is_some() && *known == name) {
-                Some((_, ids)) => ids.push(id),
-                None => names.push((name, vec![id])),
-            }
-        }
-        for (at, (name, ids)) in names.iter().enumerate() {
-            out.write_str(if at == 0 { "" } else { ", " })?;
-            match (name, &**ids) {
-                (Some(name), [first, others @ ..]) if !others.is_empty() => {
-                    write!(out, "\"{}\" ({first}", self.short(name))?;
-                    others.iter().try_for_each(|id| write!(out, ", {id}"))?;
-                    out.write_char(')')?;
-                }
-                (_, ids) => ids.iter().try_for_each(|id| write!(out, "{}", self.title(*id, *name)))?,
-            }
-        }
-        Ok(())
-    }
-
     /// A name from the program, escaped and cut.
     pub(crate) fn short<'a>(&self, text: &'a str) -> Shortened<'a> {
         Shortened { text, most: NAME_BYTES, ellipsis: self.text.ellipsis() }
-    }
-
-    /// `17 "connection"`.
-    fn title<'a>(&self, id: TaskId, name: Option<&'a str>) -> TaskTitle<'a> {
-        TaskTitle { id, name: name.map(|name| self.short(name)) }
     }
 
     /// `spawned at src/main.rs:12:9` after `before`, or nothing where the place is not known.
@@ -383,21 +336,6 @@ pub(crate) fn origin(dump: &RawTaskDump) -> Option<Cow<'static, str>> {
 
 /// What to do where no task is traced.
 pub(crate) const WRAP_TASKS: &str = "wrap what you spawn in traced(…), or spawn it with .traced()";
-
-/// `17 "connection"`.
-struct TaskTitle<'a> {
-    id: TaskId,
-    name: Option<Shortened<'a>>,
-}
-
-impl fmt::Display for TaskTitle<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} \"{name}\"", self.id),
-            None => write!(f, "{}", self.id),
-        }
-    }
-}
 
 /// What a state is called in front of the tasks that are in it.
 pub(crate) fn words(state: &TaskState) -> &'static str {

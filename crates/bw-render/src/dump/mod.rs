@@ -8,5 +8,6 @@ pub(crate) mod merged_trees;
 pub(crate) mod shown_trees;
 pub(crate) mod task_hierarchy;
 pub(crate) mod task_list;
+mod task_titles;
 pub(crate) mod task_trees;
 pub(crate) mod times_in_state;

@@ -19,6 +19,7 @@ use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
 
 mod elf;
+pub use elf::DebugFile;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]
 pub(crate) use elf::ThisProcess;
 pub(crate) use elf::{Budget, RecordedProcess};
@@ -37,6 +38,14 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
+    /// The debug information of the module at an address. `None` without any, and for this process.
+    pub(crate) fn debug_file(&self, address: u64) -> Option<DebugFile> {
+        match self {
+            Self::ThisProcess(_) => None,
+            Self::Recorded(recorded) => recorded.debug_file(address),
+        }
+    }
+
     pub(crate) fn generation(&self) -> LoadGeneration {
         match self {
             Self::ThisProcess(resolver) => resolver.generation(),

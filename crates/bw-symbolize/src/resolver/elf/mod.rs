@@ -20,6 +20,7 @@ mod find;
 mod process;
 mod read;
 
+pub use process::debug_file::DebugFile;
 pub(crate) use process::memory_budget::Budget;
 pub(crate) use process::recorded_process::RecordedProcess;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(bw_portable)))]

@@ -1,5 +1,6 @@
 //! The modules of a process, each with its debug information once an address in it was asked for.
 
+pub(crate) mod debug_file;
 pub(crate) mod memory_budget;
 mod module;
 mod module_table;

@@ -11,9 +11,10 @@ use crate::problem::Problem;
 use crate::resolver::elf::file_bytes::{Disk, Files};
 use crate::resolver::elf::find::identity::Identity;
 use crate::resolver::elf::find::search::Search;
+use crate::resolver::elf::process::debug_file::DebugFile;
 use crate::resolver::elf::process::memory_budget::Budget;
 use crate::resolver::elf::read::debug_info::DebugInfo;
-use crate::resolver::elf::read::object_bytes::{Bundle, SplitPlaces};
+use crate::resolver::elf::read::object_bytes::{Bundle, ObjectBytes, SplitPlaces};
 use crate::symbol_sources::SymbolSources;
 
 /// One module, and its debug information once somebody asked for it.
@@ -138,6 +139,16 @@ impl Module {
             *opened = Opened::new(None, problems, budget);
             Vec::new()
         })
+    }
+
+    /// The file with its debug information. Looks for it, on the disk and where else `sources` says. `None` without any.
+    pub(super) fn debug_file(&self, sources: &SymbolSources, budget: &Budget) -> Option<DebugFile> {
+        let ModuleBytes::File { open, place } = &self.bytes else { return None };
+        let mut problems = Vec::new();
+        let search = Search::new(&self.identity, Some(open), Some(place), sources, &Disk, &mut problems);
+        let found = search.run();
+        let file = found.debug.filter(|_| found.has_debug_info)?;
+        Some(DebugFile::new(ObjectBytes::new(file, budget.most_unpacked()), self.identity.bias))
     }
 
     fn panicked(&self) -> Problem {

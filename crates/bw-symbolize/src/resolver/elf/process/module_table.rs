@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bw_core::{LookupAddress, ReturnAddress};
+use bw_core::ReturnAddress;
 use bw_dump::loaded::LoadGeneration;
 
 use crate::frame::{ModuleOffset, PhysicalFrame};
@@ -62,7 +62,7 @@ impl ModuleTable {
         sources: &SymbolSources,
         budget: &Arc<Budget>,
     ) -> PhysicalFrame {
-        let Some(module) = self.find(address.lookup()) else {
+        let Some(module) = self.find(address.lookup().get() as u64) else {
             return PhysicalFrame { address, module: None, frames: Vec::new() };
         };
         let in_file = |address: usize| (address as u64).wrapping_sub(module.identity().bias);
@@ -79,8 +79,7 @@ impl ModuleTable {
     }
 
     /// The module an address lies in.
-    fn find(&self, address: LookupAddress) -> Option<&Arc<Module>> {
-        let address = address.get() as u64;
+    pub(super) fn find(&self, address: u64) -> Option<&Arc<Module>> {
         let after = self.ranges.partition_point(|(range, _)| range.start <= address);
         let (range, module) = &self.ranges[after.checked_sub(1)?];
         range.contains(&address).then_some(module)

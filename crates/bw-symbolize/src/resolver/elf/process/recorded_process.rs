@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use crate::frame::PhysicalFrame;
 use crate::problem::Problem;
 use crate::resolver::elf::find::identity::Identity;
+use crate::resolver::elf::process::debug_file::DebugFile;
 use crate::resolver::elf::process::memory_budget::Budget;
 use crate::resolver::elf::process::module::ModuleBytes;
 use crate::resolver::elf::process::module_table::ModuleTable;
@@ -32,6 +33,11 @@ impl RecordedProcess {
     pub(crate) fn resolve(&self, address: ReturnAddress) -> PhysicalFrame {
         let table = Arc::clone(&self.table.read());
         table.resolve(address, &self.sources, &self.budget)
+    }
+
+    pub(crate) fn debug_file(&self, address: u64) -> Option<DebugFile> {
+        let table = Arc::clone(&self.table.read());
+        table.find(address)?.debug_file(&self.sources, &self.budget)
     }
 
     pub(crate) fn problems(&self) -> Vec<Problem> {

@@ -86,6 +86,11 @@ impl ObjectBytes {
         gimli::Dwarf::load(section).ok()
     }
 
+    /// The bytes of one section. Empty if there is none.
+    pub(crate) fn named(&self, id: SectionId) -> &[u8] {
+        self.object().map(|object| self.section(&object, id, id.name())).unwrap_or_default()
+    }
+
     fn dwo_sections<'a>(&'a self, parent: &gimli::Dwarf<Reader<'a>>) -> Option<gimli::Dwarf<Reader<'a>>> {
         let object = self.object()?;
         let endian = endian(&object);
