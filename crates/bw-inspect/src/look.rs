@@ -324,8 +324,8 @@ fn idle(poll: EmulatedPoll) -> (Outcome, Vec<(u64, u64)>) {
                 .to_owned(),
         ),
         PollEnd::Moved => Some(
-            "the emulated poll went on: what the task waited for has happened, and nothing had woken it; the trace may \
-             show a later place"
+            "the emulated poll changed the state of the task: what it waited for may have happened without a wake, and the \
+             trace may show a later place"
                 .to_owned(),
         ),
         PollEnd::Panicked(said) => Some(format!("an emulated poll panics: {said}")),

@@ -47,6 +47,8 @@ pub(crate) struct EmulatedPoll {
     /// Stacks that did not fit.
     pub(crate) dropped: usize,
     pub(crate) end: PollEnd,
+    /// Words of the task that a poll changed once, with their values after it: of one that [moved](PollEnd::Moved).
+    pub(crate) moved: Vec<(u64, u64)>,
     /// The memory of the process that the result depends on: addresses and lengths.
     pub(crate) used: Vec<(u64, u64)>,
     pub(crate) instructions: u64,
@@ -60,7 +62,7 @@ pub(crate) enum PollEnd {
     Pending,
     /// The future is ready: what it waited for has happened, and the task was not woken yet.
     Ready,
-    /// The future is pending, but at another place: what it waited for has happened, and the task was not woken.
+    /// The future is pending, but the poll has changed its state: what it waited for may have happened, and the task was not woken.
     Moved,
     /// It panicked, and said this.
     Panicked(String),
@@ -161,8 +163,11 @@ impl<'m> PollEmulator<'m> {
             poll.stacks.clear();
             poll.dropped = 0;
             poll.end = PollEnd::Panicked(said);
-        } else if poll.end == PollEnd::Pending && self.has_moved(task, thread) {
-            poll.end = PollEnd::Moved;
+        } else if poll.end == PollEnd::Pending {
+            poll.moved = self.moved(task, thread);
+            if !poll.moved.is_empty() {
+                poll.end = PollEnd::Moved;
+            }
         }
         poll.used = self.machine.memory.used();
         // Not what the thread polls meanwhile, and how long it may: the task does not depend on it.
@@ -204,12 +209,12 @@ impl<'m> PollEmulator<'m> {
         places.filter(|place| !wrapper.contains(place) && !known.contains(place) && is_table(place)).collect()
     }
 
-    /// Whether the poll that has just returned went on. It is repeated if it changed words of its task: words that change each time say
-    /// nothing.
-    fn has_moved(&mut self, task: &FoundTask, thread: PollThread) -> bool {
-        let changed = self.blocks.changed(&mut self.machine.memory, task, self.wakers);
+    /// Returns the words of its task that the poll has changed that has just returned. It is repeated if there are any: words that change
+    /// each time say nothing.
+    fn moved(&mut self, task: &FoundTask, thread: PollThread) -> Vec<(u64, u64)> {
+        let mut changed = self.blocks.changed(&mut self.machine.memory, task, self.wakers);
         if changed.is_empty() {
-            return false;
+            return changed;
         }
         let clocks = self.kernel.clone();
         self.kernel.pass_time();
@@ -218,11 +223,11 @@ impl<'m> PollEmulator<'m> {
         let entered = self.change_wakers(task).and_then(|()| self.enter(task, thread));
         let end = entered.map(|()| self.run(task, &mut again));
         self.kernel = clocks;
-        if end == Ok(PollEnd::Ready) {
-            return true;
+        if end != Ok(PollEnd::Ready) {
+            let memory = &mut self.machine.memory;
+            changed.retain(|&(at, value)| memory.read_u64(at).is_ok_and(|now| now == value));
         }
-        let memory = &mut self.machine.memory;
-        changed.iter().any(|&(at, value)| memory.read_u64(at).is_ok_and(|now| now == value))
+        changed
     }
 
     /// Begins a copy in which nothing was changed yet, on a thread.

@@ -92,6 +92,8 @@ pub(crate) struct FoundJoin {
 pub(crate) struct DecodedTask {
     /// Each body behind the one that has it.
     pub(crate) bodies: Vec<Await>,
+    /// The addresses of the numbers that say at which await the bodies are, and how many bytes each has.
+    pub(crate) states: Vec<(u64, u64)>,
     pub(crate) acquires: Vec<FoundAcquire>,
     pub(crate) guards: Vec<FoundGuard>,
     pub(crate) joins: Vec<FoundJoin>,

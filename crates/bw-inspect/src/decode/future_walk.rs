@@ -201,6 +201,7 @@ impl Walk<'_, '_> {
             self.gap("the state of an async body cannot be read");
             return;
         };
+        let start = at;
         let at = at.wrapping_add(variant.offset);
         let Some(state) = self.layout(variant.of_type) else { return };
         let is_suspended = state.is_suspended();
@@ -209,6 +210,8 @@ impl Walk<'_, '_> {
             return;
         }
         let number = self.task.bodies.len();
+        let discriminant = layout.variants.as_ref().and_then(|variants| variants.discriminant);
+        self.task.states.extend(discriminant.map(|(offset, bytes)| (start.wrapping_add(offset), bytes)));
         self.task.bodies.push(Await {
             body: readable_type(&layout.name),
             place: variant.place.filter(|_| is_suspended),

@@ -53,7 +53,7 @@ impl ProcessTasks {
             scan.look(start, words, count);
             possible.look(start, words, count);
         });
-        let mut list = scan.into_list(target, threads);
+        let mut list = scan.into_list(target, mappings, threads);
         if modules.architecture() == Architecture::Aarch64 {
             list.thread_pointers = thread_blocks::find(target, data, threads);
         }

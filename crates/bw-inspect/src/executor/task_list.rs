@@ -5,11 +5,13 @@
 //! tables. This finds every task: of runtimes that nobody drives, of local sets, and finished ones that somebody keeps.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::found_task::{FoundTask, StateWord};
 use super::task_state::{Activity, TaskWord};
 use super::task_vtables::{TaskVtable, TaskVtables};
 use crate::target::Target;
+use crate::target::mappings::Mapping;
 use crate::target::memory::{Memory, Unreadable};
 use crate::target::threads::Thread;
 use crate::target::words::{bytes_at, word_at};
@@ -71,16 +73,32 @@ impl<'t> TaskScan<'t> {
     }
 
     /// Reads the tasks.
-    pub(crate) fn into_list(self, target: &dyn Target, threads: &[Thread]) -> TaskList {
-        let found = self.candidates.into_iter().filter_map(|(header, table)| {
+    pub(crate) fn into_list(self, target: &dyn Target, mappings: &[Mapping], threads: &[Thread]) -> TaskList {
+        let thread_pointers = thread_pointers(target, &self.control_blocks, threads);
+        let stacks = stacks(mappings, u64::from(target.pid()), &thread_pointers);
+        // A task is made on a stack and moved to where it stays, which is never a stack.
+        let moved =
+            self.candidates.into_iter().filter(|(header, _)| !stacks.iter().any(|it| it.contains(header)));
+        let found = moved.filter_map(|(header, table)| {
             let task = read_task(target, header, table).ok()??;
             let is_whole = task.owner != 0 || is_unowned(&task);
             is_whole.then_some(task)
         });
         let mut tasks: Vec<FoundTask> = found.collect();
         tasks.sort_by_key(|task| (task.id, task.header));
-        TaskList { tasks, thread_pointers: thread_pointers(target, &self.control_blocks, threads) }
+        TaskList { tasks, thread_pointers }
     }
+}
+
+/// Returns the stacks of threads. That of the first thread has a mapping with a name. Each other one ends below its thread's control block; what lies
+/// above may be anything, since the kernel joins mappings.
+fn stacks(mappings: &[Mapping], first: u64, thread_pointers: &HashMap<u64, u64>) -> Vec<Range<u64>> {
+    let named = mappings.iter().filter(|mapping| mapping.path.as_os_str() == "[stack]");
+    let others = thread_pointers.iter().filter(|(thread, _)| **thread != first).filter_map(|(_, pointer)| {
+        let mapping = mappings.iter().find(|mapping| mapping.range.contains(pointer))?;
+        Some(mapping.range.start..*pointer)
+    });
+    named.map(|mapping| mapping.range.clone()).chain(others).collect()
 }
 
 /// Returns where headers may begin in the first words, each with its table.

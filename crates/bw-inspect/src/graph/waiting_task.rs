@@ -125,6 +125,10 @@ impl Examiner<'_, '_> {
         let used = decoded.used.iter().chain(&poll.used).copied().collect();
         match &poll.end {
             PollEnd::Pending => {}
+            // A future that is written by hand may change its state whenever it is polled.
+            PollEnd::Moved if !self.passes_await(&decoded, &poll) => {
+                return self.unknown(&poll, "a poll would change its state, but passes no await".to_owned());
+            }
             PollEnd::Ready | PollEnd::Moved => {
                 let would_end = poll.end == PollEnd::Ready;
                 return Examined::GoesOn(Box::new(ResumableTask { task, decoded, would_end, used }));
@@ -161,6 +165,17 @@ impl Examiner<'_, '_> {
             (Some(_), Some(_)) => return other,
         };
         Examined::Waits(Box::new(WaitingTask { task, decoded, poll, wait, holds: None, used }))
+    }
+
+    /// Whether a poll leaves an async body at another await than it was at.
+    fn passes_await(&self, decoded: &DecodedTask, poll: &EmulatedPoll) -> bool {
+        decoded.states.iter().any(|&(at, bytes)| {
+            let (word, shift) = (at & !7, (at & 7) * 8);
+            let Some((_, after)) = poll.moved.iter().find(|(moved, _)| *moved == word) else { return false };
+            let Ok(before) = word_at(self.memory, word) else { return false };
+            let mask = u64::MAX >> (64 - bytes.clamp(1, 8) * 8);
+            ((before ^ after) >> shift) & mask != 0
+        })
     }
 
     /// What is not known of a task, for this reason, unless the task ran while its memory was read: then the reason says nothing.
