@@ -107,6 +107,10 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+#[cfg(all(doctest, feature = "tokio", feature = "raw"))]
+#[doc = include_str!("../../../docs/library.md")]
+struct LibraryGuide;
+
 mod dump;
 #[cfg(any(feature = "futures", feature = "hyper", feature = "smol"))]
 mod executor;

@@ -16,6 +16,8 @@ use crate::target::memory::{Memory, Unreadable};
 use crate::target::threads::Thread;
 use crate::target::words::{bytes_at, word_at};
 
+/// What tokio has aligned its tasks to since 1.30, on the processors that are known here.
+const ALIGNMENT: u64 = 128;
 /// Words from one possible header to the next.
 const STRIDE: usize = 2;
 /// Where in a header its words are.
@@ -85,8 +87,19 @@ impl<'t> TaskScan<'t> {
             is_whole.then_some(task)
         });
         let mut tasks: Vec<FoundTask> = found.collect();
+        keep_of_one_alignment(&mut tasks, |task| task.header);
         tasks.sort_by_key(|task| (task.id, task.header));
         TaskList { tasks, thread_pointers }
+    }
+}
+
+/// Leaves out what is no task: of a version of tokio that aligns its tasks, a copy that was left in freed memory. Of a version that does not, one
+/// task in eight is aligned by chance.
+fn keep_of_one_alignment<T>(tasks: &mut Vec<T>, header: impl Fn(&T) -> u64) {
+    let is_aligned = |task: &T| header(task).is_multiple_of(ALIGNMENT);
+    let aligned = tasks.iter().filter(|task| is_aligned(task)).count();
+    if aligned * 2 >= tasks.len() {
+        tasks.retain(is_aligned);
     }
 }
 
@@ -164,6 +177,21 @@ fn thread_pointers(memory: &dyn Memory, blocks: &[u64], threads: &[Thread]) -> H
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_of_a_task_in_freed_memory_was_taken_for_one() {
+        let kept = |headers: &[u64]| {
+            let mut headers = headers.to_vec();
+            keep_of_one_alignment(&mut headers, |header| *header);
+            headers
+        };
+        assert_eq!(kept(&[0x1000, 0x1010, 0x1080]), [0x1000, 0x1080]);
+        assert_eq!(kept(&[0x1000, 0x1010]), [0x1000]);
+        assert_eq!(kept(&[]), [0; 0]);
+        // Not aligned, and one of them by chance.
+        assert_eq!(kept(&[0x1000, 0x1010, 0x1030]), [0x1000, 0x1010, 0x1030]);
+        assert_eq!(kept(&[0x1010]), [0x1010]);
+    }
 
     #[test]
     fn a_task_of_tokio_before_1_30_was_passed_over() {

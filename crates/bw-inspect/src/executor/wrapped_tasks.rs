@@ -17,6 +17,8 @@ use crate::target::words::{bytes_at, word_at, words_of};
 const MOST_CONSTANT_BYTES: u64 = 1 << 28;
 /// Words behind a task's id at which its future may begin: there may be the number of a variant in front, and the future is aligned.
 const STARTS: u64 = 4;
+/// Ids of tasks count from 1. What is larger is an address.
+const MOST_IDS: u64 = 1 << 40;
 /// Bytes of a name, a path or a type that are read.
 const MOST_TEXT_BYTES: u64 = 4096;
 
@@ -24,6 +26,8 @@ const MOST_TEXT_BYTES: u64 = 4096;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WrappedTasks {
     copies: Vec<CoreCopy>,
+    /// Where the places may lie at which tasks are spawned: in the constants of modules.
+    constants: Vec<Range<u64>>,
     unknown_version: Option<u64>,
 }
 
@@ -55,7 +59,8 @@ pub(crate) struct WrappedTask {
 impl WrappedTasks {
     /// Searches the constants of all modules for tables.
     pub(crate) fn find(memory: &dyn Memory, modules: &LoadedModules) -> Self {
-        let mut found = Self::default();
+        let constants = modules.all().iter().flat_map(LoadedModule::constants).cloned().collect();
+        let mut found = Self { constants, ..Self::default() };
         let mut left = MOST_CONSTANT_BYTES;
         for range in modules.all().iter().flat_map(LoadedModule::constants) {
             let length = (range.end - range.start).min(left);
@@ -111,7 +116,7 @@ impl WrappedTasks {
         let first = task.header.checked_add(task.table.id_offset)?;
         let at = |copy: &CoreCopy, word: u64| {
             let at = first.checked_add(word * 8)?;
-            Some((at, copy.read(memory, at)?))
+            Some((at, copy.read(memory, at, &self.constants)?))
         };
         self.copies.iter().find_map(|copy| {
             let (at, wrapped) = (1..=STARTS).find_map(|word| at(copy, word))?;
@@ -121,11 +126,12 @@ impl WrappedTasks {
 }
 
 impl CoreCopy {
-    /// Reads the wrapper at an address, if one is there: its id must stand in what it shares, too.
-    fn read(&self, memory: &dyn Memory, wrapper: u64) -> Option<WrappedTask> {
+    /// Reads the wrapper at an address, if one is there: its id must stand in what it shares, too, and the place at which it was spawned among
+    /// these constants.
+    fn read(&self, memory: &dyn Memory, wrapper: u64, constants: &[Range<u64>]) -> Option<WrappedTask> {
         let layout = &self.layout;
         let word = |base: u64, offset: u64| word_at(memory, base.checked_add(offset)?).ok();
-        let id = word(wrapper, layout.id).filter(|id| *id != 0)?;
+        let id = word(wrapper, layout.id).filter(|id| (1..MOST_IDS).contains(id))?;
         let shared = word(wrapper, layout.shared)?;
         if word(shared, layout.shared_id)? != id {
             return None;
@@ -141,6 +147,9 @@ impl CoreCopy {
             _ => None,
         };
         let location = word(shared, layout.spawned_at)?;
+        if !constants.iter().any(|range| range.contains(&location)) {
+            return None;
+        }
         let file = text(location)?;
         let numbers = word(location, 16)?;
         let [line, column] =
