@@ -124,8 +124,11 @@ fn a_task_is_missing_or_made_up() {
     let tasks = inspection.dump().tasks().iter().filter(|task| task.name().is_none());
     let found: BTreeSet<u64> = tasks.map(|task| task.id().get()).collect();
     assert!(of_program.is_subset(&found), "{of_program:?} {found:?}");
-    // Besides: a task of a JoinSet and one of the blocking pool. The two workers are tasks of that pool, too, and left out.
-    assert_eq!(found.len() - of_program.len(), 2, "{:?}", inspection.dump().tasks());
+    // Besides: a task of a JoinSet and one of the blocking pool. The two workers are tasks of that pool, too, and left out, unless the stacks of
+    // the threads are those of an emulator.
+    let most = if std::env::var_os("BW_AARCH64_PROGRAM").is_some() { 4 } else { 2 };
+    let others = found.len() - of_program.len();
+    assert!((2..=most).contains(&others), "{others}: {:?}", inspection.dump().tasks());
     // None of them is wrapped.
     let is_plain = |task: &TaskRecord| *task.spawned_at() == SpawnedAt::unknown() && task.status().polls == 0;
     assert!(inspection.dump().tasks().iter().all(is_plain), "{:?}", inspection.dump().tasks());
