@@ -37,7 +37,7 @@ impl ProcessMemory {
             Ok(true) => Ok(Self { live, process: Process::new(pid), names: TaskNames::default() }),
             Ok(false) => {
                 let failure = Failure::new(format!(
-                    "{no_agent}; and it uses neither tokio nor smol, so reading its memory would show no task"
+                    "{no_agent}; and it uses neither tokio (1.28 or later) nor async-task (smol, async-std), so reading its memory would show no task"
                 ));
                 Err(match no_agent.help() {
                     Some(help) => failure.with_help(help),
