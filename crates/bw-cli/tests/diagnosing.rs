@@ -149,7 +149,9 @@ fn a_stripped_program_is_said_to_be_sound() {
     let program = Started::of(&stripped, true);
     let (code, out, err) = run(&["diagnose", &program.pid()]);
     assert!(
-        code == 0 && out.contains("2 tasks: the debug information of its module was not found\n"),
+        code == 1
+            && out.starts_with("nothing could be checked; checked: 0 tasks, ")
+            && out.contains("2 tasks: the debug information of its module was not found\n"),
         "{out}"
     );
     assert!(err.starts_with("backtrace-waker: help: ") && err.contains("--debug-file"), "{err}");
@@ -159,11 +161,20 @@ fn a_stripped_program_is_said_to_be_sound() {
 }
 
 #[test]
+fn a_process_of_another_kind_is_said_to_be_sound() {
+    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
+    let outcome = run(&["diagnose", &other.id().to_string()]);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_fails(outcome, "it uses neither tokio");
+}
+
+#[test]
 fn what_has_no_memory_is_diagnosed() {
     let (code, out, err) = run(&["diagnose", "nowhere.json.gz"]);
     assert_eq!((code, &*out), (1, ""), "{err}");
     assert!(err.starts_with("backtrace-waker: error: cannot diagnose nowhere.json.gz: "), "{err}");
-    assert!(err.ends_with("help: name a process of this machine, or a core file\n"), "{err}");
+    assert!(err.contains("help: name a process of this machine, or a core file"), "{err}");
     assert_fails(run(&["diagnose", "./nothing-is-here"]), "./nothing-is-here");
 }
 

@@ -30,7 +30,7 @@ program must be in its debug information: build it with `debug = 2` (`debug = tr
 const EXIT_CODES: &str = "\
 Exit codes:
   0  nothing was found
-  1  the process or the core file could not be read; the reason is on stderr
+  1  the process or the core file could not be read, and the reason is on stderr; or no task could be checked
   2  the command line is wrong
   4  something was found";
 
@@ -86,8 +86,16 @@ pub(super) fn run(arguments: &Diagnose) -> Result<ExitCode, Failure> {
             &"name the unstripped program or its debug information with --debug-file or --debug-dir",
         );
     }
-    let is_sound = diagnosis.findings().is_empty();
-    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+    Ok(match diagnosis.findings() {
+        [] if is_blind(&diagnosis) => ExitCode::FAILURE,
+        [] => ExitCode::SUCCESS,
+        _ => ExitCode::from(FOUND),
+    })
+}
+
+/// Whether there are tasks, and none of them could be checked.
+fn is_blind(diagnosis: &Diagnosis) -> bool {
+    diagnosis.tasks() > 0 && diagnosis.checked() == 0
 }
 
 fn text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
@@ -105,6 +113,7 @@ fn text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  help: {}\n", finding.advice())?;
     }
     let found = match diagnosis.findings().len() {
+        0 if is_blind(diagnosis) => "nothing could be checked".to_owned(),
         0 => "nothing found".to_owned(),
         1 => "1 finding".to_owned(),
         many => format!("{} findings", Count(many)),
@@ -113,7 +122,7 @@ fn text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{found}; checked: {}, of which {} for one lock or one task and nothing else",
-        tasks(diagnosis.tasks()),
+        tasks(diagnosis.checked()),
         if waiting == 1 { "1 waits".to_owned() } else { format!("{} wait", Count(waiting)) },
     )?;
     for (reason, count) in diagnosis.unchecked() {
@@ -172,6 +181,7 @@ struct Json<'a> {
     version: u32,
     findings: Vec<JsonFinding<'a>>,
     tasks: usize,
+    checked: usize,
     waiting: usize,
     unchecked: Vec<JsonUnchecked<'a>>,
 }
@@ -266,6 +276,7 @@ fn json(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
         version: VERSION,
         findings: diagnosis.findings().iter().map(JsonFinding::from).collect(),
         tasks: diagnosis.tasks(),
+        checked: diagnosis.checked(),
         waiting: diagnosis.waiting(),
         unchecked: unchecked.map(|(reason, tasks)| JsonUnchecked { reason, tasks: *tasks }).collect(),
     };

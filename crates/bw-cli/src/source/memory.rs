@@ -18,6 +18,9 @@ pub(crate) struct ProcessMemory {
     names: TaskNames,
 }
 
+/// The executors whose tasks are found in memory.
+pub(super) const EXECUTORS: &str = "tokio (1.28 or later) nor async-task (smol, async-std)";
+
 impl ProcessMemory {
     /// Opens the memory of a process. Reads a page of it, and finds no tasks yet.
     pub(crate) fn open(pid: u32) -> Result<Self, Failure> {
@@ -37,7 +40,7 @@ impl ProcessMemory {
             Ok(true) => Ok(Self { live, process: Process::new(pid), names: TaskNames::default() }),
             Ok(false) => {
                 let failure = Failure::new(format!(
-                    "{no_agent}; and it uses neither tokio (1.28 or later) nor async-task (smol, async-std), so reading its memory would show no task"
+                    "{no_agent}; and it uses neither {EXECUTORS}, so reading its memory would show no task"
                 ));
                 Err(match no_agent.help() {
                     Some(help) => failure.with_help(help),

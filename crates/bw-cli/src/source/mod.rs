@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use bw_dump::contract::environment;
 use bw_dump::{ModuleMap, RawDumpFile, RawDumpReader};
-use bw_inspect::{Diagnosis, Limits, diagnose};
+use bw_inspect::{Diagnosis, Limits, diagnose, runs_tasks};
 use bw_symbolize::{SymbolSources, Symbolizer};
 
 use crate::options::SharedOptions;
@@ -244,14 +244,24 @@ impl Source {
             Origin::Memory(memory) => (memory.live(), memory.process().executable()),
             Origin::Core(core) => (core.as_target(), core.executable().map(Path::to_owned)),
             Origin::File(_) | Origin::Stdin(_) | Origin::Agent(_) => {
-                let failure =
-                    Failure::new(format!("cannot diagnose {target}: it has no memory of a process"));
-                return Err(failure.with_help("name a process of this machine, or a core file"));
+                let failure = format!(
+                    "cannot diagnose {target}: it is no process and no core file, so it has no memory"
+                );
+                let help = "name a process of this machine, or a core file, which `gcore PID` writes";
+                return Err(Failure::new(failure).with_help(help));
             }
         };
         let sources = self.sources(executable.as_deref());
         let symbolizer = |modules| Symbolizer::for_modules(modules, sources);
-        diagnose(memory, &Limits::default(), symbolizer).map_err(|error| memory::failure(&error))
+        let diagnosis =
+            diagnose(memory, &Limits::default(), symbolizer).map_err(|error| memory::failure(&error))?;
+        if diagnosis.tasks() == 0 && matches!(runs_tasks(memory), Ok(false)) {
+            return Err(Failure::new(format!(
+                "cannot diagnose {target}: it uses neither {}",
+                memory::EXECUTORS
+            )));
+        }
+        Ok(diagnosis)
     }
 
     /// Asks, and leaves addresses as they are.

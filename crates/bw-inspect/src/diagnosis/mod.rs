@@ -34,6 +34,7 @@ const MOST_SUSPECTS: usize = 1000;
 pub struct Diagnosis {
     findings: Vec<Finding>,
     tasks: usize,
+    unknown: usize,
     waiting: usize,
     unchecked: BTreeMap<String, usize>,
 }
@@ -49,6 +50,12 @@ impl Diagnosis {
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.tasks
+    }
+
+    /// Returns how many of them could be checked.
+    #[must_use]
+    pub fn checked(&self) -> usize {
+        self.tasks.saturating_sub(self.unknown)
     }
 
     /// Returns how many of them wait for a lock or for another task, and for nothing else.
@@ -150,6 +157,7 @@ impl Look<'_, '_> {
                 Examined::Runs(_) => suspects.push(Suspect::Runs(*task)),
                 Examined::Other => {}
                 Examined::Unknown(reasons) => {
+                    diagnosis.unknown += 1;
                     for reason in reasons {
                         diagnosis.add_unchecked(reason, 1);
                     }
