@@ -67,7 +67,7 @@ pub fn pause(key: &str, tasks: usize, name: &str) -> Option<f64> {
             let process = LiveProcess::open(subject.0.id()).expect("a child can be read");
             let inspection =
                 inspect_stopped(&process, &Limits::default(), MOST_PAUSE).expect("it can be stopped");
-            assert_eq!(inspection.dump().tasks().len(), tasks + service::WORKERS);
+            assert_eq!(inspection.dump().tasks().len(), tasks);
             inspection.dump().pause().map(|pause| pause.as_secs_f64() * 1e3)
         }
         name::GDB => gdb(key),
