@@ -25,11 +25,11 @@ type Ledger = Arc<Mutex<u64>>;
 
 /// Takes two locks. Another task takes them in the other order.
 async fn transfer(from: Ledger, to: Ledger, both_have_one: Arc<Barrier>) {
-    let mut from = from.lock().await;
+    let mut source = from.lock().await;
     both_have_one.wait().await;
-    let mut to = to.lock().await;
-    *from -= 1;
-    *to += 1;
+    let mut target = to.lock().await;
+    *source -= 1;
+    *target += 1;
 }
 
 fn deadlock() {

@@ -23,20 +23,18 @@
 //! # What is found
 //!
 //! * Every task of tokio: of any runtime, also one that nobody drives, of local sets, and of the blocking pool. Tables and headers of tasks
-//!   are expected as tokio has them since 1.35; tests are with 1.54.
+//!   are expected as tokio has them since 1.28; `ci/inspect_matrix` looks at ten versions.
 //! * Of an idle task, all places that it waits at: each branch of `select!` and `join!`, and timeouts.
 //! * Of a task that blocks its thread in the kernel, the stack of that thread.
 //! * Of a task that computes, the stack of its thread. The kernel's profiler copies it (`perf_event_open`), so the thread is not stopped and no
 //!   system call of it ends early. This needs `kernel.perf_event_paranoid` of 2 or less for users other than root, and fails where a
 //!   container forbids the system call.
-//!
 //! * Of the children of `FuturesUnordered`, `Shared` and their like, all places, also if nobody woke them: as stacks of the task that polls
 //!   them.
 //! * Of a thread that waits in `block_on`, where its future waits. That is no task: its record has the number of the thread as its id, and
 //!   a name such as `block_on on thread main`.
 //! * Every task of the crate `async-task`, with which smol, async-std and `async-executor` make theirs. They have no ids, so their ids are
-//!   made from their addresses. A task keeps its id as long as it lives, and a later task may get it again. Tests are with 4.7; 4.0 has the
-//!   same layout.
+//!   made from their addresses. A task keeps its id as long as it lives, and a later task may get it again. Tests are with 4.2 and 4.7.
 //!
 //! # What is wrong with tasks
 //!

@@ -25,7 +25,7 @@ another task. Finds futurelocks: the task waits for a lock that was given to one
 Finds tasks that missed a wake, and tasks that block the thread that polls them.
 
 Only what is proven is a finding. That a task holds a lock is proven by emulating the code that drops the task. The types of the
-program must be in its debug information: build it with `debug = 2` (`debug = true`). What could not be checked is listed.";
+program must be in its debug information: build it with `debug = 2` (`debug = true`). The output lists the tasks that could not be checked.";
 
 const EXIT_CODES: &str = "\
 Exit codes:

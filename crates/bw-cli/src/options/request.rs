@@ -43,7 +43,7 @@ pub(crate) struct RequestOptions {
 
     /// How long threads may be stopped, with its unit, such as 20ms; from 1ms to 1m
     ///
-    /// What is not copied until then is read while they run.
+    /// Memory that is not copied by then is read while the threads run.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time_limits::pause, requires = "stop")]
     pub(crate) max_pause: Duration,
 

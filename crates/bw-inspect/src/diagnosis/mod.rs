@@ -86,7 +86,7 @@ impl Diagnosis {
 /// Looks for tasks that wait for each other, that missed a wake, or that block a thread. Nothing is written to the process, nothing in it is run,
 /// and no thread of it is stopped. Takes at least 200 ms if there is something to be found.
 ///
-/// Who waits for whom is decoded by the types in the debug information: `debug = 2` in the profile of the program. `symbolizer` makes what
+/// The types in the debug information tell what each task waits for: `debug = 2` in the profile of the program. `symbolizer` makes what
 /// finds that information, and functions and lines, for these modules. [`unchecked`](Diagnosis::unchecked) says what could not be decoded.
 ///
 /// # Errors

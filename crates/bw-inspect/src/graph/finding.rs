@@ -14,7 +14,7 @@ pub struct Finding {
     pub stuck_behind: usize,
 }
 
-/// What is wrong. The worst first.
+/// A kind of fault. The worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FindingKind {
